@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Little- and big-endian integers at any address, and rounding. */
+#ifndef LIB_BYTES_H
+#define LIB_BYTES_H
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+#define BYTES_ACCESS(name, type, from, to) \
+	static inline type get_##name(const void *p) \
+	{ \
+		type v; \
+		memcpy(&v, p, sizeof(v)); \
+		return from(v); \
+	} \
+	static inline void put_##name(void *p, type v) \
+	{ \
+		v = to(v); \
+		memcpy(p, &v, sizeof(v)); \
+	}
+
+BYTES_ACCESS(le16, uint16_t, le16toh, htole16)
+BYTES_ACCESS(le32, uint32_t, le32toh, htole32)
+BYTES_ACCESS(le64, uint64_t, le64toh, htole64)
+BYTES_ACCESS(be16, uint16_t, be16toh, htobe16)
+BYTES_ACCESS(be32, uint32_t, be32toh, htobe32)
+BYTES_ACCESS(be64, uint64_t, be64toh, htobe64)
+
+/* n rounded up to a multiple of unit, a power of two or not. */
+static inline uint64_t
+round_up(uint64_t n, uint64_t unit)
+{
+	return (n + unit - 1) / unit * unit;
+}
+
+static inline uint64_t
+round_down(uint64_t n, uint64_t unit)
+{
+	return n / unit * unit;
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libcrypto's EVP interface behind four functions. */
+#include "lib/digest.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* EVP fails only when memory is out or the algorithm is forbidden. */
+static void
+must(int ok)
+{
+	if (ok != 1)
+		abort();
+}
+
+struct digest *
+digest_new(void)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+	must(c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL));
+	return (struct digest *)c;
+}
+
+void
+digest_add(struct digest *d, const void *data, size_t n)
+{
+	must(EVP_DigestUpdate((EVP_MD_CTX *)d, data, n));
+}
+
+void
+digest_end(struct digest *d, uint8_t out[DIGEST_BYTES])
+{
+	must(EVP_DigestFinal_ex((EVP_MD_CTX *)d, out, NULL));
+	EVP_MD_CTX_free((EVP_MD_CTX *)d);
+}
+
+void
+digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES])
+{
+	struct digest *d = digest_new();
+
+	digest_add(d, data, n);
+	digest_end(d, out);
+}
+
+void
+digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT])
+{
+	for (int i = 0; i < DIGEST_BYTES; i++)
+		snprintf(text + 2 * i, 3, "%02x", sum[i]);
+}
+
+void
+digest_uuid(const char *seed, const char *name, uint8_t uuid[16])
+{
+	struct digest *d = digest_new();
+	uint8_t sum[DIGEST_BYTES];
+
+	digest_add(d, seed, strlen(seed) + 1);
+	digest_add(d, name, strlen(name));
+	digest_end(d, sum);
+	memcpy(uuid, sum, 16);
+	uuid[6] = (uuid[6] & 0x0f) | 0x80;
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+}

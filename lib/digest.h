@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SHA-256 (FIPS 180-4); the only user of libcrypto. */
+#ifndef LIB_DIGEST_H
+#define LIB_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct error;
+
+#define DIGEST_BYTES 32
+#define DIGEST_TEXT 65 /* hexadecimal, with its NUL */
+
+struct digest; /* a digest being computed */
+
+struct digest *digest_new(void);
+void digest_add(struct digest *d, const void *data, size_t n);
+void digest_end(struct digest *d, uint8_t out[DIGEST_BYTES]); /* frees d */
+
+/* All in one, for n bytes. */
+void digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES]);
+
+/* Lower-case hexadecimal. */
+void digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT]);
+
+/*
+ * A UUID made from a seed and a name: the same every time, RFC 9562's
+ * version 8.  In network byte order.
+ */
+void digest_uuid(const char *seed, const char *name, uint8_t uuid[16]);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values to JSON text, byte for byte as Python's json module writes it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/doc.h"
+#include "lib/mem.h"
+#include "lib/strbuf.h"
+#include "lib/utf8.h"
+
+/*
+ * A finite double in the shortest digits that read back the same, laid out
+ * as Python's repr(): an exponent below -4 or from 16 on, else a point.
+ */
+static void
+print_real(double n, struct strbuf *b)
+{
+	char text[40], *e, *s = text;
+	int precision = 1, exponent;
+
+	do
+		snprintf(text, sizeof(text), "%.*e", precision - 1, n);
+	while (strtod(text, NULL) != n && ++precision <= 17);
+	e = strchr(text, 'e');
+	exponent = atoi(e + 1);
+	*e = '\0';
+	if (exponent >= -4 && exponent < 16) {
+		int decimals = precision - 1 - exponent;
+
+		strbuf_printf(b, "%.*f", decimals > 1 ? decimals : 1, n);
+		return;
+	}
+	strbuf_puts(b, s);
+	strbuf_printf(b, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+}
+
+void
+value_print_number(const char *text, struct strbuf *b)
+{
+	double n;
+
+	if (strpbrk(text, ".eE") == NULL) {
+		strbuf_puts(b, strcmp(text, "-0") == 0 ? "0" : text);
+		return;
+	}
+	n = strtod(text, NULL);
+	if (isinf(n))
+		strbuf_puts(b, n < 0 ? "-Infinity" : "Infinity");
+	else
+		print_real(n, b);
+}
+
+static void
+print_escape(uint32_t code, struct strbuf *b)
+{
+	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+	const char *s;
+
+	s = code != 0 && code < 0x80 ? strchr(from, (int)code) : NULL;
+	if (s != NULL) {
+		strbuf_putc(b, '\\');
+		strbuf_putc(b, to[s - from]);
+	} else if (code >= 0x10000) {
+		code -= 0x10000;
+		strbuf_printf(b, "\\u%04x\\u%04x", 0xd800 + (code >> 10),
+		    0xdc00 + (code & 0x3ff));
+	} else {
+		strbuf_printf(b, "\\u%04x", code);
+	}
+}
+
+static void
+print_string(const char *s, size_t len, bool ascii, struct strbuf *b)
+{
+	const char *end = s + len, *run = s;
+
+	strbuf_putc(b, '"');
+	while (s < end) {
+		unsigned char c = (unsigned char)*s;
+		uint32_t code = c;
+		size_t n = 1;
+
+		if (c >= 0x80)
+			n = utf8_decode(s, (size_t)(end - s), &code);
+		if ((c >= 0x20 && c != '"' && c != '\\' && c < 0x7f) ||
+		    c == 0x7f ||
+		    (c >= 0x80 && !ascii && (code & 0x1ff800) != 0xd800)) {
+			s += n;
+			continue;
+		}
+		strbuf_add(b, run, (size_t)(s - run));
+		print_escape(code, b);
+		s += n;
+		run = s;
+	}
+	strbuf_add(b, run, (size_t)(s - run));
+	strbuf_putc(b, '"');
+}
+
+struct printer {
+	struct strbuf *b;
+	bool ascii;
+	unsigned indent; /* blanks a level, or 0: one line */
+};
+
+static void
+newline(const struct printer *p, unsigned depth)
+{
+	size_t n = (size_t)p->indent * depth;
+	char *to;
+
+	strbuf_putc(p->b, '\n');
+	to = strbuf_reserve(p->b, n);
+	memset(to, ' ', n);
+	to[n] = '\0';
+	p->b->len += n;
+}
+
+static void
+separate(const struct printer *p, uint32_t i, unsigned depth)
+{
+	if (i > 0)
+		strbuf_puts(p->b, p->indent ? "," : ", ");
+	if (p->indent)
+		newline(p, depth);
+}
+
+static void
+print(const struct printer *p, const struct value *v, unsigned depth)
+{
+	switch (v->kind) {
+	case VALUE_NULL:
+		strbuf_puts(p->b, "null");
+		return;
+	case VALUE_BOOL:
+		strbuf_puts(p->b, v->truth ? "true" : "false");
+		return;
+	case VALUE_NUMBER:
+		value_print_number(v->text, p->b);
+		return;
+	case VALUE_STRING:
+		print_string(v->text, v->len, p->ascii, p->b);
+		return;
+	}
+	strbuf_putc(p->b, v->kind == VALUE_LIST ? '[' : '{');
+	for (uint32_t i = 0; i < v->len; i++) {
+		separate(p, i, depth + 1);
+		if (v->kind == VALUE_LIST) {
+			print(p, v->items[i], depth + 1);
+		} else {
+			const struct member *m = value_member(v, i);
+
+			print_string(m->name, m->len, p->ascii, p->b);
+			strbuf_puts(p->b, ": ");
+			print(p, m->value, depth + 1);
+		}
+	}
+	if (p->indent && v->len > 0)
+		newline(p, depth);
+	strbuf_putc(p->b, v->kind == VALUE_LIST ? ']' : '}');
+}
+
+void
+value_print(const struct value *v, enum value_style style, struct strbuf *b)
+{
+	const struct printer p = { .b = b,
+		.ascii = style == STYLE_PYTHON || style == STYLE_INDENT,
+		.indent = style == STYLE_INDENT ? 1
+		    : style == STYLE_PRETTY	? 2
+						: 0 };
+
+	print(&p, v, 0);
+}

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Values in an arena.  Maps keep insertion order in an array; beyond a few
+ * members a table of hashes beside the array finds them.
+ */
+#include "lib/doc.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/error.h"
+#include "lib/mem.h"
+#include "lib/strbuf.h"
+
+#define CHUNK_FIRST 4096
+#define CHUNK_LARGEST (1 << 20)
+#define SMALL_MAP 8
+
+struct chunk {
+	struct chunk *next;
+	size_t size, used;
+	_Alignas(16) char data[];
+};
+
+struct doc {
+	struct chunk *chunks; /* the first has room */
+	size_t size;
+	size_t next; /* size of the next ordinary chunk */
+};
+
+struct map {
+	struct member *members;
+	uint32_t cap;
+	uint32_t slots; /* size of table, a power of two, or 0 */
+	uint32_t *table; /* member number + 1, 0 is empty */
+};
+
+/* ---- the arena --------------------------------------------------------- */
+
+struct doc *
+doc_new(void)
+{
+	struct doc *d = mem_alloc(sizeof(*d));
+
+	d->next = CHUNK_FIRST;
+	return d;
+}
+
+void
+doc_free(struct doc *d)
+{
+	struct chunk *c, *next;
+
+	if (d == NULL)
+		return;
+	for (c = d->chunks; c != NULL; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(d);
+}
+
+size_t
+doc_size(const struct doc *d)
+{
+	return d->size;
+}
+
+static struct chunk *
+chunk_new(struct doc *d, size_t n)
+{
+	struct chunk *c;
+	size_t size = n > d->next ? n : d->next;
+
+	c = mem_resize(NULL, 1, sizeof(*c) + size);
+	c->size = size;
+	c->used = 0;
+	d->size += sizeof(*c) + size;
+	if (n > d->next && d->chunks != NULL) {
+		/* A large one goes behind the one that still has room. */
+		c->next = d->chunks->next;
+		d->chunks->next = c;
+		return c;
+	}
+	if (d->next < CHUNK_LARGEST)
+		d->next *= 2;
+	c->next = d->chunks;
+	d->chunks = c;
+	return c;
+}
+
+static void *
+carve(struct doc *d, size_t n, size_t align)
+{
+	struct chunk *c = d->chunks;
+	size_t at = 0;
+	void *p;
+
+	if (c != NULL)
+		at = (c->used + align - 1) & ~(align - 1);
+	if (c == NULL || n > c->size || at > c->size - n) {
+		c = chunk_new(d, n);
+		at = 0;
+	}
+	p = c->data + at;
+	c->used = at + n;
+	return p;
+}
+
+void *
+doc_alloc(struct doc *d, size_t n)
+{
+	void *p = carve(d, n ? n : 1, 8);
+
+	memset(p, 0, n);
+	return p;
+}
+
+char *
+doc_text(struct doc *d, const char *s, size_t n)
+{
+	char *p = carve(d, n + 1, 1);
+
+	memcpy(p, s, n);
+	p[n] = '\0';
+	return p;
+}
+
+/* ---- making values ----------------------------------------------------- */
+
+static struct value *
+value_new(struct doc *d, enum value_kind kind)
+{
+	struct value *v = doc_alloc(d, sizeof(*v));
+
+	v->kind = (uint8_t)kind;
+	return v;
+}
+
+struct value *
+value_null(struct doc *d)
+{
+	return value_new(d, VALUE_NULL);
+}
+
+struct value *
+value_bool(struct doc *d, bool truth)
+{
+	struct value *v = value_new(d, VALUE_BOOL);
+
+	v->truth = truth;
+	return v;
+}
+
+struct value *
+value_number(struct doc *d, const char *text)
+{
+	struct value *v = value_new(d, VALUE_NUMBER);
+
+	v->len = (uint32_t)strlen(text);
+	v->text = doc_text(d, text, v->len);
+	return v;
+}
+
+struct value *
+value_int(struct doc *d, long long n)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", n);
+	return value_number(d, text);
+}
+
+struct value *
+value_real(struct doc *d, double n)
+{
+	char text[40];
+
+	if (isnan(n))
+		return value_number(d, "NaN");
+	if (isinf(n))
+		return value_number(d, n < 0 ? "-Infinity" : "Infinity");
+	snprintf(text, sizeof(text), "%.17g", n);
+	if (strpbrk(text, ".e") == NULL) {
+		size_t at = strlen(text);
+
+		snprintf(text + at, sizeof(text) - at, ".0");
+	}
+	return value_number(d, text);
+}
+
+struct value *
+value_stringn(struct doc *d, const char *text, size_t n)
+{
+	struct value *v = value_new(d, VALUE_STRING);
+
+	v->len = (uint32_t)n;
+	v->text = doc_text(d, text, n);
+	return v;
+}
+
+struct value *
+value_string(struct doc *d, const char *text)
+{
+	return value_stringn(d, text, strlen(text));
+}
+
+struct value *
+value_list(struct doc *d)
+{
+	return value_new(d, VALUE_LIST);
+}
+
+struct value *
+value_map(struct doc *d)
+{
+	return value_new(d, VALUE_MAP);
+}
+
+/* Lists double: a length that is a power of two (or 0) means "full". */
+void
+value_add(struct doc *d, struct value *list, struct value *item)
+{
+	uint32_t n = list->len;
+
+	if (n == 0 || (n >= 4 && (n & (n - 1)) == 0)) {
+		size_t cap = n == 0 ? 4 : (size_t)n * 2;
+		struct value **items = doc_alloc(d, cap * sizeof(*items));
+
+		if (n > 0)
+			memcpy(items, list->items, n * sizeof(*items));
+		list->items = items;
+	}
+	list->items[list->len++] = item;
+}
+
+/* ---- maps -------------------------------------------------------------- */
+
+static uint32_t
+hash_of(const char *s, size_t n)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)s[i]) * 16777619u;
+	return h;
+}
+
+static bool
+is_named(const struct member *m, const char *name, size_t n, uint32_t hash)
+{
+	return m->hash == hash && m->len == n && memcmp(m->name, name, n) == 0;
+}
+
+static struct member *
+member_find(const struct value *v, const char *name, size_t n, uint32_t hash)
+{
+	struct map *map = v->map;
+
+	if (v->len == 0)
+		return NULL;
+	if (map->slots == 0) {
+		for (uint32_t i = 0; i < v->len; i++)
+			if (is_named(&map->members[i], name, n, hash))
+				return &map->members[i];
+		return NULL;
+	}
+	for (uint32_t i = hash;; i++) {
+		uint32_t at = map->table[i & (map->slots - 1)];
+
+		if (at == 0)
+			return NULL;
+		if (is_named(&map->members[at - 1], name, n, hash))
+			return &map->members[at - 1];
+	}
+}
+
+static void
+table_put(struct map *map, uint32_t hash, uint32_t number)
+{
+	uint32_t i = hash;
+
+	while (map->table[i & (map->slots - 1)] != 0)
+		i++;
+	map->table[i & (map->slots - 1)] = number + 1;
+}
+
+/* Make room for one more member; the table is kept at most half full. */
+static void
+map_grow(struct doc *d, struct value *v)
+{
+	struct map *map = v->map;
+	struct member *members;
+
+	if (map == NULL)
+		map = v->map = doc_alloc(d, sizeof(*map));
+	if (v->len < map->cap)
+		return;
+	map->cap = map->cap ? map->cap * 2 : 4;
+	members = doc_alloc(d, map->cap * sizeof(*members));
+	if (v->len > 0)
+		memcpy(members, map->members, v->len * sizeof(*members));
+	map->members = members;
+	if (map->cap <= SMALL_MAP)
+		return;
+	map->slots = map->cap * 2;
+	map->table = doc_alloc(d, map->slots * sizeof(*map->table));
+	for (uint32_t i = 0; i < v->len; i++)
+		table_put(map, members[i].hash, i);
+}
+
+/* name is kept, not copied. */
+static void
+map_put(struct doc *d, struct value *v, const char *name, size_t n,
+    struct value *value)
+{
+	uint32_t hash = hash_of(name, n);
+	struct member *m = member_find(v, name, n, hash);
+
+	if (m != NULL) {
+		m->value = value;
+		return;
+	}
+	map_grow(d, v);
+	if (v->map->slots != 0)
+		table_put(v->map, hash, v->len);
+	v->map->members[v->len++] = (struct member){
+		.name = name, .len = (uint32_t)n, .hash = hash, .value = value
+	};
+}
+
+void
+value_setn(struct doc *d, struct value *map, const char *name, size_t n,
+    struct value *value)
+{
+	struct member *m = member_find(map, name, n, hash_of(name, n));
+
+	if (m != NULL)
+		m->value = value;
+	else
+		map_put(d, map, doc_text(d, name, n), n, value);
+}
+
+void
+value_set(
+    struct doc *d, struct value *map, const char *name, struct value *value)
+{
+	value_setn(d, map, name, strlen(name), value);
+}
+
+struct value *
+value_getn(const struct value *v, const char *name, size_t n)
+{
+	const struct member *m;
+
+	if (v == NULL || v->kind != VALUE_MAP)
+		return NULL;
+	m = member_find(v, name, n, hash_of(name, n));
+	return m == NULL ? NULL : m->value;
+}
+
+struct value *
+value_get(const struct value *v, const char *name)
+{
+	return value_getn(v, name, strlen(name));
+}
+
+const struct member *
+value_member(const struct value *v, size_t i)
+{
+	return &v->map->members[i];
+}
+
+struct value *
+value_find(const struct value *v, const char *dotted)
+{
+	struct value *at = NULL;
+
+	for (;;) {
+		size_t n = strcspn(dotted, ".");
+
+		at = value_getn(v, dotted, n);
+		if (at == NULL || dotted[n] == '\0')
+			return at;
+		v = at;
+		dotted += n + 1;
+	}
+}
+
+const char *
+value_text(const struct value *v, const char *name, const char *fallback)
+{
+	const struct value *m = value_get(v, name);
+
+	return m != NULL && m->kind == VALUE_STRING ? m->text : fallback;
+}
+
+bool
+value_is_int(const struct value *v)
+{
+	return v != NULL && v->kind == VALUE_NUMBER &&
+	    strpbrk(v->text, ".eENI") == NULL;
+}
+
+bool
+value_to_int(const struct value *v, long long *n)
+{
+	long long x;
+	char *end;
+
+	if (!value_is_int(v))
+		return false;
+	errno = 0;
+	x = strtoll(v->text, &end, 10);
+	if (errno != 0 || *end != '\0')
+		return false;
+	*n = x;
+	return true;
+}
+
+double
+value_to_real(const struct value *v)
+{
+	return v != NULL && v->kind == VALUE_NUMBER ? strtod(v->text, NULL) : 0;
+}
+
+/* ---- whole trees ------------------------------------------------------- */
+
+/* Two texts of numbers are most often equal; else go by value. */
+static bool
+number_equal(const struct value *a, const struct value *b)
+{
+	if (strcmp(a->text, b->text) == 0)
+		return strcmp(a->text, "NaN") != 0;
+	if (value_is_int(a) && value_is_int(b))
+		return value_to_real(a) == 0 && value_to_real(b) == 0;
+	return value_to_real(a) == value_to_real(b);
+}
+
+static bool
+map_equal(const struct value *a, const struct value *b)
+{
+	for (uint32_t i = 0; i < a->len; i++) {
+		const struct member *m = value_member(a, i),
+				    *n = member_find(
+					b, m->name, m->len, m->hash);
+
+		if (n == NULL || !value_equal(m->value, n->value))
+			return false;
+	}
+	return true;
+}
+
+bool
+value_equal(const struct value *a, const struct value *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case VALUE_BOOL:
+		return a->truth == b->truth;
+	case VALUE_NUMBER:
+		return number_equal(a, b);
+	case VALUE_STRING:
+		return a->len == b->len &&
+		    memcmp(a->text, b->text, a->len) == 0;
+	case VALUE_LIST:
+		if (a->len != b->len)
+			return false;
+		for (uint32_t i = 0; i < a->len; i++)
+			if (!value_equal(a->items[i], b->items[i]))
+				return false;
+		return true;
+	case VALUE_MAP:
+		return a->len == b->len && map_equal(a, b);
+	default:
+		return true;
+	}
+}
+
+struct value *
+value_copy(struct doc *d, const struct value *v)
+{
+	struct value *n = value_new(d, v->kind);
+
+	n->truth = v->truth;
+	switch (v->kind) {
+	case VALUE_NUMBER:
+	case VALUE_STRING:
+		n->len = v->len;
+		n->text = doc_text(d, v->text, v->len);
+		break;
+	case VALUE_LIST:
+		for (uint32_t i = 0; i < v->len; i++)
+			value_add(d, n, value_copy(d, v->items[i]));
+		break;
+	case VALUE_MAP:
+		for (uint32_t i = 0; i < v->len; i++) {
+			const struct member *m = value_member(v, i);
+
+			map_put(d, n, doc_text(d, m->name, m->len), m->len,
+			    value_copy(d, m->value));
+		}
+		break;
+	default:
+		break;
+	}
+	return n;
+}
+
+/* The members of from in a new map, so that merging cannot change from. */
+static struct value *
+map_dup(struct doc *d, const struct value *from)
+{
+	struct value *n = value_map(d);
+
+	value_merge(d, n, from);
+	return n;
+}
+
+void
+value_merge(struct doc *d, struct value *into, const struct value *from)
+{
+	for (uint32_t i = 0; i < from->len; i++) {
+		const struct member *m = value_member(from, i);
+		struct member *old =
+		    member_find(into, m->name, m->len, m->hash);
+		struct value *v = m->value;
+
+		if (v->kind == VALUE_MAP && old != NULL &&
+		    old->value->kind == VALUE_MAP)
+			value_merge(d, old->value, v);
+		else
+			map_put(d, into, m->name, m->len,
+			    v->kind == VALUE_MAP ? map_dup(d, v) : v);
+	}
+}
+
+const char *
+value_kind_name(const struct value *v)
+{
+	static const char *const names[] = { "null", "a boolean", "a number",
+		"a string", "a list", "a map" };
+
+	return v == NULL ? "nothing" : names[v->kind];
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole-file reading, atomic replacement. */
+#include "lib/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/fault.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+
+int
+file_read_fd(
+    int fd, const char *name, size_t max, struct strbuf *b, struct error *e)
+{
+	size_t start = b->len;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (size_t)st.st_size <= max)
+		strbuf_reserve(b, (size_t)st.st_size + 1);
+	for (;;) {
+		size_t room = b->cap - b->len;
+		ssize_t n;
+
+		if (room < 2) {
+			strbuf_reserve(b, b->len - start + 4096);
+			room = b->cap - b->len;
+		}
+		n = read(fd, b->s + b->len, room - 1);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return error_errno(e, "%s", name);
+		if (n == 0)
+			break;
+		b->len += (size_t)n;
+		if (b->len - start > max)
+			return error_set(
+			    e, EFBIG, "%s: longer than %zu bytes", name, max);
+	}
+	b->s[b->len] = '\0';
+	return 0;
+}
+
+int
+file_read(
+    int dir, const char *path, size_t max, struct strbuf *b, struct error *e)
+{
+	own_fd int fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd == -1)
+		return error_errno(e, "%s", path);
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return error_errno(e, "%s", path);
+	}
+	return file_read_fd(fd, path, max, b, e);
+}
+
+int
+file_write_all(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+
+		if (w == -1 && errno == EINTR)
+			continue;
+		if (w == -1)
+			return -1;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+int
+file_begin(struct file_writer *w, int dir, const char *path, mode_t mode,
+    struct error *e)
+{
+	own_free char *parent = path_dir(path);
+
+	*w = (struct file_writer){ .dir = dir,
+		.fd = -1,
+		.mode = mode,
+		.uid = (uid_t)-1,
+		.gid = (gid_t)-1 };
+	for (unsigned try = 0; try < 100; try++) {
+		own_free char *name = mem_printf(
+		    ".%.200s.%d.%u~", path_base(path), (int)getpid(), try);
+		own_free char *temp = path_join(parent, name);
+
+		w->fd = openat(dir, temp,
+		    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (w->fd != -1) {
+			w->temp = take(temp);
+			w->path = mem_dup(path);
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return error_errno(e, "%s", path);
+}
+
+void
+file_add(struct file_writer *w, const void *data, size_t n)
+{
+	if (w->code == 0 && file_write_all(w->fd, data, n) == -1)
+		w->code = errno;
+}
+
+static int
+settle(struct file_writer *w)
+{
+	if (w->code != 0) {
+		errno = w->code;
+		return -1;
+	}
+	if ((w->uid != (uid_t)-1 || w->gid != (gid_t)-1) &&
+	    fchown(w->fd, w->uid, w->gid) == -1)
+		return -1;
+	if (fchmod(w->fd, w->mode) == -1 || fsync(w->fd) == -1)
+		return -1;
+	if (fault("file-rename") == -1)
+		return -1;
+	return renameat(w->dir, w->temp, w->dir, w->path);
+}
+
+/* Make the new name durable.  Folders that cannot be synced are let be. */
+static void
+sync_parent(int dir, const char *path)
+{
+	own_free char *parent = path_dir(path);
+	own_fd int fd = openat(dir, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd != -1)
+		(void)fsync(fd);
+}
+
+int
+file_publish(struct file_writer *w, struct error *e)
+{
+	if (settle(w) == -1) {
+		error_errno(e, "%s", w->path);
+		file_discard(w);
+		return -1;
+	}
+	sync_parent(w->dir, w->path);
+	close(w->fd);
+	free(w->path);
+	free(w->temp);
+	*w = (struct file_writer){ .fd = -1 };
+	return 0;
+}
+
+void
+file_discard(struct file_writer *w)
+{
+	if (w->temp == NULL)
+		return;
+	close(w->fd);
+	unlinkat(w->dir, w->temp, 0);
+	free(w->path);
+	free(w->temp);
+	*w = (struct file_writer){ .fd = -1 };
+}
+
+int
+file_replace(int dir, const char *path, mode_t mode, const void *data, size_t n,
+    struct error *e)
+{
+	own(file_discard) struct file_writer w = { 0 };
+
+	if (file_begin(&w, dir, path, mode, e) == -1)
+		return -1;
+	file_add(&w, data, n);
+	return file_publish(&w, e);
+}
+
+int
+file_copy_fd(int from, int to, struct error *e)
+{
+	static char buf[1 << 17];
+
+	for (;;) {
+		ssize_t n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
+
+		if (n > 0)
+			continue;
+		if (n == 0)
+			return 0;
+		if (errno != EXDEV && errno != EINVAL && errno != ENOSYS &&
+		    errno != EOPNOTSUPP && errno != EPERM && errno != EBADF)
+			return error_errno(e, "copy");
+		break;
+	}
+	for (;;) {
+		ssize_t n = read(from, buf, sizeof(buf));
+
+		if (n == 0)
+			return 0;
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 || file_write_all(to, buf, (size_t)n) == -1)
+			return error_errno(e, "copy");
+	}
+}
+
+int
+file_mkdirs(int dir, const char *path, mode_t mode, struct error *e)
+{
+	own_free char *p = mem_dup(path);
+
+	for (char *s = p;; s++) {
+		char c = *s;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*s = '\0';
+		if (s != p && mkdirat(dir, p, mode) == -1 && errno != EEXIST)
+			return error_errno(e, "%s", p);
+		*s = c;
+		if (c == '\0')
+			break;
+	}
+	if (!file_is_dir(dir, path)) {
+		errno = ENOTDIR;
+		return error_errno(e, "%s", path);
+	}
+	return 0;
+}
+
+bool
+file_exists(int dir, const char *path)
+{
+	return faccessat(dir, path, F_OK, AT_EACCESS) == 0;
+}
+
+bool
+file_is_dir(int dir, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dir, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files read whole and replaced atomically, relative to a directory
+ * descriptor (AT_FDCWD will do).
+ *
+ * Writing is begin, add, then publish or discard.  The text goes to a
+ * temporary file beside the target; publish makes it durable and renames it
+ * over the target, so a reader sees the old file or the new one.  The first
+ * error is kept and reported by publish: the code between needs no checks.
+ */
+#ifndef LIB_FILE_H
+#define LIB_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct error;
+struct strbuf;
+
+/*
+ * Add the whole of a regular file (or a pipe's end) to b.  A file longer
+ * than max bytes is an error.  Returns 0 or -1; error.code is the errno.
+ */
+int file_read(
+    int dir, const char *path, size_t max, struct strbuf *b, struct error *e);
+int file_read_fd(
+    int fd, const char *name, size_t max, struct strbuf *b, struct error *e);
+
+struct file_writer {
+	int dir; /* where the target's name is looked up */
+	int fd; /* the temporary file, or -1 */
+	char *path; /* target */
+	char *temp; /* temporary, beside it */
+	mode_t mode;
+	uid_t uid; /* (uid_t)-1: leave as created */
+	gid_t gid;
+	int code; /* first errno seen, or 0 */
+};
+
+/* Open a temporary beside path; nothing of path changes yet. */
+int file_begin(struct file_writer *w, int dir, const char *path, mode_t mode,
+    struct error *e);
+void file_add(struct file_writer *w, const void *data, size_t n);
+
+/* fsync, owner, mode, rename, fsync of the folder; w is then finished. */
+int file_publish(struct file_writer *w, struct error *e);
+
+/* Forget it.  Harmless after publish, and on { 0 }. */
+void file_discard(struct file_writer *w);
+
+/* begin, add, publish in one. */
+int file_replace(int dir, const char *path, mode_t mode, const void *data,
+    size_t n, struct error *e);
+
+/* Write all n bytes to fd.  Returns 0, or -1 with errno set. */
+int file_write_all(int fd, const void *data, size_t n);
+
+/* Copy one regular file's bytes to an open descriptor. */
+int file_copy_fd(int from, int to, struct error *e);
+
+/* mkdir -p; folders that are there are left alone. */
+int file_mkdirs(int dir, const char *path, mode_t mode, struct error *e);
+
+bool file_exists(int dir, const char *path); /* follows symlinks */
+bool file_is_dir(int dir, const char *path); /* follows symlinks */
+
+#endif

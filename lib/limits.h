@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every bound on foreign input, in one table. */
+#ifndef LIB_LIMITS_H
+#define LIB_LIMITS_H
+
+#define KIB(n) ((size_t)(n) << 10)
+#define MIB(n) ((size_t)(n) << 20)
+
+/* Documents: metadata, configuration, element files. */
+#define LIMIT_DOC_BYTES MIB(256) /* one JSON file or body */
+#define LIMIT_DOC_DEPTH 512 /* nested lists and maps */
+#define LIMIT_YAML_BYTES MIB(64) /* one YAML file */
+#define LIMIT_YAML_NODES 5000000 /* after aliases are expanded */
+#define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
+
+/* Programs that we run. */
+#define LIMIT_SCRIPT_SECONDS 1800 /* a hook or an element's script */
+#define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
+#define LIMIT_CAPTURE_BYTES MIB(64) /* output kept whole */
+#define LIMIT_TAIL_BYTES KIB(4) /* output kept for a report */
+#define LIMIT_ENV_BYTES MIB(4) /* an environment that bash printed */
+
+/* Names and counts. */
+#define LIMIT_PARTS 10000 /* scripts in one folder */
+#define LIMIT_ELEMENTS 20000 /* elements in one build */
+
+/* The network. */
+#define LIMIT_HTTP_BODY MIB(64)
+#define LIMIT_HTTP_HEADER KIB(256)
+#define LIMIT_HTTP_CONNECT_SECONDS 10
+#define LIMIT_HTTP_SECONDS 60
+#define LIMIT_HTTP_REDIRECTS 5
+
+#endif

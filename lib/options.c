@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* getopt_long driven by a table; help printed from the same table. */
+#include "lib/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/error.h"
+#include "lib/strlist.h"
+
+#define OPTIONS_MAX 64
+
+static int
+store_number(const struct option_def *o, const char *value, struct error *e)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(value, &end, 10);
+	if (errno != 0 || *value < '0' || *value > '9' || *end != '\0' ||
+	    n > 0xffffffffUL)
+		return error_set(
+		    e, EINVAL, "--%s: not a number: %s", o->name, value);
+	*(unsigned *)o->to = (unsigned)n;
+	return 0;
+}
+
+static int
+store(const struct option_def *o, const char *value, struct error *e)
+{
+	switch (o->kind) {
+	case OPTION_FLAG:
+		*(bool *)o->to = true;
+		return 0;
+	case OPTION_COUNT:
+		++*(unsigned *)o->to;
+		return 0;
+	case OPTION_STRING:
+		*(const char **)o->to = value;
+		return 0;
+	case OPTION_NUMBER:
+		return store_number(o, value, e);
+	case OPTION_LIST:
+		strlist_add(o->to, value);
+		return 0;
+	case OPTION_CALL:
+		if (o->call(value, e) == -1)
+			return error_prefix(e, "--%s", o->name);
+		return 0;
+	}
+	return 0;
+}
+
+/* Fill getopt's tables; the value 256 + i stands for defs[i]. */
+static void
+tables(const struct option_def *defs, struct option *longs, char *shorts)
+{
+	int n = 0;
+
+	*shorts++ = ':';
+	*shorts++ = 'h';
+	for (; defs[n].name != NULL && n < OPTIONS_MAX; n++) {
+		bool wants = defs[n].arg != NULL;
+
+		longs[n] = (struct option){ .name = defs[n].name,
+			.has_arg = wants ? required_argument : no_argument,
+			.val = 256 + n };
+		if (defs[n].letter != 0) {
+			*shorts++ = defs[n].letter;
+			if (wants)
+				*shorts++ = ':';
+		}
+	}
+	longs[n++] = (struct option){ .name = "help", .val = 'h' };
+	longs[n++] = (struct option){ .name = "version", .val = 255 };
+	longs[n] = (struct option){ .name = NULL };
+	*shorts = '\0';
+}
+
+/* Name, for a message, the option that getopt refused. */
+static int
+refuse(char **argv, const char *why, struct error *e)
+{
+	if (optopt != 0 && optopt < 255)
+		return error_set(e, EINVAL, "-%c: %s", optopt, why);
+	return error_set(e, EINVAL, "%s: %s", argv[optind - 1], why);
+}
+
+int
+options_parse(const struct options *o, int argc, char **argv, struct error *e)
+{
+	struct option longs[OPTIONS_MAX + 3];
+	char shorts[2 * OPTIONS_MAX + 4];
+	const struct option_def *defs = o->defs;
+	int c;
+
+	tables(defs, longs, shorts);
+	opterr = 0;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		int i = 0;
+
+		if (c == ':')
+			return refuse(argv, "argument missing", e);
+		if (c == '?')
+			return refuse(argv, "no such option", e);
+		if (c == 255) {
+			printf("%s %s\n", o->program, VERSION);
+			return OPTIONS_SHOWN;
+		}
+		if (c >= 256)
+			i = c - 256;
+		else
+			while (defs[i].name != NULL && defs[i].letter != c)
+				i++;
+		if (defs[i].name == NULL) {
+			options_help(o);
+			return OPTIONS_SHOWN;
+		}
+		if (store(&defs[i], optarg, e) == -1)
+			return -1;
+	}
+	return optind;
+}
+
+static void
+help_line(char letter, const char *name, const char *arg, const char *text)
+{
+	char left[48];
+
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", letter ? '-' : ' ',
+	    letter ? letter : ' ', letter ? ',' : ' ', name, arg ? " " : "",
+	    arg ? arg : "");
+	if (strlen(left) > 28)
+		printf("  %s\n  %-28s %s\n", left, "", text);
+	else
+		printf("  %-28s %s\n", left, text);
+}
+
+void
+options_help(const struct options *o)
+{
+	printf("usage: %s [options]%s%s\n\n%s\n\n", o->program,
+	    o->operands ? " " : "", o->operands ? o->operands : "", o->summary);
+	for (const struct option_def *d = o->defs; d->name != NULL; d++)
+		if (d->help != NULL)
+			help_line(d->letter, d->name, d->arg, d->help);
+	help_line('h', "help", NULL, "show this text");
+	help_line(0, "version", NULL, "show the version");
+	if (o->more != NULL)
+		printf("\n%s", o->more);
+}

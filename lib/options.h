@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One table describes a command line: it is parsed from the table and --help
+ * is printed from the table.  -h, --help and --version are added to each.
+ */
+#ifndef LIB_OPTIONS_H
+#define LIB_OPTIONS_H
+
+#include <stdbool.h>
+
+struct error;
+struct strlist;
+
+enum option_kind {
+	OPTION_FLAG, /* bool *: becomes true */
+	OPTION_COUNT, /* unsigned *: one more each time */
+	OPTION_STRING, /* const char **: borrowed from argv */
+	OPTION_NUMBER, /* unsigned * */
+	OPTION_LIST, /* struct strlist *: adds each value given */
+	OPTION_CALL, /* call(value, error) */
+};
+
+struct option_def {
+	char letter; /* 0 if there is none */
+	const char *name; /* long name, without the dashes */
+	const char *arg; /* what to call the argument in help, or NULL */
+	enum option_kind kind;
+	void *to; /* where the value goes */
+	int (*call)(const char *, struct error *);
+	const char *help; /* NULL: accepted, but not shown */
+};
+
+struct options {
+	const char *program;
+	const char *operands; /* for the usage line, or NULL */
+	const char *summary; /* one sentence */
+	const struct option_def *defs; /* ends at name NULL */
+	const char *more; /* text below the table, or NULL */
+};
+
+#define OPTIONS_SHOWN (-2)
+
+/*
+ * Parse.  Operands may stand between options; argv is permuted so that they
+ * come last.  Returns the index of the first operand; -1 with the error
+ * filled; OPTIONS_SHOWN when help or version was asked for and printed.
+ */
+int
+options_parse(const struct options *, int argc, char **argv, struct error *);
+
+/* Print what --help prints, on standard output. */
+void options_help(const struct options *);
+
+#endif

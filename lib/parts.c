@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Selection, order and environment of a folder of programs. */
+#include "lib/parts.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+#include "lib/strlist.h"
+
+/* The digits that a name begins with, without leading zeros. */
+struct number {
+	const char *digits;
+	size_t len;
+	bool negative;
+};
+
+static struct number
+number_of(const char *s)
+{
+	struct number n = { .negative = *s == '-' };
+
+	if (n.negative)
+		s++;
+	while (*s == '0')
+		s++;
+	n.digits = s;
+	while (isdigit((unsigned char)s[n.len]))
+		n.len++;
+	if (n.len == 0)
+		n.negative = false;
+	return n;
+}
+
+static int
+number_compare(struct number a, struct number b)
+{
+	int r;
+
+	if (a.negative != b.negative)
+		return a.negative ? -1 : 1;
+	if (a.len != b.len)
+		r = a.len < b.len ? -1 : 1;
+	else
+		r = memcmp(a.digits, b.digits, a.len);
+	return a.negative ? -r : r;
+}
+
+int
+parts_compare(const char *a, const char *b)
+{
+	int r = number_compare(number_of(a), number_of(b));
+
+	return r != 0 ? r : strcmp(a, b);
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+	return parts_compare(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+own_regex(regex_t *r)
+{
+	regfree(r);
+}
+
+static bool
+runnable(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+	    faccessat(dir, name, X_OK, AT_EACCESS) == 0;
+}
+
+int
+parts_list(const char *dir, const char *pattern, struct strlist *names,
+    struct strlist *ignored, struct error *e)
+{
+	own(own_regex) regex_t regex = { 0 };
+	own_dir DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	if (d == NULL)
+		return errno == ENOENT ? 0 : error_errno(e, "%s", dir);
+	if (pattern == NULL)
+		pattern = PARTS_PATTERN;
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+		return error_set(
+		    e, EINVAL, "%s: not a regular expression", pattern);
+	for (errno = 0; (entry = readdir(d)) != NULL; errno = 0) {
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		if (names->len >= LIMIT_PARTS)
+			return error_set(e, E2BIG, "%s: too many files", dir);
+		if (regexec(&regex, name, 0, NULL, 0) == 0 &&
+		    runnable(dirfd(d), name))
+			strlist_add(names, name);
+		else if (ignored != NULL)
+			strlist_add(ignored, name);
+	}
+	if (errno != 0)
+		return error_errno(e, "%s", dir);
+	if (names->len > 1)
+		qsort(names->items, names->len, sizeof(char *), compare_items);
+	if (ignored != NULL)
+		strlist_sort(ignored);
+	return 0;
+}
+
+/* ---- environment.d ----------------------------------------------------- */
+
+/*
+ * Standard output belongs to the answer, so fragments get standard error as
+ * theirs.  env is named in full: a fragment may have changed PATH.
+ */
+static const char source_all[] = "exec 3>&1 1>&2\n"
+				 "set -eu -o pipefail\n"
+				 "for _ingot_fragment; do\n"
+				 "  source \"$_ingot_fragment\"\n"
+				 "done\n"
+				 "exec /usr/bin/env -0 >&3\n";
+static const char source_traced[] = "exec 3>&1 1>&2\n"
+				    "set -eu -o pipefail\n"
+				    "for _ingot_fragment; do\n"
+				    "  set -x\n"
+				    "  source \"$_ingot_fragment\"\n"
+				    "  set +x\n"
+				    "done\n"
+				    "exec /usr/bin/env -0 >&3\n";
+
+static bool
+is_fragment(int dir, const char *name)
+{
+	struct stat st;
+
+	for (const char *s = name; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s) && strchr("_.-", *s) == NULL)
+			return false;
+	return fstatat(dir, name, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+static int
+fragments(const char *dir, struct strlist *names, struct error *e)
+{
+	own_dir DIR *d = opendir(dir);
+	struct dirent *entry;
+
+	if (d == NULL)
+		return errno == ENOENT ? 0 : error_errno(e, "%s", dir);
+	while ((entry = readdir(d)) != NULL)
+		if (is_fragment(dirfd(d), entry->d_name))
+			strlist_add(names, entry->d_name);
+	strlist_sort(names);
+	return 0;
+}
+
+/* Split the answer of env -0.  Variables of the shell itself stay out. */
+static void
+take_answer(const struct strbuf *answer, struct strlist *env)
+{
+	const char *s = answer->s, *end = s + answer->len;
+
+	for (; s < end; s += strlen(s) + 1)
+		if (strncmp(s, "_=", 2) != 0 && strchr(s, '=') != NULL)
+			strlist_add(env, s);
+}
+
+int
+parts_environment(
+    const struct parts_environment *p, struct strlist *env, struct error *e)
+{
+	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
+	own(strbuf_clear) struct strbuf answer = { 0 };
+	struct proc run = { .envp = p->env,
+		.root = p->root,
+		.line = p->line,
+		.ctx = p->ctx,
+		.out = &answer };
+	struct proc_status status;
+
+	if (fragments(p->dir, &names, e) == -1)
+		return -1;
+	if (names.len == 0) {
+		for (char *const *v = p->env; *v != NULL; v++)
+			strlist_add(env, *v);
+		return 0;
+	}
+	strlist_add(&argv, "bash");
+	strlist_add(&argv, "-c");
+	strlist_add(&argv, p->trace ? source_traced : source_all);
+	strlist_add(&argv, "environment.d");
+	for (size_t i = 0; i < names.len; i++)
+		strlist_take(&argv, path_join(p->seen, names.items[i]));
+	run.argv = strlist_argv(&argv);
+	if (proc_run(&run, &status, e) == -1)
+		return error_prefix(e, "%s", p->dir);
+	if (proc_check(&status, e) == -1)
+		return error_prefix(e, "%s", p->dir);
+	if (answer.len == 0)
+		return 1;
+	if (answer.len > LIMIT_ENV_BYTES)
+		return error_set(e, E2BIG, "%s: exports more than %zu bytes",
+		    p->dir, LIMIT_ENV_BYTES);
+	take_answer(&answer, env);
+	return 0;
+}
+
+void
+parts_tail(struct strbuf *tail, const char *line, size_t len)
+{
+	if (len > LIMIT_TAIL_BYTES) {
+		line += len - LIMIT_TAIL_BYTES;
+		len = LIMIT_TAIL_BYTES;
+	}
+	strbuf_add(tail, line, len);
+	strbuf_putc(tail, '\n');
+	if (tail->len > 2 * LIMIT_TAIL_BYTES) {
+		size_t drop = tail->len - LIMIT_TAIL_BYTES;
+
+		memmove(tail->s, tail->s + drop, LIMIT_TAIL_BYTES);
+		strbuf_cut(tail, LIMIT_TAIL_BYTES);
+	}
+}

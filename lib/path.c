@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text only; no system calls. */
+#include "lib/path.h"
+
+#include <string.h>
+
+#include "lib/mem.h"
+
+char *
+path_join(const char *dir, const char *name)
+{
+	size_t n = strlen(dir);
+
+	while (*name == '/')
+		name++;
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	if (n == 0)
+		return mem_dup(name);
+	return mem_printf(
+	    "%.*s%s%s", (int)n, dir, n == 1 && *dir == '/' ? "" : "/", name);
+}
+
+const char *
+path_base(const char *path)
+{
+	const char *s = strrchr(path, '/');
+
+	return s == NULL ? path : s + 1;
+}
+
+char *
+path_dir(const char *path)
+{
+	const char *s = strrchr(path, '/');
+
+	if (s == NULL)
+		return mem_dup(".");
+	while (s > path && s[-1] == '/')
+		s--;
+	return s == path ? mem_dup("/") : mem_dupn(path, (size_t)(s - path));
+}
+
+bool
+path_is_name(const char *name)
+{
+	if (*name == '\0' || strlen(name) > 255 || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
+		return false;
+	for (; *name != '\0'; name++)
+		if (*name == '/' || (unsigned char)*name < 0x20 ||
+		    *name == 0x7f)
+			return false;
+	return true;
+}
+
+bool
+path_is_inside(const char *path)
+{
+	if (*path == '\0' || *path == '/')
+		return false;
+	while (*path != '\0') {
+		size_t n = strcspn(path, "/");
+
+		if (n == 0 || (n == 2 && path[0] == '.' && path[1] == '.'))
+			return false;
+		path += n;
+		if (*path == '/' && *++path == '\0')
+			return false;
+	}
+	return true;
+}
+
+const char *
+path_relative(const char *path)
+{
+	while (*path == '/')
+		path++;
+	return *path == '\0' ? "." : path;
+}

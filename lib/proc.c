@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fork, exec, and one poll loop over pipes and a pidfd. */
+#include "lib/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/limits.h"
+#include "lib/own.h"
+#include "lib/strbuf.h"
+
+#define GRACE_SECONDS 5 /* between SIGTERM and SIGKILL */
+#define LINGER_SECONDS 0.5 /* for output that others still hold open */
+
+struct pipes {
+	int in[2], out[2], err[2], fail[2];
+};
+
+struct stream {
+	int fd;
+	int number;
+	struct strbuf text; /* an unfinished line, or the whole output */
+	bool whole;
+};
+
+static double
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void
+shut(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void
+pipes_clear(struct pipes *p)
+{
+	for (int i = 0; i < 2; i++) {
+		shut(&p->in[i]);
+		shut(&p->out[i]);
+		shut(&p->err[i]);
+		shut(&p->fail[i]);
+	}
+}
+
+static int
+pipes_open(struct pipes *p, bool input)
+{
+	*p = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	if ((input && pipe2(p->in, O_CLOEXEC) == -1) ||
+	    pipe2(p->out, O_CLOEXEC) == -1 || pipe2(p->err, O_CLOEXEC) == -1 ||
+	    pipe2(p->fail, O_CLOEXEC) == -1)
+		return -1;
+	return 0;
+}
+
+/* ---- the child --------------------------------------------------------- */
+
+static int
+child_input(const struct proc *p, const struct pipes *pipes)
+{
+	int fd;
+
+	if (p->inherit_input)
+		return 0;
+	fd = p->input != NULL ? pipes->in[0]
+			      : open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return dup2(fd, STDIN_FILENO) == -1 ? -1 : 0;
+}
+
+static void
+child_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int s = 1; s < 32; s++)
+		if (s != SIGKILL && s != SIGSTOP)
+			signal(s, SIG_DFL);
+}
+
+static void __attribute__((noreturn))
+child(const struct proc *p, const struct pipes *pipes)
+{
+	int code;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	child_signals();
+	if (child_input(p, pipes) == 0 &&
+	    dup2(pipes->out[1], STDOUT_FILENO) != -1 &&
+	    dup2(pipes->err[1], STDERR_FILENO) != -1 &&
+	    syscall(SYS_close_range, 3U, ~0U, 1U << 2) == 0 &&
+	    (p->root == NULL || chroot(p->root) == 0) &&
+	    (p->cwd != NULL	      ? chdir(p->cwd) == 0
+		    : p->root != NULL ? chdir("/") == 0
+				      : true)) {
+		if (p->envp != NULL)
+			execvpe(p->argv[0], p->argv, p->envp);
+		else
+			execvp(p->argv[0], p->argv);
+	}
+	code = errno;
+	if (write(pipes->fail[1], &code, sizeof(code)) == -1)
+		_exit(126);
+	_exit(127);
+}
+
+/* ---- the parent -------------------------------------------------------- */
+
+static void
+line_give(const struct proc *p, int stream, const char *line, size_t n)
+{
+	if (n > 0 && line[n - 1] == '\r')
+		n--;
+	if (p->line != NULL)
+		p->line(p->ctx, stream, line, n);
+}
+
+/* Hand over the finished lines; an overlong one is cut into pieces. */
+static void
+lines(const struct proc *p, struct stream *s, bool end)
+{
+	char *at = s->text.s, *stop = at + s->text.len, *lf;
+
+	while (at < stop) {
+		lf = memchr(at, '\n', (size_t)(stop - at));
+		if (lf == NULL)
+			break;
+		line_give(p, s->number, at, (size_t)(lf - at));
+		at = lf + 1;
+	}
+	if (at < stop && (end || (size_t)(stop - at) > LIMIT_LINE_BYTES)) {
+		line_give(p, s->number, at, (size_t)(stop - at));
+		at = stop;
+	}
+	if (s->text.s == NULL)
+		return;
+	memmove(s->text.s, at, (size_t)(stop - at));
+	strbuf_cut(&s->text, (size_t)(stop - at));
+}
+
+/* Read what is there.  Returns -1 when the stream has ended. */
+static int
+stream_read(const struct proc *p, struct stream *s)
+{
+	char buf[16384];
+	ssize_t n = read(s->fd, buf, sizeof(buf));
+
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	if (n <= 0) {
+		if (!s->whole)
+			lines(p, s, true);
+		shut(&s->fd);
+		return -1;
+	}
+	if (s->whole && p->out->len >= LIMIT_CAPTURE_BYTES)
+		return 0;
+	strbuf_add(s->whole ? p->out : &s->text, buf, (size_t)n);
+	if (!s->whole)
+		lines(p, s, false);
+	return 0;
+}
+
+struct feed {
+	int fd;
+	const char *data;
+	size_t left;
+};
+
+static void
+feed_write(struct feed *f)
+{
+	ssize_t n = write(f->fd, f->data, f->left);
+
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n > 0) {
+		f->data += n;
+		f->left -= (size_t)n;
+	}
+	if (n == -1 || f->left == 0)
+		shut(&f->fd);
+}
+
+struct run {
+	const struct proc *p;
+	struct proc_status *status;
+	pid_t pid;
+	int pidfd;
+	struct stream out, err;
+	struct feed feed;
+	double start, limit, killed, ended;
+};
+
+/* Ask the group to end, later insist. */
+static void
+enforce(struct run *r, double t)
+{
+	bool stop = r->p->stop != NULL && *r->p->stop;
+
+	if (r->killed == 0 && (stop || t >= r->limit)) {
+		r->status->stopped = stop;
+		r->status->timed_out = !stop;
+		r->killed = t;
+		kill(-r->pid, SIGTERM);
+		kill(-r->pid, SIGCONT);
+	} else if (r->killed != 0 && t - r->killed >= GRACE_SECONDS) {
+		kill(-r->pid, SIGKILL);
+	}
+}
+
+static void
+reap(struct run *r)
+{
+	struct rusage u;
+	int w;
+
+	while (wait4(r->pid, &w, 0, &u) == -1)
+		if (errno != EINTR)
+			return;
+	r->status->code = WIFEXITED(w) ? WEXITSTATUS(w) : 0;
+	r->status->signal = WIFSIGNALED(w) ? WTERMSIG(w) : 0;
+	r->status->seconds = now() - r->start;
+	r->status->cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	r->status->peak_kib = u.ru_maxrss;
+	r->ended = now();
+	kill(-r->pid, SIGKILL);
+	shut(&r->pidfd);
+}
+
+/* One turn of the loop.  Returns false when all is over. */
+static bool
+turn(struct run *r)
+{
+	struct pollfd fds[4] = {
+		{ .fd = r->out.fd, .events = POLLIN },
+		{ .fd = r->err.fd, .events = POLLIN },
+		{ .fd = r->pidfd, .events = POLLIN },
+		{ .fd = r->feed.fd, .events = POLLOUT },
+	};
+	double t;
+
+	if (r->out.fd == -1 && r->err.fd == -1 && r->pidfd == -1)
+		return false;
+	if (poll(fds, 4, r->ended > 0 ? 50 : 250) > 0) {
+		if (fds[0].revents)
+			stream_read(r->p, &r->out);
+		if (fds[1].revents)
+			stream_read(r->p, &r->err);
+		if (fds[3].revents)
+			feed_write(&r->feed);
+		if (fds[2].revents)
+			reap(r);
+	} else if (r->ended > 0 && now() - r->ended > LINGER_SECONDS) {
+		/* Somebody outside the group holds the pipe: leave it. */
+		return false;
+	}
+	t = now();
+	if (r->ended == 0)
+		enforce(r, t);
+	return true;
+}
+
+static void
+loop(struct run *r)
+{
+	double ticked = r->start;
+
+	while (turn(r)) {
+		double t = now();
+
+		if (r->p->tick != NULL && t - ticked >= 1) {
+			ticked = t;
+			r->p->tick();
+		}
+	}
+	if (!r->out.whole)
+		lines(r->p, &r->out, true);
+	lines(r->p, &r->err, true);
+}
+
+/* What exec said, if it failed: the pipe closes silently when it worked. */
+static int
+exec_failure(int fd)
+{
+	int code = 0;
+	ssize_t n;
+
+	do
+		n = read(fd, &code, sizeof(code));
+	while (n == -1 && errno == EINTR);
+	return n == (ssize_t)sizeof(code) ? code : 0;
+}
+
+static int
+start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
+{
+	int code;
+
+	if (pipes_open(pipes, p->input != NULL) == -1)
+		return error_errno(e, "%s", p->argv[0]);
+	*pid = fork();
+	if (*pid == -1)
+		return error_errno(e, "%s: fork", p->argv[0]);
+	if (*pid == 0)
+		child(p, pipes);
+	setpgid(*pid, *pid);
+	shut(&pipes->in[0]);
+	shut(&pipes->out[1]);
+	shut(&pipes->err[1]);
+	shut(&pipes->fail[1]);
+	code = exec_failure(pipes->fail[0]);
+	if (code == 0)
+		return 0;
+	waitpid(*pid, NULL, 0);
+	errno = code;
+	return error_errno(e, "%s", p->argv[0]);
+}
+
+int
+proc_run(const struct proc *p, struct proc_status *status, struct error *e)
+{
+	own(pipes_clear) struct pipes pipes;
+	struct run r = { .p = p, .status = status, .start = now() };
+
+	*status = (struct proc_status){ 0 };
+	if (start(p, &pipes, &r.pid, e) == -1)
+		return -1;
+	r.limit = r.start + (p->seconds ? p->seconds : LIMIT_SCRIPT_SECONDS);
+	r.pidfd = (int)syscall(SYS_pidfd_open, r.pid, 0);
+	if (r.pidfd == -1) {
+		error_errno(e, "%s: pidfd_open", p->argv[0]);
+		kill(-r.pid, SIGKILL);
+		waitpid(r.pid, NULL, 0);
+		return -1;
+	}
+	r.out = (struct stream){ .fd = take_fd(&pipes.out[0]),
+		.number = 1,
+		.whole = p->out != NULL };
+	r.err = (struct stream){ .fd = take_fd(&pipes.err[0]), .number = 2 };
+	r.feed = (struct feed){ .fd = take_fd(&pipes.in[1]),
+		.data = p->input,
+		.left = p->input_len };
+	if (r.feed.fd != -1) {
+		signal(SIGPIPE, SIG_IGN);
+		fcntl(r.feed.fd, F_SETFL, O_NONBLOCK);
+		if (r.feed.left == 0)
+			shut(&r.feed.fd);
+	}
+	loop(&r);
+	shut(&r.out.fd);
+	shut(&r.err.fd);
+	shut(&r.feed.fd);
+	strbuf_clear(&r.out.text);
+	strbuf_clear(&r.err.text);
+	return 0;
+}
+
+int
+proc_check(const struct proc_status *s, struct error *e)
+{
+	if (s->stopped)
+		return error_set(e, EINTR, "stopped after %.1f s", s->seconds);
+	if (s->timed_out)
+		return error_set(e, ETIMEDOUT,
+		    "ran into its time limit (%.0f s)", s->seconds);
+	if (s->signal != 0)
+		return error_set(e, 0, "killed by signal %d (%s)", s->signal,
+		    strsignal(s->signal));
+	if (s->code != 0)
+		return error_set(e, 0, "exit status %d", s->code);
+	return 0;
+}
+
+int
+proc_do(char *const *argv, struct error *e)
+{
+	const struct proc p = { .argv = argv };
+	struct proc_status s;
+
+	if (proc_run(&p, &s, e) == -1)
+		return -1;
+	if (proc_check(&s, e) == -1)
+		return error_prefix(e, "%s", argv[0]);
+	return 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Doubling buffer; one byte beyond len is always kept for the NUL. */
+#include "lib/strbuf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/mem.h"
+
+char *
+strbuf_reserve(struct strbuf *b, size_t n)
+{
+	b->s = mem_grow(b->s, &b->cap, b->len + n + 1, 1);
+	return b->s + b->len;
+}
+
+void
+strbuf_add(struct strbuf *b, const void *data, size_t n)
+{
+	char *to = strbuf_reserve(b, n);
+
+	if (n > 0)
+		memcpy(to, data, n);
+	b->len += n;
+	b->s[b->len] = '\0';
+}
+
+void
+strbuf_puts(struct strbuf *b, const char *s)
+{
+	strbuf_add(b, s, strlen(s));
+}
+
+void
+strbuf_putc(struct strbuf *b, char c)
+{
+	strbuf_add(b, &c, 1);
+}
+
+void
+strbuf_printf(struct strbuf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	strbuf_reserve(b, (size_t)n);
+	va_start(ap, fmt);
+	vsnprintf(b->s + b->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+}
+
+const char *
+strbuf_text(const struct strbuf *b)
+{
+	return b->s != NULL ? b->s : "";
+}
+
+void
+strbuf_cut(struct strbuf *b, size_t n)
+{
+	if (n >= b->len)
+		return;
+	b->len = n;
+	b->s[n] = '\0';
+}
+
+char *
+strbuf_take(struct strbuf *b)
+{
+	char *s = b->s != NULL ? b->s : mem_dup("");
+
+	*b = (struct strbuf){ 0 };
+	return s;
+}
+
+void
+strbuf_clear(struct strbuf *b)
+{
+	free(b->s);
+	*b = (struct strbuf){ 0 };
+}

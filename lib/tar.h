@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Archives and disc images read without mounting; the only user of
+ * libarchive.
+ */
+#ifndef LIB_TAR_H
+#define LIB_TAR_H
+
+#include <stddef.h>
+
+struct error;
+struct strbuf;
+struct tar_entry;
+
+/*
+ * Called for each regular file with its path from the archive's root ("a/b",
+ * no leading slash, no "..").  Returns 0 to go on, 1 to stop, -1 to fail.
+ */
+typedef int tar_visit(
+    void *ctx, const char *path, struct tar_entry *entry, struct error *e);
+
+/* Visit the files of an ISO 9660 image or device. */
+int tar_walk_iso(
+    int dir, const char *path, tar_visit *visit, void *ctx, struct error *e);
+
+/* Within visit: add the file's bytes, at most max, to b. */
+int tar_read(
+    struct tar_entry *entry, size_t max, struct strbuf *b, struct error *e);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One recursive walk serves them all; depth is bounded by the path limit. */
+#include "lib/tree.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/strlist.h"
+
+#define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* A walk keeps one descriptor per level: allow as many as we may. */
+static void
+allow_depth(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+/* The names in an open folder, sorted.  The descriptor stays open. */
+static int
+names_in(int fd, struct strlist *names)
+{
+	int copy = openat(fd, ".", OPEN_DIR);
+	own_dir DIR *d = copy == -1 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+
+	if (d == NULL) {
+		if (copy != -1)
+			close(copy);
+		return -1;
+	}
+	for (errno = 0; (entry = readdir(d)) != NULL; errno = 0)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			strlist_add(names, entry->d_name);
+	if (errno != 0)
+		return -1;
+	strlist_sort(names);
+	return 0;
+}
+
+struct walk {
+	tree_visit *visit;
+	tree_visit *leave; /* called after what is in a folder, or NULL */
+	void *ctx;
+};
+
+static int walk_below(const struct walk *w, int fd, const char *path,
+    unsigned depth, struct error *e);
+
+static int
+walk_entry(const struct walk *w, int dir, const char *name, const char *path,
+    unsigned depth, struct error *e)
+{
+	struct stat st;
+	struct tree_entry entry = { .path = path,
+		.name = name,
+		.dir = dir,
+		.depth = depth,
+		.st = &st };
+	int r;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return error_errno(e, "%s", *path ? path : name);
+	r = w->visit(w->ctx, &entry, e);
+	if (r == -1)
+		return -1;
+	if (S_ISDIR(st.st_mode) && r == 0) {
+		own_fd int fd = openat(dir, name, OPEN_DIR);
+
+		if (fd == -1)
+			return error_errno(e, "%s", *path ? path : name);
+		if (walk_below(w, fd, path, depth + 1, e) == -1)
+			return -1;
+	}
+	return w->leave != NULL ? w->leave(w->ctx, &entry, e) : 0;
+}
+
+static int
+walk_below(const struct walk *w, int fd, const char *path, unsigned depth,
+    struct error *e)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+
+	if (depth > PATH_MAX / 2)
+		return error_set(e, ELOOP, "%.80s...: nested too deeply", path);
+	if (names_in(fd, &names) == -1)
+		return error_errno(e, "%s", *path ? path : ".");
+	for (size_t i = 0; i < names.len; i++) {
+		own_free char *below = mem_printf(
+		    "%s%s%s", path, *path ? "/" : "", names.items[i]);
+
+		if (walk_entry(w, fd, names.items[i], below, depth, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+tree_walk(
+    int dir, const char *path, tree_visit *visit, void *ctx, struct error *e)
+{
+	const struct walk w = { .visit = visit, .ctx = ctx };
+
+	allow_depth();
+	return walk_entry(&w, dir, path, "", 0, e);
+}
+
+/* ---- remove ------------------------------------------------------------ */
+
+struct removal {
+	dev_t dev;
+	const char *root;
+};
+
+static int
+remove_enter(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	struct removal *r = ctx;
+
+	if (t->depth == 0)
+		r->dev = t->st->st_dev;
+	if (t->st->st_dev != r->dev)
+		return error_set(e, EBUSY, "%s/%s: something is mounted here",
+		    r->root, t->path);
+	return 0;
+}
+
+static int
+remove_leave(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	struct removal *r = ctx;
+	int flags = S_ISDIR(t->st->st_mode) ? AT_REMOVEDIR : 0;
+
+	if (unlinkat(t->dir, t->name, flags) == -1 && errno != ENOENT)
+		return error_errno(
+		    e, "%s%s%s", r->root, *t->path ? "/" : "", t->path);
+	return 0;
+}
+
+int
+tree_remove(int dir, const char *path, struct error *e)
+{
+	struct removal r = { .root = path };
+	const struct walk w = {
+		.visit = remove_enter, .leave = remove_leave, .ctx = &r
+	};
+	struct stat st;
+
+	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+	    errno == ENOENT)
+		return 0;
+	allow_depth();
+	return walk_entry(&w, dir, path, "", 0, e);
+}
+
+/* ---- copy -------------------------------------------------------------- */
+
+struct copy {
+	int dir; /* where the copy's root is */
+	const char *to; /* its path from there */
+};
+
+static char *
+proc_path(int fd)
+{
+	return mem_printf("/proc/self/fd/%d", fd);
+}
+
+/* Extended attributes that the target refuses are an error, not a loss. */
+static int
+copy_xattrs(int from, int to, const char *name)
+{
+	own_free char *src = proc_path(from), *dst = proc_path(to);
+	char names[4096], value[65536];
+	ssize_t n = listxattr(src, names, sizeof(names));
+
+	(void)name;
+	if (n == -1)
+		return errno == EOPNOTSUPP ? 0 : -1;
+	for (char *s = names; s < names + n; s += strlen(s) + 1) {
+		ssize_t v = getxattr(src, s, value, sizeof(value));
+
+		if (v == -1 || setxattr(dst, s, value, (size_t)v, 0) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+copy_attributes(int dir, const char *name, const struct stat *st)
+{
+	struct timespec times[2] = { st->st_atim, st->st_mtim };
+
+	if (fchownat(dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) ==
+		-1 &&
+	    errno != EPERM)
+		return -1;
+	if (!S_ISLNK(st->st_mode) &&
+	    fchmodat(dir, name, st->st_mode & 07777, 0) == -1)
+		return -1;
+	return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+}
+
+static int
+copy_symlink(const struct tree_entry *t, int dir, const char *to)
+{
+	own_free char *target = mem_alloc(PATH_MAX);
+	ssize_t n = readlinkat(t->dir, t->name, target, PATH_MAX - 1);
+
+	if (n == -1)
+		return -1;
+	target[n] = '\0';
+	return symlinkat(target, dir, to);
+}
+
+static int
+copy_regular(
+    const struct tree_entry *t, int dir, const char *to, struct error *e)
+{
+	own_fd int in =
+	    openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	own_fd int out = openat(dir, to,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (in == -1 || out == -1)
+		return error_errno(e, "%s", to);
+	if (file_copy_fd(in, out, e) == -1)
+		return error_prefix(e, "%s", to);
+	if (copy_xattrs(in, out, to) == -1)
+		return error_errno(e, "%s: extended attributes", to);
+	return 0;
+}
+
+static int
+copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	const struct copy *c = ctx;
+	own_free char *to =
+	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
+	mode_t type = t->st->st_mode & S_IFMT;
+
+	if (type == S_IFDIR) {
+		if (mkdirat(c->dir, to, 0700) == -1 && errno != EEXIST)
+			return error_errno(e, "%s", to);
+		return 0;
+	}
+	if (unlinkat(c->dir, to, 0) == -1 && errno != ENOENT)
+		return error_errno(e, "%s", to);
+	if (type == S_IFREG) {
+		if (copy_regular(t, c->dir, to, e) == -1)
+			return -1;
+	} else if (type == S_IFLNK) {
+		if (copy_symlink(t, c->dir, to) == -1)
+			return error_errno(e, "%s", to);
+	} else if (mknodat(c->dir, to, t->st->st_mode, t->st->st_rdev) == -1) {
+		return error_errno(e, "%s", to);
+	}
+	if (copy_attributes(c->dir, to, t->st) == -1)
+		return error_errno(e, "%s", to);
+	return 0;
+}
+
+/* A folder's attributes come last: filling it changes its times. */
+static int
+copy_leave(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	const struct copy *c = ctx;
+	own_free char *to =
+	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
+
+	if (S_ISDIR(t->st->st_mode) && copy_attributes(c->dir, to, t->st) == -1)
+		return error_errno(e, "%s", to);
+	return 0;
+}
+
+int
+tree_copy(
+    int from_dir, const char *from, int to_dir, const char *to, struct error *e)
+{
+	struct copy c = { .dir = to_dir, .to = to };
+	const struct walk w = {
+		.visit = copy_visit, .leave = copy_leave, .ctx = &c
+	};
+
+	allow_depth();
+	return walk_entry(&w, from_dir, from, "", 0, e);
+}
+
+/* ---- measure ----------------------------------------------------------- */
+
+struct usage {
+	uint64_t bytes;
+	dev_t dev;
+	struct {
+		ino_t *items;
+		size_t len, cap;
+	} linked; /* inodes with several names that were seen */
+};
+
+/* Whether a multiply linked inode was counted; remembers it. */
+static bool
+counted(struct usage *u, ino_t ino)
+{
+	for (size_t i = u->linked.len; i > 0; i--)
+		if (u->linked.items[i - 1] == ino)
+			return true;
+	u->linked.items = mem_grow(
+	    u->linked.items, &u->linked.cap, u->linked.len + 1, sizeof(ino_t));
+	u->linked.items[u->linked.len++] = ino;
+	return false;
+}
+
+static int
+usage_visit(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	struct usage *u = ctx;
+
+	(void)e;
+	if (t->depth == 0)
+		u->dev = t->st->st_dev;
+	if (t->st->st_dev != u->dev)
+		return 1;
+	if (!S_ISDIR(t->st->st_mode) && t->st->st_nlink > 1 &&
+	    counted(u, t->st->st_ino))
+		return 0;
+	u->bytes += (uint64_t)t->st->st_blocks * 512;
+	return 0;
+}
+
+int
+tree_usage(int dir, const char *path, uint64_t *bytes, struct error *e)
+{
+	struct usage u = { 0 };
+	int r = tree_walk(dir, path, usage_visit, &u, e);
+
+	free(u.linked.items);
+	if (r == 0)
+		*bytes = u.bytes;
+	return r;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whole folders: walk, copy, remove, measure.  Everything is relative to
+ * descriptors, follows no symlink and works in byte order of names.
+ */
+#ifndef LIB_TREE_H
+#define LIB_TREE_H
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+struct error;
+
+struct tree_entry {
+	const char *path; /* from the start of the walk; "" is the start */
+	const char *name; /* last part of path */
+	int dir; /* descriptor of the folder that name stands in */
+	unsigned depth;
+	const struct stat *st;
+};
+
+/*
+ * Called for each entry, a folder before what is in it.  Returns 0 to go on,
+ * 1 to go on without entering this folder, -1 (with the error) to stop.
+ */
+typedef int
+tree_visit(void *ctx, const struct tree_entry *entry, struct error *e);
+
+/* Walk below dir/path, the start itself included. */
+int tree_walk(
+    int dir, const char *path, tree_visit *visit, void *ctx, struct error *e);
+
+/*
+ * Remove dir/path and all below it.  What is not there is no error.  Another
+ * filesystem mounted below is never entered: that is an error.
+ */
+int tree_remove(int dir, const char *path, struct error *e);
+
+/*
+ * Copy an entry and all below it with owner, mode, times, symlinks, devices
+ * and extended attributes.  Folders that exist are merged into; files that
+ * exist are replaced.
+ */
+int tree_copy(int from_dir, const char *from, int to_dir, const char *to,
+    struct error *e);
+
+/* Bytes on disk below dir/path, each inode counted once. */
+int tree_usage(int dir, const char *path, uint64_t *bytes, struct error *e);
+
+#endif
