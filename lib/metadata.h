@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The merged metadata of this machine: which files hold it and in which
+ * order they override each other, as os-apply-config has it.
+ */
+#ifndef LIB_METADATA_H
+#define LIB_METADATA_H
+
+#include <stdbool.h>
+
+struct doc;
+struct error;
+struct strlist;
+struct value;
+
+/* The list that collect-config writes: JSON, paths in order of precedence. */
+#define METADATA_LIST "/var/lib/os-collect-config/os_config_files.json"
+
+/*
+ * Add to files the metadata files in rising precedence: the ones that the
+ * environment variable OS_CONFIG_FILES names (colons between; set but empty
+ * means none), else the ones in the JSON list at list_path (NULL: the
+ * environment variable OS_CONFIG_FILES_PATH, else METADATA_LIST).  A missing
+ * list is an empty one.  Paths are looked up below the folder root.
+ */
+int metadata_files(
+    int root, const char *list_path, struct strlist *files, struct error *e);
+
+/*
+ * Load and merge (value_merge) those files that exist.  Documents other than
+ * non-empty maps are passed over.  Returns the map, or NULL.
+ */
+struct value *metadata_load(
+    struct doc *d, int root, const struct strlist *files, struct error *e);
+
+#endif
