@@ -16,6 +16,7 @@
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
+#include "lib/strlist.h"
 
 int
 file_read_fd(
@@ -239,6 +240,29 @@ file_mkdirs(int dir, const char *path, mode_t mode, struct error *e)
 		errno = ENOTDIR;
 		return error_errno(e, "%s", path);
 	}
+	return 0;
+}
+
+int
+file_names(int dir, const char *path, struct strlist *names, struct error *e)
+{
+	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_dir DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (d == NULL) {
+		error_errno(e, "%s", path);
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	for (errno = 0; (entry = readdir(d)) != NULL; errno = 0)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			strlist_add(names, entry->d_name);
+	if (errno != 0)
+		return error_errno(e, "%s", path);
+	strlist_sort(names);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 
 struct error;
 struct strbuf;
+struct strlist;
 
 /*
  * Add the whole of a regular file (or a pipe's end) to b.  A file longer
@@ -61,6 +62,10 @@ int file_copy_fd(int from, int to, struct error *e);
 
 /* mkdir -p; folders that are there are left alone. */
 int file_mkdirs(int dir, const char *path, mode_t mode, struct error *e);
+
+/* Add the names in a folder, sorted by bytes, without "." and "..". */
+int
+file_names(int dir, const char *path, struct strlist *names, struct error *e);
 
 bool file_exists(int dir, const char *path); /* follows symlinks */
 bool file_is_dir(int dir, const char *path); /* follows symlinks */

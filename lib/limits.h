@@ -14,7 +14,8 @@
 #define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
 
 /* Programs that we run. */
-#define LIMIT_SCRIPT_SECONDS 1800 /* a hook or an element's script */
+#define LIMIT_SCRIPT_SECONDS 1800 /* a hook */
+#define LIMIT_BUILD_SECONDS 14400 /* an element's script */
 #define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
 #define LIMIT_CAPTURE_BYTES MIB(64) /* output kept whole */
 #define LIMIT_TAIL_BYTES KIB(4) /* output kept for a report */

@@ -2,7 +2,6 @@
 /* One recursive walk serves them all; depth is bounded by the path limit. */
 #include "lib/tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,29 +31,6 @@ allow_depth(void)
 		r.rlim_cur = r.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &r);
 	}
-}
-
-/* The names in an open folder, sorted.  The descriptor stays open. */
-static int
-names_in(int fd, struct strlist *names)
-{
-	int copy = openat(fd, ".", OPEN_DIR);
-	own_dir DIR *d = copy == -1 ? NULL : fdopendir(copy);
-	struct dirent *entry;
-
-	if (d == NULL) {
-		if (copy != -1)
-			close(copy);
-		return -1;
-	}
-	for (errno = 0; (entry = readdir(d)) != NULL; errno = 0)
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			strlist_add(names, entry->d_name);
-	if (errno != 0)
-		return -1;
-	strlist_sort(names);
-	return 0;
 }
 
 struct walk {
@@ -102,8 +78,8 @@ walk_below(const struct walk *w, int fd, const char *path, unsigned depth,
 
 	if (depth > PATH_MAX / 2)
 		return error_set(e, ELOOP, "%.80s...: nested too deeply", path);
-	if (names_in(fd, &names) == -1)
-		return error_errno(e, "%s", *path ? path : ".");
+	if (file_names(fd, ".", &names, e) == -1)
+		return error_prefix(e, "%s", path);
 	for (size_t i = 0; i < names.len; i++) {
 		own_free char *below = mem_printf(
 		    "%s%s%s", path, *path ? "/" : "", names.items[i]);
