@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Private namespaces for a build, and the mounts that a chroot needs.
+ *
+ * The build is init of a PID namespace of its own: when it ends, or is
+ * killed, the kernel ends everything it started, and with the last process
+ * the mount namespace and every mount in it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "image-build/image-build.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
+
+/* ---- the namespaces ---------------------------------------------------- */
+
+static volatile sig_atomic_t stopped_by;
+
+static void
+on_signal(int sig)
+{
+	stopped_by = sig;
+}
+
+static void
+catch_signals(void)
+{
+	const struct sigaction sa = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+}
+
+static int
+inside(int (*act)(void *), void *ctx)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		NULL) == -1) {
+		perror("image-build: private mounts");
+		return 1;
+	}
+	return act(ctx);
+}
+
+int
+enter_run(int (*act)(void *), void *ctx, struct error *e)
+{
+	pid_t pid;
+	int status;
+
+	catch_signals();
+	fflush(NULL);
+	pid = (pid_t)syscall(SYS_clone, NAMESPACES | SIGCHLD, 0, 0, 0, 0);
+	if (pid == -1)
+		return error_errno(
+		    e, "namespaces of its own (needs root and CAP_SYS_ADMIN)");
+	if (pid == 0) {
+		signal(SIGINT, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
+		status = inside(act, ctx);
+		fflush(NULL);
+		_exit(status);
+	}
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno == EINTR && stopped_by != 0)
+			kill(pid, SIGKILL);
+	if (stopped_by != 0)
+		return error_set(
+		    e, EINTR, "stopped by %s", strsignal(stopped_by));
+	if (WIFSIGNALED(status))
+		return error_set(e, 0, "the build was killed by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return WEXITSTATUS(status);
+}
+
+int
+enter_tmpfs(const char *dir, uint64_t bytes, struct error *e)
+{
+	char options[64];
+
+	snprintf(options, sizeof(options), "mode=0755,size=%llu",
+	    (unsigned long long)bytes);
+	if (mount("tmpfs", dir, "tmpfs", 0, options) == -1)
+		return error_errno(e, "%s: tmpfs", dir);
+	return 0;
+}
+
+/* ---- mounts in the target ---------------------------------------------- */
+
+/*
+ * A folder of the target to mount on, made if it is missing.  A symlink in
+ * its place could lead out of the target: that is an error.
+ */
+static char *
+mount_point(const struct build *b, const char *name, int *fd, struct error *e)
+{
+	own_free char *path = path_join(b->tree, name);
+
+	if (mkdir(path, 0755) == -1 && errno != EEXIST) {
+		error_errno(e, "%s", path);
+		return NULL;
+	}
+	*fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*fd == -1) {
+		error_errno(e, "%s: no folder to mount on", path);
+		return NULL;
+	}
+	return mem_printf("/proc/self/fd/%d", *fd);
+}
+
+static int
+mount_in(const struct build *b, const char *name, const char *type,
+    unsigned long flags, const char *options, struct error *e)
+{
+	own_fd int fd = -1;
+	own_free char *at = mount_point(b, name, &fd, e);
+
+	if (at == NULL)
+		return -1;
+	if (mount(type, at, type, flags, options) == -1)
+		return error_errno(e, "%s/%s: mount %s", b->tree, name, type);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} nodes[] = {
+	{ "null", 1, 3 },
+	{ "zero", 1, 5 },
+	{ "full", 1, 7 },
+	{ "random", 1, 8 },
+	{ "urandom", 1, 9 },
+	{ "tty", 5, 0 },
+};
+
+static const struct {
+	const char *name, *to;
+} links[] = {
+	{ "fd", "/proc/self/fd" },
+	{ "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" },
+	{ "stderr", "/proc/self/fd/2" },
+	{ "ptmx", "pts/ptmx" },
+};
+
+/* A small /dev of its own: nothing of the host's can be reached by it. */
+static int
+fill_dev(const struct build *b, struct error *e)
+{
+	own_free char *path = path_join(b->tree, "dev");
+	own_fd int dev = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	mode_t old = umask(0);
+	int bad = dev == -1;
+
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
+		bad |= mknodat(dev, nodes[i].name, S_IFCHR | 0666,
+		    makedev(nodes[i].major, nodes[i].minor));
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
+		bad |= symlinkat(links[i].to, dev, links[i].name);
+	bad |= mkdirat(dev, "pts", 0755) | mkdirat(dev, "shm", 01777);
+	umask(old);
+	return bad ? error_errno(e, "%s", path) : 0;
+}
+
+/*
+ * /run is a tmpfs, so that nothing transient stays in the image.  Packages
+ * that make /etc/resolv.conf a link into it find the host's resolver there.
+ */
+static int
+fill_run(const struct build *b, struct error *e)
+{
+	static const char *const dirs[] = { "run/lock", "run/systemd/resolve",
+		"run/resolvconf", NULL };
+	static const char *const files[] = {
+		"run/systemd/resolve/stub-resolv.conf",
+		"run/systemd/resolve/resolv.conf", "run/resolvconf/resolv.conf",
+		NULL
+	};
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct error none;
+
+	if (tree == -1)
+		return error_errno(e, "%s", b->tree);
+	(void)file_read(
+	    AT_FDCWD, "/etc/resolv.conf", LIMIT_TEXT_BYTES, &text, &none);
+	for (const char *const *d = dirs; *d != NULL; d++)
+		if (file_mkdirs(tree, *d, 0755, e) == -1)
+			return -1;
+	for (const char *const *f = files; *f != NULL; f++)
+		if (file_replace(
+			tree, *f, 0644, strbuf_text(&text), text.len, e) == -1)
+			return -1;
+	return 0;
+}
+
+int
+enter_mount(struct build *b, struct error *e)
+{
+	const unsigned long no = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (mount_in(b, "proc", "proc", no, NULL, e) == -1 ||
+	    mount_in(b, "sys", "sysfs", no | MS_RDONLY, NULL, e) == -1 ||
+	    mount_in(b, "run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", e) ==
+		-1 ||
+	    fill_run(b, e) == -1 ||
+	    mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e) == -1 ||
+	    fill_dev(b, e) == -1 ||
+	    mount_in(b, "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		"newinstance,ptmxmode=0666,mode=0620,gid=5", e) == -1)
+		return -1;
+	b->entered = true;
+	return 0;
+}
+
+/* Undo the octal escapes of mountinfo in place. */
+static void
+unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s != '\0'; s++)
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
+		    s[3]) {
+			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
+			    (s[3] - '0'));
+			s += 3;
+		} else {
+			*to++ = *s;
+		}
+	*to = '\0';
+}
+
+/* Mount points below a folder, in the order in which they were made. */
+static int
+mounts_below(const char *dir, struct strlist *points, struct error *e)
+{
+	own_file FILE *f = fopen("/proc/self/mountinfo", "re");
+	own_free char *prefix = mem_printf("%s/", dir);
+	own_free char *line = NULL;
+	size_t cap = 0;
+
+	if (f == NULL)
+		return error_errno(e, "/proc/self/mountinfo");
+	while (getline(&line, &cap, f) != -1) {
+		own(strlist_clear) struct strlist words = { 0 };
+
+		strlist_split(&words, line, " \n");
+		if (words.len < 5)
+			continue;
+		unescape(words.items[4]);
+		if (strncmp(words.items[4], prefix, strlen(prefix)) == 0)
+			strlist_add(points, words.items[4]);
+	}
+	return 0;
+}
+
+int
+enter_unmount(struct build *b, struct error *e)
+{
+	own(strlist_clear) struct strlist points = { 0 };
+
+	if (mounts_below(b->tree, &points, e) == -1)
+		return -1;
+	for (size_t i = points.len; i > 0; i--)
+		if (umount2(points.items[i - 1],
+			MNT_DETACH | UMOUNT_NOFOLLOW) == -1 &&
+		    errno != EINVAL && errno != ENOENT)
+			return error_errno(
+			    e, "%s: unmount", points.items[i - 1]);
+	b->entered = false;
+	return 0;
+}
+
+/* ---- the hooks tree in the target --------------------------------------- */
+
+int
+enter_hooks(struct build *b, struct error *e)
+{
+	own_free char *tmp = path_join(b->tree, "tmp");
+	own_free char *at = path_join(tmp, "in_target.d");
+	const unsigned long ro =
+	    MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
+
+	if (mkdir(tmp, 01777) == 0)
+		(void)chmod(tmp, 01777);
+	if (mkdir(at, 0755) == -1)
+		return error_errno(e, "%s", at);
+	if (mount(b->hooks, at, NULL, MS_BIND, NULL) == -1 ||
+	    mount(NULL, at, NULL, ro, NULL) == -1)
+		return error_errno(e, "%s: bind mount", at);
+	return 0;
+}
+
+int
+enter_unhook(struct build *b, struct error *e)
+{
+	own_free char *at = path_join(b->tree, "tmp/in_target.d");
+
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1 || rmdir(at) == -1)
+		return error_errno(e, "%s", at);
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What can be delivered. */
+#include <string.h>
+
+#include "image-build/image-build.h"
+#include "lib/strbuf.h"
+
+static const struct format_kind *const kinds[] = { &format_qcow2, &format_raw,
+	NULL };
+
+const struct format_kind *
+format_find(const char *name)
+{
+	for (size_t i = 0; kinds[i] != NULL; i++)
+		if (strcmp(kinds[i]->name, name) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+void
+format_names(struct strbuf *b)
+{
+	for (size_t i = 0; kinds[i] != NULL; i++)
+		strbuf_printf(b, "%s%s", i > 0 ? ", " : "", kinds[i]->name);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ext4 plug-in: an empty file system by libext2fs with every identifier
+ * and time chosen, filled by ext4-tree.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image-build/ext4.h"
+#include "lib/bytes.h"
+#include "lib/error.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+
+#define BLOCK 4096
+#define FLEX_GROUPS_LOG 4
+#define EXTRA_INODE_BYTES 32
+
+int
+ext4_failed(
+    const struct ext4 *x, errcode_t code, const char *what, struct error *e)
+{
+	return error_set(e, code == EXT2_ET_BLOCK_ALLOC_FAIL ? ENOSPC : EIO,
+	    "%s: %s: %s", x->job->what, what, error_message(code));
+}
+
+/* ---- options ----------------------------------------------------------- */
+
+struct options_ext4 {
+	uint64_t inode_ratio; /* bytes of file system for each inode */
+	uint64_t inodes; /* or exactly so many */
+	uint64_t journal; /* MiB; 0: by size */
+	double reserved; /* percent */
+};
+
+static int
+number(const char *option, const char *text, double *n, struct error *e)
+{
+	char *end;
+
+	if (text == NULL)
+		return error_set(
+		    e, EINVAL, "mkfs option %s: its value is missing", option);
+	*n = strtod(text, &end);
+	if (end == text || *end != '\0' || !(*n >= 0) || *n > 1e15)
+		return error_set(
+		    e, EINVAL, "mkfs option %s: %s is no number", option, text);
+	return 0;
+}
+
+static int
+journal_option(const char *text, double *n, struct error *e)
+{
+	if (text == NULL || strncmp(text, "size=", 5) != 0)
+		return error_set(
+		    e, EINVAL, "mkfs option -J: only size=MiB is known");
+	return number("-J", text + 5, n, e);
+}
+
+/* The options of mke2fs that mean something here; later ones win. */
+static int
+parse_options(const char *text, struct options_ext4 *o, struct error *e)
+{
+	own(strlist_clear) struct strlist words = { 0 };
+
+	strlist_split(&words, text != NULL ? text : "", " ");
+	for (size_t i = 0; i < words.len; i += 2) {
+		const char *word = words.items[i], *value = words.items[i + 1];
+		double n = 0;
+
+		if (strcmp(word, "-q") == 0) {
+			i--;
+			continue;
+		}
+		if (strcmp(word, "-J") == 0) {
+			if (journal_option(value, &n, e) == -1)
+				return -1;
+			o->journal = (uint64_t)n;
+			continue;
+		}
+		if (number(word, value, &n, e) == -1)
+			return -1;
+		if (strcmp(word, "-i") == 0)
+			o->inode_ratio = (uint64_t)n;
+		else if (strcmp(word, "-N") == 0)
+			o->inodes = (uint64_t)n;
+		else if (strcmp(word, "-m") == 0)
+			o->reserved = n;
+		else
+			return error_set(e, EINVAL,
+			    "mkfs option %s is not known for ext4 (-i, -J, "
+			    "-m and -N are)",
+			    word);
+	}
+	if (o->inode_ratio < 1024)
+		return error_set(e, EINVAL, "mkfs option -i: below 1024");
+	return 0;
+}
+
+/* ---- the empty file system --------------------------------------------- */
+
+static void
+features(struct ext2_super_block *s)
+{
+	s->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR |
+	    EXT2_FEATURE_COMPAT_DIR_INDEX | EXT2_FEATURE_COMPAT_RESIZE_INODE;
+	s->s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE |
+	    EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT |
+	    EXT4_FEATURE_INCOMPAT_FLEX_BG;
+	s->s_feature_ro_compat = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER |
+	    EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
+	    EXT4_FEATURE_RO_COMPAT_HUGE_FILE |
+	    EXT4_FEATURE_RO_COMPAT_DIR_NLINK |
+	    EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
+	    EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+}
+
+static int
+initialize(struct ext4 *x, const struct options_ext4 *o, struct error *e)
+{
+	const struct fs_job *job = x->job;
+	struct ext2_super_block param = { 0 };
+	own_free char *name = mem_printf("/proc/self/fd/%d", job->fd);
+	own_free char *offset =
+	    mem_printf("offset=%llu", (unsigned long long)job->offset);
+	uint64_t blocks = job->bytes / BLOCK;
+	errcode_t r;
+
+	ext2fs_blocks_count_set(&param, blocks);
+	ext2fs_r_blocks_count_set(
+	    &param, (blk64_t)((double)blocks * o->reserved / 100));
+	param.s_inodes_count =
+	    (uint32_t)(o->inodes ? o->inodes : job->bytes / o->inode_ratio);
+	param.s_rev_level = EXT2_DYNAMIC_REV;
+	param.s_log_block_size = 2;
+	param.s_inode_size = 256;
+	param.s_desc_size = EXT2_MIN_DESC_SIZE_64BIT;
+	param.s_log_groups_per_flex = FLEX_GROUPS_LOG;
+	features(&param);
+	r = ext2fs_initialize(
+	    name, EXT2_FLAG_64BITS, &param, unix_io_manager, &x->fs);
+	if (r != 0)
+		return ext4_failed(x, r, "initialize", e);
+	r = io_channel_set_options(x->fs->io, offset);
+	if (r != 0)
+		return ext4_failed(x, r, offset, e);
+	return 0;
+}
+
+/* Everything in the superblock that could differ from run to run. */
+static void
+identify(struct ext4 *x)
+{
+	struct ext2_super_block *s = x->fs->super;
+	const struct fs_job *job = x->job;
+	uint32_t now = (uint32_t)(job->now > 0 ? job->now : 1);
+
+	x->fs->now = now;
+	s->s_mkfs_time = s->s_wtime = s->s_lastcheck = now;
+	s->s_checkinterval = 0;
+	s->s_max_mnt_count = -1;
+	memcpy(s->s_uuid, job->uuid, sizeof(s->s_uuid));
+	memcpy(s->s_volume_name, job->label,
+	    strnlen(job->label, sizeof(s->s_volume_name)));
+	memcpy(s->s_hash_seed, job->seed, sizeof(s->s_hash_seed));
+	s->s_def_hash_version = EXT2_HASH_HALF_MD4;
+	s->s_flags |= EXT2_FLAGS_SIGNED_HASH;
+	s->s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
+	s->s_min_extra_isize = s->s_want_extra_isize = EXTRA_INODE_BYTES;
+	s->s_checksum_type = EXT2_CRC32C_CHKSUM;
+	ext2fs_init_csum_seed(x->fs);
+}
+
+/*
+ * The groups' tables, all zero already in a new file; inodes below 11; the
+ * inode that lets the file system grow; the journal.
+ */
+static int
+lay_out(struct ext4 *x, const struct options_ext4 *o, struct error *e)
+{
+	ext2_filsys fs = x->fs;
+	uint64_t journal = o->journal * 256; /* blocks of 4 KiB */
+	errcode_t r;
+
+	r = ext2fs_allocate_tables(fs);
+	if (r != 0)
+		return ext4_failed(x, r, "group tables", e);
+	for (dgrp_t g = 0; g < fs->group_desc_count; g++) {
+		ext2fs_bg_flags_set(fs, g, EXT2_BG_INODE_ZEROED);
+		ext2fs_group_desc_csum_set(fs, g);
+	}
+	for (ext2_ino_t i = 1; i < EXT2_FIRST_INO(fs->super); i++)
+		ext2fs_inode_alloc_stats2(fs, i, 1, i == EXT2_ROOT_INO);
+	r = ext2fs_update_bb_inode(fs, NULL);
+	if (r == 0)
+		r = ext2fs_create_resize_inode(fs);
+	if (r != 0)
+		return ext4_failed(x, r, "reserved inodes", e);
+	if (journal == 0) {
+		int n =
+		    ext2fs_default_journal_size(ext2fs_blocks_count(fs->super));
+
+		journal = n > 0 ? (uint64_t)n : 0;
+	}
+	if (journal == 0)
+		return 0;
+	r = ext2fs_add_journal_inode2(fs, (blk_t)journal, ~0ULL,
+	    EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK);
+	return r == 0 ? 0 : ext4_failed(x, r, "journal", e);
+}
+
+static int
+finish(struct ext4 *x, struct error *e)
+{
+	ext2_filsys fs = x->fs;
+	errcode_t r;
+
+	fs->super->s_kbytes_written = 0;
+	ext2fs_mark_super_dirty(fs);
+	ext2fs_mark_ib_dirty(fs);
+	ext2fs_mark_bb_dirty(fs);
+	r = ext2fs_close_free(&x->fs);
+	return r == 0 ? 0 : ext4_failed(x, r, "close", e);
+}
+
+static void
+release(struct ext4 *x)
+{
+	if (x->fs != NULL)
+		ext2fs_free(x->fs);
+	free(x->links);
+	free(x->buffer);
+}
+
+static int
+write_ext4(const struct fs_job *job, struct error *e)
+{
+	struct options_ext4 o = { .inode_ratio = 16384, .reserved = 1 };
+	own(release) struct ext4 x = { .job = job };
+
+	if (parse_options(job->options, &o, e) == -1)
+		return error_prefix(e, "%s", job->what);
+	if (job->bytes < 2 << 20)
+		return error_set(e, ENOSPC, "%s: below 2 MiB", job->what);
+	initialize_ext2_error_table();
+	x.buffer = mem_alloc(EXT4_BUFFER);
+	if (initialize(&x, &o, e) == -1)
+		return -1;
+	identify(&x);
+	if (lay_out(&x, &o, e) == -1)
+		return -1;
+	x.next = x.fs->super->s_first_data_block;
+	x.next_ino = EXT2_FIRST_INO(x.fs->super);
+	if (ext4_tree_write(&x, e) == -1)
+		return -1;
+	return finish(&x, e);
+}
+
+const struct fs_kind fs_ext4 = {
+	.name = "ext4",
+	.summary = "journaled, read and written; made without mounting",
+	.label_max = 16,
+	.write = write_ext4,
+};

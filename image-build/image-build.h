@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of image-build share.
+ *
+ * A build goes: settings and elements are loaded; the elements are resolved
+ * into a list; their files are merged into a hooks tree; the phases run their
+ * scripts on the host or in the target tree; the tree becomes file systems in
+ * a disk, the disk becomes the formats asked for.
+ */
+#ifndef IMAGE_BUILD_H
+#define IMAGE_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/strlist.h"
+
+struct doc;
+struct error;
+struct strbuf;
+struct value;
+
+/* ---- settings.c: what the caller asks for -------------------------------- */
+
+struct settings {
+	const char *program; /* the name we were called by */
+	bool compat; /* that name was disk-image-create or a kin */
+	bool ramdisk; /* ... ramdisk-image-create */
+	const char *arch; /* Debian's name: amd64, arm64, ... */
+	const char *name; /* output path without its ending */
+	const char *types; /* as given: "qcow2,raw" */
+	struct strlist formats;
+	struct strlist packages;
+	struct strlist elements; /* named by the caller, with defaults added */
+	const char *elements_path; /* ELEMENTS_PATH, our own appended */
+	const char *data; /* folder of our elements' parent */
+	const char *cache; /* DIB_IMAGE_CACHE */
+	const char *tmp; /* TMP_DIR */
+	const char *install_type;
+	const char *image_size; /* GiB, a decimal number, or NULL */
+	const char *extra_size; /* MB, or NULL */
+	const char *journal_size; /* MiB */
+	const char *root_label; /* or NULL */
+	const char *root_type; /* FS_TYPE */
+	const char *mkfs_options; /* or NULL */
+	const char *qemu_options; /* or NULL */
+	const char *logfile;
+	unsigned trace;
+	unsigned min_tmpfs; /* GiB */
+	bool no_base, no_tmpfs, offline, uncompressed, checksum, dry_run;
+	bool quiet, verbose;
+	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
+	char *args; /* the command line as one string (DIB_ARGS) */
+	struct strlist owned; /* strings that the pointers above borrow */
+};
+
+/* Fill what the command line left out from the environment and defaults. */
+int settings_complete(struct settings *s, struct error *e);
+void settings_clear(struct settings *s);
+
+/* ---- elements.c: which elements, in which order -------------------------- */
+
+struct builtin;
+
+struct element {
+	char *name;
+	char *path; /* absolute and real; NULL for a built-in element */
+	const struct builtin *builtin;
+	unsigned rank; /* of its folder in the search path */
+	struct strlist deps, provides;
+	bool loaded; /* deps and provides were read */
+};
+
+struct elements {
+	struct element *items; /* sorted by name */
+	size_t len, cap;
+	struct strlist path; /* the folders searched, first wins */
+	struct strlist overridden; /* "Element A overrides B", for the log */
+};
+
+/* List every element below the colon-separated search path. */
+int elements_index(struct elements *all, const char *path, struct error *e);
+
+/* By name, or NULL. */
+struct element *elements_find(const struct elements *all, const char *name);
+
+/*
+ * Expand the names wanted by dependencies, provides and the rules of the
+ * element contract.  chosen receives the elements: each after those that it
+ * depends on, those that are free to come sorted by name.  need_os: one must
+ * provide operating-system.
+ */
+int elements_resolve(const struct elements *all, const struct strlist *wanted,
+    bool need_os, struct element ***chosen, size_t *n, struct error *e);
+void elements_clear(struct elements *all);
+
+/* ---- native.c: elements that are part of this program -------------------- */
+
+struct build;
+struct step;
+
+struct native_step {
+	const char *phase; /* "install" */
+	const char *name; /* place among the scripts: "01-package-installs" */
+	int (*run)(struct build *b, const struct step *s, struct error *e);
+};
+
+struct builtin {
+	const char *name, *summary;
+	const char *deps; /* blanks between */
+	const struct native_step *steps; /* ends at name NULL */
+};
+
+extern const struct builtin *const builtins[]; /* ends with NULL */
+
+/* ---- layout.c: the block-device description, pure ------------------------ */
+
+enum table_kind {
+	TABLE_NONE, /* the file system is the whole disk */
+	TABLE_GPT,
+	TABLE_MBR,
+};
+
+struct partition {
+	char *name;
+	char *type; /* as given: "8300", "EF02", a GUID */
+	bool boot, primary;
+	double percent; /* of what is left, or 0 */
+	bool fit; /* as large as what goes in wants */
+	uint64_t asked; /* bytes, if neither of those */
+	uint64_t minimum; /* bytes; what a percentage is never below */
+	uint64_t start, bytes; /* computed */
+};
+
+struct disk {
+	char *name;
+	uint64_t asked; /* bytes, or 0: what fits */
+	uint64_t bytes; /* computed */
+	unsigned sector;
+	enum table_kind table;
+	uint64_t align;
+	struct partition *partitions;
+	size_t npartitions;
+};
+
+struct filesystem {
+	char *name; /* of the mkfs node */
+	char *base; /* of the partition or disk that holds it */
+	char *type, *label, *options;
+	uint8_t uuid[16];
+	char *mount_point; /* or NULL */
+	char *mount_options;
+	unsigned dump, pass;
+	bool in_fstab;
+	size_t disk; /* index */
+	ssize_t partition; /* index, or -1 for the whole disk */
+	uint64_t content; /* bytes that it must hold, for TABLE sizes */
+};
+
+struct layout {
+	struct disk *disks;
+	size_t ndisks;
+	struct filesystem *filesystems;
+	size_t nfilesystems; /* sorted by mount point in byte order */
+};
+
+struct layout_defaults {
+	const char *root_type, *root_label, *options; /* for mkfs_root */
+	const char *seed; /* UUIDs are made from it and the node's name */
+	unsigned sector; /* DIB_BLOCK_SIZE, or 0 */
+};
+
+/* Make a layout of the YAML tree; source names it in messages. */
+int layout_parse(struct layout *l, const struct value *yaml, const char *source,
+    const struct layout_defaults *d, struct error *e);
+
+/*
+ * Compute sizes and places.  total is the size asked for image0 in bytes, 0
+ * for what fits; each file system's content says what goes into it.
+ */
+int layout_compute(struct layout *l, uint64_t total, struct error *e);
+
+/* "12 GiB", "1.5T" and so on to bytes, as the element contract has sizes. */
+int layout_size(const char *text, uint64_t *bytes, struct error *e);
+
+const struct filesystem *layout_root(const struct layout *l);
+
+/* The text of /etc/fstab. */
+void layout_fstab(const struct layout *l, struct strbuf *b);
+
+/* Lines for people: the plan. */
+void layout_print(const struct layout *l, struct strbuf *b);
+void layout_clear(struct layout *l);
+
+/* ---- packages.c, services.c: the package and service maps ------------------ */
+
+struct package {
+	char *name, *element;
+};
+
+struct package_list {
+	struct package *items;
+	size_t len, cap;
+};
+
+enum package_phase {
+	PACKAGES_PRE,
+	PACKAGES_INSTALL,
+	PACKAGES_POST,
+	PACKAGES_N
+};
+
+struct package_plan {
+	struct package_list install[PACKAGES_N], uninstall[PACKAGES_N];
+};
+
+/* ---- build.c: one build -------------------------------------------------- */
+
+struct build {
+	const struct settings *settings;
+	const struct elements *all;
+	struct element **chosen;
+	size_t nchosen;
+	struct layout layout;
+	char *dir; /* TMP_BUILD_DIR */
+	char *image_dir; /* TMP_IMAGE_DIR */
+	char *hooks; /* TMP_HOOKS_PATH */
+	char *tree; /* TMP_MOUNT_PATH, the target's root */
+	bool entered; /* the target has its mounts */
+	struct strlist env; /* what every script starts with */
+	struct strlist phase_env; /* with environment.d, in this phase */
+	struct strlist origins; /* "install.d/10-x<tab>element" */
+	struct package_plan packages; /* from extra-data on */
+	struct report *report;
+};
+
+/*
+ * Do all of it, in namespaces of its own; the products' paths are printed on
+ * standard output.  Returns the exit status for main, or -1.
+ */
+int build_run(struct build *b, struct error *e);
+
+/* Choose and parse the block-device description of the chosen elements. */
+int build_layout(struct build *b, struct error *e);
+
+/* ---- plan.c -------------------------------------------------------------- */
+
+/* Print what would be done, on standard output. */
+int plan_print(const struct build *b, struct error *e);
+
+/* ---- hooks.c: all elements' files in one tree ----------------------------- */
+
+/* Make b->hooks and fill it; b->origins learns where each script is from. */
+int hooks_merge(struct build *b, struct error *e);
+
+/* The element that phase.d/name came from, or "?". */
+const char *
+hooks_origin(const struct build *b, const char *phase, const char *name);
+
+/* ---- environment.c: what scripts see -------------------------------------- */
+
+/* Fill b->env for the host's phases. */
+void environment_init(struct build *b);
+
+/* The same for the chroot: as sudo -E passes it on.  env is added to. */
+void environment_chroot(const struct strlist *from, struct strlist *env);
+
+/* ---- steps.c: a phase and its scripts ------------------------------------- */
+
+struct step {
+	const char *phase; /* "install", borrowed */
+	char *name; /* "10-foo" */
+	char *element;
+	const struct native_step *native; /* NULL for a script */
+};
+
+struct steps {
+	struct step *items;
+	size_t len, cap;
+};
+
+struct phase {
+	const char *name;
+	bool chroot;
+};
+
+extern const struct phase phases[]; /* in order; ends at name NULL */
+
+/* The steps of a phase in running order, scripts and native ones. */
+int steps_list(const struct build *b, const struct phase *p,
+    struct steps *steps, struct error *e);
+void steps_clear(struct steps *steps);
+
+/* Run one phase: its environment, its steps. */
+int steps_run(struct build *b, const struct phase *p, struct error *e);
+
+/* Run a program in the target with the phase's environment. */
+int steps_in_target(
+    struct build *b, const char *speaker, char *const *argv, struct error *e);
+
+/* ---- enter.c: namespaces and mounts --------------------------------------- */
+
+/*
+ * Run act in a child with private mount, PID, IPC and UTS namespaces, so that
+ * nothing it mounts or starts outlives it.  Returns the child's exit status,
+ * or -1.
+ */
+int enter_run(int (*act)(void *ctx), void *ctx, struct error *e);
+
+/* Put the build folder on a tmpfs of the given size in bytes. */
+int enter_tmpfs(const char *dir, uint64_t bytes, struct error *e);
+
+/* proc, sys (read-only), dev, devpts and the hooks tree in the target. */
+int enter_mount(struct build *b, struct error *e);
+
+/* Take away everything mounted below the target. */
+int enter_unmount(struct build *b, struct error *e);
+
+/* The hooks tree at /tmp/in_target.d, read-only, for a chroot phase. */
+int enter_hooks(struct build *b, struct error *e);
+int enter_unhook(struct build *b, struct error *e);
+
+/* ---- finish.c: what the target is left like -------------------------------- */
+
+/* /etc/resolv.conf: the host's while building, the image's own after. */
+int finish_borrow_resolver(struct build *b, struct error *e);
+int finish_tree(struct build *b, struct error *e);
+
+/* ---- packages.c, services.c ---------------------------------------------- */
+
+/*
+ * Read every chosen element's package-installs files.  env decides arch,
+ * install types and conditions.
+ */
+int packages_plan(const struct build *b, const struct strlist *env,
+    struct package_plan *plan, struct error *e);
+void packages_clear(struct package_plan *plan);
+
+/* Map names through the elements' pkg-map files; adds to names, no repeats. */
+int packages_map(const struct build *b, const struct strlist *env,
+    const struct package_list *list, struct strlist *names, struct error *e);
+
+/* One name of an element through a parsed pkg-map; adds its words. */
+void packages_map_name(const struct value *map, const char *name,
+    const char *distro, const char *release, struct strlist *names);
+
+/* The merged svc-map as YAML text, "service: name" lines. */
+int services_map(const struct build *b, const char *distro, struct strbuf *text,
+    struct error *e);
+
+/* The family of a distribution ("debian"), or NULL. */
+const char *packages_family(const char *distro);
+
+/* How many packages the target's dpkg knows as installed; 0 without dpkg. */
+unsigned packages_count(const char *tree);
+
+/* ---- disk.c: layout and tree to a raw disk ---------------------------------- */
+
+/* Measure the tree for each file system of the layout. */
+int disk_measure(struct build *b, struct error *e);
+
+/* Write the disk named image0 to path, a new sparse file. */
+int disk_write(struct build *b, const char *path, struct error *e);
+
+/* ---- fs.c, fs-*.c: file systems ---------------------------------------------- */
+
+struct fs_job {
+	const char *tree; /* the folder that becomes the root; NULL: empty */
+	const struct strlist *empty; /* folders below it to leave empty */
+	const char *label;
+	const char *options; /* as mkfs would take them */
+	uint8_t uuid[16];
+	uint8_t seed[16]; /* of the directory hashes */
+	int fd; /* the disk */
+	uint64_t offset, bytes;
+	int64_t epoch; /* clamp times to it, or -1 */
+	int64_t now; /* "made at", seconds */
+	const char *what; /* for progress and messages */
+};
+
+struct fs_kind {
+	const char *name, *summary;
+	unsigned label_max;
+	int (*write)(const struct fs_job *job, struct error *e);
+};
+
+extern const struct fs_kind fs_ext4, fs_swap;
+const struct fs_kind *fs_find(const char *name); /* or NULL */
+void fs_names(struct strbuf *b); /* "ext4, swap" */
+
+/* ---- boot.c, boot-*.c: loaders ------------------------------------------------ */
+
+struct boot_job {
+	const char *tree;
+	const struct disk *disk;
+	int fd;
+};
+
+struct boot_kind {
+	const char *name, *summary;
+	bool (*fits)(const struct boot_job *job);
+	int (*write)(const struct boot_job *job, struct error *e);
+};
+
+extern const struct boot_kind boot_grub_bios;
+
+/* Write the loader that the tree and the layout call for; *name says which. */
+int boot_write(const struct boot_job *job, const char **name, struct error *e);
+
+/* ---- format.c, format-*.c: what is delivered ----------------------------------- */
+
+struct format_job {
+	const struct settings *settings;
+	const char *raw; /* the finished raw disk */
+	const char *output; /* path to deliver, replaced atomically */
+};
+
+struct format_kind {
+	const char *name, *summary;
+	int (*write)(const struct format_job *job, struct error *e);
+};
+
+extern const struct format_kind format_qcow2, format_raw;
+const struct format_kind *format_find(const char *name);
+void format_names(struct strbuf *b);
+
+/* ---- report.c: where the time went --------------------------------------------- */
+
+struct report;
+
+struct report *report_new(void);
+void report_free(struct report *r);
+void report_step(struct report *r, const char *phase, const char *name,
+    const char *element, double seconds);
+
+/* Seconds of a part of the build that is no script: "write ext4". */
+void report_part(struct report *r, const char *name, double seconds);
+
+/* A table by phase, with the slowest steps, to the log. */
+void report_print(const struct report *r);
+
+/* NAME.build.json: all of it for programs. */
+int report_write(const struct report *r, const struct build *b,
+    const struct strlist *products, struct error *e);
+
+double report_clock(void); /* seconds, monotonic */
+
+#endif

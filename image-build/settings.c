@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Settings: the command line first, then the environment, then defaults, by
+ * the names that diskimage-builder gave them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "image-build/image-build.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+
+/* Keep a string for as long as the settings live. */
+static const char *
+keep(struct settings *s, char *text)
+{
+	strlist_take(&s->owned, text);
+	return text;
+}
+
+static const char *
+env_or(const char *name, const char *fallback)
+{
+	const char *v = getenv(name);
+
+	return v != NULL && *v != '\0' ? v : fallback;
+}
+
+static bool
+env_true(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v != NULL && *v != '\0' && strcmp(v, "0") != 0;
+}
+
+static const char *
+host_arch(void)
+{
+	struct utsname u;
+
+	if (uname(&u) == -1 || strcmp(u.machine, "x86_64") == 0)
+		return "amd64";
+	if (strcmp(u.machine, "aarch64") == 0)
+		return "arm64";
+	if (strncmp(u.machine, "armv", 4) == 0)
+		return "armhf";
+	if (strcmp(u.machine, "ppc64le") == 0)
+		return "ppc64el";
+	return strcmp(u.machine, "s390x") == 0 ? "s390x" : "amd64";
+}
+
+/*
+ * Our own elements: beside the program in a build tree, or below the prefix
+ * that it is installed in.
+ */
+static int
+find_data(struct settings *s, struct error *e)
+{
+	static const char *const places[] = { "../share/ingot", "../..", NULL };
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	own_free char *dir = NULL;
+
+	if (n == -1)
+		return error_errno(e, "/proc/self/exe");
+	exe[n] = '\0';
+	dir = path_dir(exe);
+	for (const char *const *p = places; *p != NULL; p++) {
+		own_free char *data = path_join(dir, *p);
+		own_free char *elements = path_join(data, "elements");
+
+		if (file_is_dir(AT_FDCWD, elements)) {
+			s->data = keep(s, realpath(data, NULL));
+			return 0;
+		}
+	}
+	return error_set(e, ENOENT,
+	    "%s: no elements folder beside this program or in " DATADIR, dir);
+}
+
+/* With exactly one type, "-o x.qcow2 -t qcow2" means x. */
+static void
+trim_name(struct settings *s)
+{
+	own_free char *ending = NULL;
+	size_t n = strlen(s->name), m;
+
+	if (s->formats.len != 1)
+		return;
+	ending = mem_printf(".%s", s->formats.items[0]);
+	m = strlen(ending);
+	if (n > m && strcmp(s->name + n - m, ending) == 0)
+		s->name = keep(s, mem_dupn(s->name, n - m));
+}
+
+static void
+default_paths(struct settings *s)
+{
+	const char *home = env_or("HOME", "/root");
+
+	if (s->cache == NULL)
+		s->cache = getenv("DIB_IMAGE_CACHE");
+	if (s->cache == NULL || *s->cache == '\0')
+		s->cache = keep(s, path_join(home, ".cache/image-create"));
+	s->tmp = env_or("TMP_DIR", env_or("TMPDIR", "/tmp"));
+	if (getenv("ELEMENTS_PATH") != NULL)
+		s->elements_path = keep(s,
+		    mem_printf(
+			"%s:%s/elements", getenv("ELEMENTS_PATH"), s->data));
+	else
+		s->elements_path = keep(s, path_join(s->data, "elements"));
+}
+
+static void
+default_values(struct settings *s)
+{
+	if (s->arch == NULL)
+		s->arch = env_or("ARCH", host_arch());
+	if (s->name == NULL)
+		s->name = env_or("IMAGE_NAME", "image");
+	if (s->types == NULL)
+		s->types = "qcow2";
+	if (s->image_size == NULL)
+		s->image_size = env_or("DIB_IMAGE_SIZE", NULL);
+	if (s->extra_size == NULL)
+		s->extra_size = env_or("DIB_IMAGE_EXTRA_SIZE", NULL);
+	if (s->journal_size == NULL)
+		s->journal_size = env_or("DIB_JOURNAL_SIZE", "64");
+	if (s->root_label == NULL)
+		s->root_label = env_or("ROOT_LABEL", NULL);
+	if (s->install_type == NULL)
+		s->install_type = env_or("DIB_DEFAULT_INSTALLTYPE", "source");
+	if (s->qemu_options == NULL)
+		s->qemu_options = env_or("QEMU_IMG_OPTIONS", NULL);
+	s->root_type = env_or("FS_TYPE", "ext4");
+	s->offline |= env_true("DIB_OFFLINE");
+	s->no_tmpfs |= env_true("DIB_NO_TMPFS");
+	s->checksum |= env_true("DIB_CHECKSUM");
+	s->no_base |= env_true("SKIP_BASE");
+	if (s->min_tmpfs == 0)
+		s->min_tmpfs = (unsigned)atoi(env_or("DIB_MIN_TMPFS", "2"));
+	s->trace += (unsigned)atoi(env_or("DIB_DEBUG_TRACE", "0"));
+}
+
+static int
+read_epoch(struct settings *s, struct error *e)
+{
+	const char *v = getenv("SOURCE_DATE_EPOCH");
+	char *end;
+
+	s->epoch = -1;
+	if (v == NULL || *v == '\0')
+		return 0;
+	errno = 0;
+	s->epoch = strtoll(v, &end, 10);
+	if (errno != 0 || *end != '\0' || s->epoch < 0)
+		return error_set(
+		    e, EINVAL, "SOURCE_DATE_EPOCH: not a number: %s", v);
+	return 0;
+}
+
+/* What the tool itself adds to the caller's elements. */
+static void
+default_elements(struct settings *s)
+{
+	own(strlist_clear) struct strlist named = { 0 };
+
+	strlist_split(&named, env_or("IMAGE_ELEMENT", ""), " \t\n");
+	strlist_add_all(&named, &s->elements);
+	strlist_clear(&s->elements);
+	if (s->ramdisk)
+		strlist_add(&s->elements, env_or("RAMDISK_ELEMENT", "ramdisk"));
+	if (!s->no_base)
+		strlist_add(&s->elements, "base");
+	for (size_t i = 0; i < named.len; i++)
+		if (!strlist_has(&s->elements, named.items[i]))
+			strlist_add(&s->elements, named.items[i]);
+}
+
+int
+settings_complete(struct settings *s, struct error *e)
+{
+	if (s->elements.len == 0 && getenv("IMAGE_ELEMENT") == NULL)
+		return error_set(e, EINVAL,
+		    "At least one distribution root element must be "
+		    "specified");
+	if (find_data(s, e) == -1 || read_epoch(s, e) == -1)
+		return -1;
+	default_paths(s);
+	default_values(s);
+	strlist_split(&s->formats, s->types, ",");
+	trim_name(s);
+	default_elements(s);
+	return 0;
+}
+
+void
+settings_clear(struct settings *s)
+{
+	strlist_clear(&s->formats);
+	strlist_clear(&s->packages);
+	strlist_clear(&s->elements);
+	strlist_clear(&s->owned);
+	free(s->args);
+}
