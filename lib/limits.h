@@ -31,5 +31,6 @@
 #define LIMIT_HTTP_CONNECT_SECONDS 10
 #define LIMIT_HTTP_SECONDS 60
 #define LIMIT_HTTP_REDIRECTS 5
+#define LIMIT_REPORT_BYTES MIB(4) /* what a machine reports */
 
 #endif

@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/own.h"
+#include "lib/plain.h"
+#include "lib/strbuf.h"
 
 #define SILENCE_SECONDS 5
 
@@ -39,9 +42,23 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* A closed 0, 1 or 2 would be the next file opened, and get our messages. */
+static void
+fill_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 void
 log_open(const char *program, enum log_level level)
 {
+	fill_standard();
 	out.program = program;
 	out.level = level;
 	out.terminal = isatty(STDERR_FILENO) == 1;
@@ -98,17 +115,14 @@ columns(void)
 	return w.ws_col;
 }
 
+/* text is plain already. */
 static void
 draw(const char *text)
 {
-	char line[320];
-	int n;
-
 	if (!out.terminal || out.quiet || out.level < LOG_INFO)
 		return;
 	erase();
-	n = snprintf(line, sizeof(line), "%.*s", columns() - 1, text);
-	put(STDERR_FILENO, line, (size_t)n);
+	put(STDERR_FILENO, text, plain_fit(text, (size_t)columns() - 1));
 	out.drawn = true;
 }
 
@@ -127,32 +141,34 @@ stamp(char *to, size_t size)
 		to + n, size - n, ".%03ld | ", t.tv_nsec / 1000000);
 }
 
-/* The one way out: a whole line, without its line feed. */
+/*
+ * The one way out: a whole line, without its line feed.  The file gets every
+ * line, the terminal only what is to be shown there.
+ */
 static void
-line_out(const char *prefix, const char *text, size_t len)
+line_out(const char *prefix, const char *text, size_t len, bool shown)
 {
+	own(strbuf_clear) struct strbuf line = { 0 };
 	char when[48];
 	size_t n = stamp(when, sizeof(when));
-	static char buf[8192];
-	size_t m;
 
-	m = (size_t)snprintf(buf, sizeof(buf), "%.*s%s%s%.*s", (int)n, when,
-	    prefix, *prefix != '\0' ? ": " : "", (int)len, text);
-	if (m >= sizeof(buf))
-		m = sizeof(buf) - 1;
-	buf[m == sizeof(buf) - 1 ? m - 1 : m] = '\n';
-	m = m == sizeof(buf) - 1 ? m : m + 1;
+	strbuf_add(&line, when, n);
+	strbuf_puts(&line, prefix);
+	if (*prefix != '\0')
+		strbuf_puts(&line, ": ");
+	plain_add(&line, text, len);
+	strbuf_putc(&line, '\n');
 	if (out.file != -1)
-		put(out.file, buf, m);
-	if (!out.quiet) {
+		put(out.file, line.s, line.len);
+	if (shown && !out.quiet) {
 		size_t skip = out.stamps ? 0 : n;
 
 		erase();
-		put(STDERR_FILENO, buf + skip, m - skip);
+		put(STDERR_FILENO, line.s + skip, line.len - skip);
 		if (out.status[0] != '\0')
 			draw(out.status);
+		out.spoken = now();
 	}
-	out.spoken = now();
 }
 
 static void __attribute__((format(printf, 2, 0)))
@@ -166,7 +182,7 @@ say(enum log_level level, const char *fmt, va_list ap)
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	if (n >= (int)sizeof(text))
 		n = sizeof(text) - 1;
-	line_out(out.program, text, (size_t)n);
+	line_out(out.program, text, (size_t)n, level <= out.level);
 }
 
 #define SAY(level, fmt) \
@@ -200,7 +216,7 @@ log_error(const struct error *e)
 
 	out.status[0] = '\0';
 	out.quiet = false; /* what ended the program is always said */
-	line_out(out.program, e->text, strlen(e->text));
+	line_out(out.program, e->text, strlen(e->text), true);
 	out.quiet = quiet;
 }
 
@@ -209,17 +225,21 @@ log_output(const char *speaker, const char *line, size_t len)
 {
 	if (out.level < LOG_INFO && out.file == -1)
 		return;
-	line_out(speaker, line, len);
+	line_out(speaker, line, len, out.level >= LOG_INFO);
 }
 
 void
 log_status(const char *fmt, ...)
 {
+	own(strbuf_clear) struct strbuf plain = { 0 };
+	char text[sizeof(out.status)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(out.status, sizeof(out.status), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	plain_add(&plain, text, strlen(text));
+	snprintf(out.status, sizeof(out.status), "%s", strbuf_text(&plain));
 	out.status_since = now();
 	if (out.status[0] != '\0')
 		draw(out.status);
@@ -239,7 +259,7 @@ log_tick(void)
 	if (out.terminal && !out.quiet) {
 		draw(text);
 	} else if (t - out.spoken >= SILENCE_SECONDS) {
-		line_out(out.program, text, strlen(text));
+		line_out(out.program, text, strlen(text), true);
 	}
 }
 
@@ -268,5 +288,5 @@ log_progress(const char *what, uint64_t done, uint64_t total)
 	erase();
 	snprintf(text, sizeof(text), "%s: %.0f of %.0f MiB", what,
 	    (double)done / 1048576, (double)total / 1048576);
-	line_out(out.program, text, strlen(text));
+	line_out(out.program, text, strlen(text), true);
 }

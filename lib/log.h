@@ -4,7 +4,8 @@
  *
  * Each message is one line, "program: text".  On a terminal a status line
  * stands below them and is redrawn; elsewhere what it would say becomes a
- * line now and then, so that a log is never silent for long.
+ * line now and then, so that a log is never silent for long.  Whatever a text
+ * holds, what is written is harmless to a terminal (lib/plain.h).
  */
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
@@ -22,7 +23,11 @@ enum log_level {
 	LOG_DEBUG,
 };
 
-/* Name the program (borrowed) and say how much it talks. */
+/*
+ * Name the program (borrowed) and say how much it talks.  Called first: it
+ * also opens /dev/null on a descriptor 0, 1 or 2 that the program was started
+ * without.
+ */
 void log_open(const char *program, enum log_level level);
 
 /* Put "YYYY-MM-DD HH:MM:SS.mmm | " (UTC) before each line. */

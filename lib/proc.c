@@ -27,11 +27,20 @@ struct pipes {
 	int in[2], out[2], err[2], fail[2];
 };
 
+#define PIPES_CLOSED \
+	{ \
+		{ -1, -1 }, { -1, -1 }, { -1, -1 }, \
+		{ \
+			-1, -1 \
+		} \
+	}
+
 struct stream {
 	int fd;
 	int number;
 	struct strbuf text; /* an unfinished line, or the whole output */
 	bool whole;
+	bool full; /* more came than is kept whole */
 };
 
 static double
@@ -65,7 +74,6 @@ pipes_clear(struct pipes *p)
 static int
 pipes_open(struct pipes *p, bool input)
 {
-	*p = (struct pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	if ((input && pipe2(p->in, O_CLOEXEC) == -1) ||
 	    pipe2(p->out, O_CLOEXEC) == -1 || pipe2(p->err, O_CLOEXEC) == -1 ||
 	    pipe2(p->fail, O_CLOEXEC) == -1)
@@ -94,18 +102,30 @@ child_signals(void)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	for (int s = 1; s < 32; s++)
+	for (int s = 1; s < NSIG; s++)
 		if (s != SIGKILL && s != SIGSTOP)
 			signal(s, SIG_DFL);
 }
 
+/* Die with the parent, also when it died before we asked for that. */
+static void
+child_follow(struct pipes *pipes)
+{
+	struct pollfd parent = { .fd = pipes->fail[1] };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	shut(&pipes->fail[0]);
+	if (poll(&parent, 1, 0) == 1 && (parent.revents & POLLERR) != 0)
+		_exit(126);
+}
+
 static void __attribute__((noreturn))
-child(const struct proc *p, const struct pipes *pipes)
+child(const struct proc *p, struct pipes *pipes)
 {
 	int code;
 
 	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	child_follow(pipes);
 	child_signals();
 	if (child_input(p, pipes) == 0 &&
 	    dup2(pipes->out[1], STDOUT_FILENO) != -1 &&
@@ -160,27 +180,27 @@ lines(const struct proc *p, struct stream *s, bool end)
 	strbuf_cut(&s->text, (size_t)(stop - at));
 }
 
-/* Read what is there.  Returns -1 when the stream has ended. */
-static int
+/* Read what is there; close it at its end. */
+static void
 stream_read(const struct proc *p, struct stream *s)
 {
 	char buf[16384];
 	ssize_t n = read(s->fd, buf, sizeof(buf));
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
-		return 0;
+		return;
 	if (n <= 0) {
 		if (!s->whole)
 			lines(p, s, true);
 		shut(&s->fd);
-		return -1;
+		return;
 	}
 	if (s->whole && p->out->len >= LIMIT_CAPTURE_BYTES)
-		return 0;
-	strbuf_add(s->whole ? p->out : &s->text, buf, (size_t)n);
+		s->full = true;
+	else
+		strbuf_add(s->whole ? p->out : &s->text, buf, (size_t)n);
 	if (!s->whole)
 		lines(p, s, false);
-	return 0;
 }
 
 struct feed {
@@ -206,6 +226,7 @@ feed_write(struct feed *f)
 
 struct run {
 	const struct proc *p;
+	int code; /* errno of wait4, or 0 */
 	struct proc_status *status;
 	pid_t pid;
 	int pidfd;
@@ -214,15 +235,21 @@ struct run {
 	double start, limit, killed, ended;
 };
 
+static bool
+is_stopped(const struct proc *p)
+{
+	return p->stop != NULL && *p->stop;
+}
+
 /* Ask the group to end, later insist. */
 static void
 enforce(struct run *r, double t)
 {
-	bool stop = r->p->stop != NULL && *r->p->stop;
+	bool stop = is_stopped(r->p), full = r->out.full;
 
-	if (r->killed == 0 && (stop || t >= r->limit)) {
+	if (r->killed == 0 && (stop || full || t >= r->limit)) {
 		r->status->stopped = stop;
-		r->status->timed_out = !stop;
+		r->status->timed_out = !stop && !full;
 		r->killed = t;
 		kill(-r->pid, SIGTERM);
 		kill(-r->pid, SIGCONT);
@@ -231,57 +258,73 @@ enforce(struct run *r, double t)
 	}
 }
 
+/*
+ * The child is a zombie and still owns the group's number, so what is left
+ * of the group can be killed without hitting another's.
+ */
 static void
 reap(struct run *r)
 {
-	struct rusage u;
-	int w;
+	struct rusage u = { 0 };
+	int w = 0;
 
+	kill(-r->pid, SIGKILL);
 	while (wait4(r->pid, &w, 0, &u) == -1)
-		if (errno != EINTR)
-			return;
+		if (errno != EINTR) {
+			r->code = errno;
+			break;
+		}
 	r->status->code = WIFEXITED(w) ? WEXITSTATUS(w) : 0;
 	r->status->signal = WIFSIGNALED(w) ? WTERMSIG(w) : 0;
-	r->status->seconds = now() - r->start;
 	r->status->cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	r->status->peak_kib = u.ru_maxrss;
 	r->ended = now();
-	kill(-r->pid, SIGKILL);
+	r->status->seconds = r->ended - r->start;
 	shut(&r->pidfd);
+}
+
+/* Whether somebody outside the group holds on to the pipes: leave them. */
+static bool
+forsaken(const struct run *r, bool quiet)
+{
+	double wait = quiet ? LINGER_SECONDS : GRACE_SECONDS;
+
+	return r->ended > 0 && now() - r->ended > wait;
 }
 
 /* One turn of the loop.  Returns false when all is over. */
 static bool
 turn(struct run *r)
 {
-	struct pollfd fds[4] = {
+	const struct proc *p = r->p;
+	struct pollfd fds[5] = {
 		{ .fd = r->out.fd, .events = POLLIN },
 		{ .fd = r->err.fd, .events = POLLIN },
 		{ .fd = r->pidfd, .events = POLLIN },
 		{ .fd = r->feed.fd, .events = POLLOUT },
+		{ .fd = p->ready != NULL ? p->ready_fd : -1, .events = POLLIN },
 	};
-	double t;
+	int n;
 
 	if (r->out.fd == -1 && r->err.fd == -1 && r->pidfd == -1)
 		return false;
-	if (poll(fds, 4, r->ended > 0 ? 50 : 250) > 0) {
+	n = poll(fds, 5, r->ended > 0 ? 50 : 250);
+	if (n > 0) {
 		if (fds[0].revents)
-			stream_read(r->p, &r->out);
+			stream_read(p, &r->out);
 		if (fds[1].revents)
-			stream_read(r->p, &r->err);
+			stream_read(p, &r->err);
 		if (fds[3].revents)
 			feed_write(&r->feed);
 		if (fds[2].revents)
 			reap(r);
-	} else if (r->ended > 0 && now() - r->ended > LINGER_SECONDS) {
-		/* Somebody outside the group holds the pipe: leave it. */
-		return false;
 	}
-	t = now();
+	if (p->ready != NULL)
+		p->ready(p->ctx);
 	if (r->ended == 0)
-		enforce(r, t);
-	return true;
+		enforce(r, now());
+	return !forsaken(r, n == 0);
 }
 
 static void
@@ -320,6 +363,8 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 {
 	int code;
 
+	/* Where it is ignored, children leave without a status. */
+	signal(SIGCHLD, SIG_DFL);
 	if (pipes_open(pipes, p->input != NULL) == -1)
 		return error_errno(e, "%s", p->argv[0]);
 	*pid = fork();
@@ -340,13 +385,46 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	return error_errno(e, "%s", p->argv[0]);
 }
 
+/* The parent's ends of the pipes become the loop's. */
+static void
+adopt(struct run *r, struct pipes *pipes)
+{
+	const struct proc *p = r->p;
+
+	r->out = (struct stream){ .fd = take_fd(&pipes->out[0]),
+		.number = 1,
+		.whole = p->out != NULL };
+	r->err = (struct stream){ .fd = take_fd(&pipes->err[0]), .number = 2 };
+	r->feed = (struct feed){ .fd = take_fd(&pipes->in[1]),
+		.data = p->input,
+		.left = p->input_len };
+	if (r->feed.fd != -1)
+		fcntl(r->feed.fd, F_SETFL, O_NONBLOCK);
+	if (r->feed.fd != -1 && r->feed.left == 0)
+		shut(&r->feed.fd);
+}
+
+static void
+run_clear(struct run *r)
+{
+	shut(&r->out.fd);
+	shut(&r->err.fd);
+	shut(&r->feed.fd);
+	shut(&r->pidfd);
+	strbuf_clear(&r->out.text);
+	strbuf_clear(&r->err.text);
+}
+
 int
 proc_run(const struct proc *p, struct proc_status *status, struct error *e)
 {
-	own(pipes_clear) struct pipes pipes;
+	own(pipes_clear) struct pipes pipes = PIPES_CLOSED;
 	struct run r = { .p = p, .status = status, .start = now() };
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
 
-	*status = (struct proc_status){ 0 };
+	*status = (struct proc_status){ .stopped = is_stopped(p) };
+	if (status->stopped)
+		return 0;
 	if (start(p, &pipes, &r.pid, e) == -1)
 		return -1;
 	r.limit = r.start + (p->seconds ? p->seconds : LIMIT_SCRIPT_SECONDS);
@@ -357,25 +435,20 @@ proc_run(const struct proc *p, struct proc_status *status, struct error *e)
 		waitpid(r.pid, NULL, 0);
 		return -1;
 	}
-	r.out = (struct stream){ .fd = take_fd(&pipes.out[0]),
-		.number = 1,
-		.whole = p->out != NULL };
-	r.err = (struct stream){ .fd = take_fd(&pipes.err[0]), .number = 2 };
-	r.feed = (struct feed){ .fd = take_fd(&pipes.in[1]),
-		.data = p->input,
-		.left = p->input_len };
-	if (r.feed.fd != -1) {
-		signal(SIGPIPE, SIG_IGN);
-		fcntl(r.feed.fd, F_SETFL, O_NONBLOCK);
-		if (r.feed.left == 0)
-			shut(&r.feed.fd);
-	}
+	adopt(&r, &pipes);
+	/* A child that does not read to the end is its own affair. */
+	if (p->input != NULL)
+		sigaction(SIGPIPE, &ignore, &old);
 	loop(&r);
-	shut(&r.out.fd);
-	shut(&r.err.fd);
-	shut(&r.feed.fd);
-	strbuf_clear(&r.out.text);
-	strbuf_clear(&r.err.text);
+	if (p->input != NULL)
+		sigaction(SIGPIPE, &old, NULL);
+	run_clear(&r);
+	if (r.out.full)
+		return error_set(e, EFBIG, "%s: printed more than %zu bytes",
+		    p->argv[0], LIMIT_CAPTURE_BYTES);
+	if (r.code != 0)
+		return error_set(
+		    e, r.code, "%s: wait: %s", p->argv[0], strerror(r.code));
 	return 0;
 }
 

@@ -27,9 +27,11 @@ struct proc {
 	bool inherit_input; /* standard input is ours */
 	unsigned seconds; /* time limit; 0: LIMIT_SCRIPT_SECONDS */
 	proc_line *line; /* gets the output's lines, or NULL: dropped */
-	void *ctx;
+	void *ctx; /* of line and ready */
 	struct strbuf *out; /* standard output goes here whole instead */
 	void (*tick)(void); /* called about once a second, or NULL */
+	int ready_fd; /* to be waited for as well, when ready is set */
+	void (*ready)(void *ctx); /* it can be read, or a moment has passed */
 	const volatile sig_atomic_t *stop; /* when it becomes true, end it */
 };
 
@@ -45,7 +47,9 @@ struct proc_status {
 
 /*
  * Run and wait.  Returns 0 whatever the program's status was; -1 if it could
- * not be started (error.code: ENOENT, EACCES, ...) or listened to.
+ * not be started (error.code: ENOENT, EACCES, ...) or listened to, or printed
+ * more than LIMIT_CAPTURE_BYTES into out (EFBIG).  When *stop is true already
+ * nothing is started.  The program dies with us, however we end.
  */
 int proc_run(const struct proc *p, struct proc_status *status, struct error *e);
 

@@ -3,6 +3,7 @@
 #include "lib/strbuf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,12 @@
 char *
 strbuf_reserve(struct strbuf *b, size_t n)
 {
-	b->s = mem_grow(b->s, &b->cap, b->len + n + 1, 1);
+	size_t want;
+
+	if (__builtin_add_overflow(b->len + 1, n, &want))
+		want = SIZE_MAX; /* which no memory holds */
+	b->s = mem_grow(b->s, &b->cap, want, 1);
+	b->s[b->len] = '\0';
 	return b->s + b->len;
 }
 

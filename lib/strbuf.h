@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A growing run of bytes that is always NUL-terminated once something was
- * added.  { 0 } is an empty one; strbuf_text() of an empty one is "".
+ * A growing run of bytes that is always NUL-terminated once it has room.
+ * { 0 } is an empty one; strbuf_text() of an empty one is "".
  */
 #ifndef LIB_STRBUF_H
 #define LIB_STRBUF_H
