@@ -158,9 +158,14 @@ set_up(struct http_call *call, const struct http_request *r)
 	    c, CURLOPT_CONNECTTIMEOUT, (long)LIMIT_HTTP_CONNECT_SECONDS);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT,
 	    (long)(r->seconds ? r->seconds : LIMIT_HTTP_SECONDS));
+	if (r->idle_seconds > 0) {
+		curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(
+		    c, CURLOPT_LOW_SPEED_TIME, (long)r->idle_seconds);
+	}
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "ingot/" VERSION);
-	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
+	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);

@@ -14,6 +14,7 @@
 #define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
 
 /* Programs that we run. */
+#define LIMIT_COMMAND_SECONDS 86400 /* an agent's command: many hooks */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook or an element's script */
 #define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
 #define LIMIT_CAPTURE_BYTES MIB(64) /* output kept whole */
