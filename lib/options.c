@@ -75,7 +75,7 @@ tables(const struct option_def *defs, struct option *longs, char *shorts)
 
 	*shorts++ = ':';
 	*shorts++ = 'h';
-	for (; defs[n].name != NULL && n < OPTIONS_MAX; n++) {
+	for (; n < OPTIONS_MAX && defs[n].name != NULL; n++) {
 		bool wants = defs[n].arg != NULL;
 
 		longs[n] = (struct option){ .name = defs[n].name,
