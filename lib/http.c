@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An easy handle per exchange; bodies and headers bounded as they come. */
+/*
+ * libcurl's multi interface: an easy handle per call, bodies and headers
+ * bounded as they come.  A single exchange is a loop with one call.
+ */
 #include "lib/http.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,59 +16,77 @@
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/mem.h"
-#include "lib/own.h"
 
-struct exchange {
-	struct http_reply *reply;
+/* Certificates by hash: only those needed are read, not the whole bundle. */
+#define CA_FOLDER "/etc/ssl/certs"
+#define CONNECTIONS 8 /* kept open for the next request */
+
+struct http_call {
+	struct http_loop *loop;
+	struct http_call *next;
+	CURL *easy;
+	struct curl_slist *header_list;
+	char *shown; /* the URL, redacted */
+	struct http_reply reply;
+	enum http_follow follow;
+	unsigned redirects;
 	size_t max;
 	size_t header_bytes;
 	bool too_long;
+	bool stopped; /* chunk had enough */
+	http_chunk *chunk;
+	void *chunk_ctx;
+	http_done *done;
+	void *ctx;
+	char what[CURL_ERROR_SIZE];
 };
 
-static void
-own_easy(CURL **c)
-{
-	curl_easy_cleanup(*c);
-}
+struct http_loop {
+	CURLM *multi;
+	struct http_call *calls;
+};
 
-static void
-own_slist(struct curl_slist **l)
-{
-	curl_slist_free_all(*l);
-}
+/* ---- what comes in ------------------------------------------------------ */
 
 static size_t
 on_body(char *data, size_t size, size_t n, void *ctx)
 {
-	struct exchange *x = ctx;
+	struct http_call *c = ctx;
+	long status = 0;
 
 	n *= size;
-	if (n > x->max - x->reply->body.len) {
-		x->too_long = true;
+	if (c->chunk != NULL)
+		curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status >= 200 && status <= 299) {
+		c->stopped = !c->chunk(c->chunk_ctx, data, n);
+		return c->stopped ? 0 : n;
+	}
+	if (n > c->max - c->reply.body.len) {
+		c->too_long = true;
 		return 0;
 	}
-	strbuf_add(&x->reply->body, data, n);
+	strbuf_add(&c->reply.body, data, n);
 	return n;
 }
 
 static size_t
 on_header(char *data, size_t size, size_t n, void *ctx)
 {
-	struct exchange *x = ctx;
+	struct http_call *c = ctx;
 	size_t len = n * size;
 	char *line;
 
-	x->header_bytes += len;
-	if (x->header_bytes > LIMIT_HTTP_HEADER) {
-		x->too_long = true;
+	c->header_bytes += len;
+	if (c->header_bytes > LIMIT_HTTP_HEADER) {
+		c->too_long = true;
 		return 0;
 	}
 	while (len > 0 && isspace((unsigned char)data[len - 1]))
 		len--;
 	if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
 		/* A new response: what came before was a redirect or 100. */
-		strlist_clear(&x->reply->headers);
-		strbuf_cut(&x->reply->body, 0);
+		strlist_clear(&c->reply.headers);
+		strbuf_cut(&c->reply.body, 0);
 		return n * size;
 	}
 	if (len == 0)
@@ -72,54 +94,130 @@ on_header(char *data, size_t size, size_t n, void *ctx)
 	line = mem_dupn(data, len);
 	for (char *s = line; *s != '\0' && *s != ':'; s++)
 		*s = (char)tolower((unsigned char)*s);
-	strlist_take(&x->reply->headers, line);
+	strlist_take(&c->reply.headers, line);
 	return n * size;
 }
 
-static struct curl_slist *
-header_list(const struct http_request *r)
+/* ---- what goes out ------------------------------------------------------ */
+
+static void
+set_headers(struct http_call *c, const struct http_request *r)
 {
 	/* No "Expect: 100-continue": small servers do not answer it. */
 	struct curl_slist *l = curl_slist_append(NULL, "Expect:");
 
 	for (size_t i = 0; r->headers != NULL && i < r->headers->len; i++)
 		l = curl_slist_append(l, r->headers->items[i]);
-	return l;
+	c->header_list = l;
+	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, l);
 }
 
 static void
-set_up(CURL *c, const struct http_request *r, struct exchange *x,
-    struct curl_slist *headers)
+set_method(CURL *c, const struct http_request *r)
 {
-	curl_easy_setopt(c, CURLOPT_URL, r->url);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)LIMIT_HTTP_REDIRECTS);
-	curl_easy_setopt(
-	    c, CURLOPT_CONNECTTIMEOUT, (long)LIMIT_HTTP_CONNECT_SECONDS);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT,
-	    (long)(r->seconds ? r->seconds : LIMIT_HTTP_SECONDS));
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, "ingot/" VERSION);
-	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
-	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-	if (r->ca_file != NULL)
-		curl_easy_setopt(c, CURLOPT_CAINFO, r->ca_file);
 	if (r->body != NULL) {
-		curl_easy_setopt(c, CURLOPT_POST, 1L);
-		curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
 		curl_easy_setopt(
 		    c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+		curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, r->body);
 	}
 	if (r->method != NULL && strcmp(r->method, "HEAD") == 0)
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
 	else if (r->method != NULL)
 		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method);
+}
+
+static void
+set_trust(CURL *c, const struct http_request *r)
+{
+	if (r->ca_file != NULL) {
+		curl_easy_setopt(c, CURLOPT_CAINFO, r->ca_file);
+		curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	} else {
+		curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
+		curl_easy_setopt(c, CURLOPT_CAPATH, CA_FOLDER);
+	}
+	if (r->insecure) {
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
+static void
+set_up(struct http_call *call, const struct http_request *r)
+{
+	CURL *c = call->easy;
+
+	curl_easy_setopt(c, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(c, CURLOPT_URL, r->url);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(
+	    c, CURLOPT_FOLLOWLOCATION, r->follow == HTTP_FOLLOW_ANY ? 1L : 0L);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)LIMIT_HTTP_REDIRECTS);
+	curl_easy_setopt(
+	    c, CURLOPT_CONNECTTIMEOUT, (long)LIMIT_HTTP_CONNECT_SECONDS);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT,
+	    (long)(r->seconds ? r->seconds : LIMIT_HTTP_SECONDS));
+	if (r->idle_seconds > 0) {
+		curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(
+		    c, CURLOPT_LOW_SPEED_TIME, (long)r->idle_seconds);
+	}
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, "ingot/" VERSION);
+	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, call->what);
+	if (r->direct)
+		curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+	set_trust(c, r);
+	set_method(c, r);
+	set_headers(call, r);
+}
+
+/* ---- calls -------------------------------------------------------------- */
+
+struct http_call *
+http_start(struct http_loop *l, const struct http_request *r, http_done *done,
+    void *ctx)
+{
+	struct http_call *c = mem_alloc(sizeof(*c));
+
+	c->loop = l;
+	c->easy = curl_easy_init();
+	c->shown = http_redacted(r->url);
+	c->follow = r->follow;
+	c->max = r->max ? r->max : LIMIT_HTTP_BODY;
+	c->chunk = r->chunk;
+	c->chunk_ctx = r->chunk_ctx;
+	c->done = done;
+	c->ctx = ctx;
+	if (c->easy == NULL)
+		abort(); /* as when memory is out */
+	set_up(c, r);
+	curl_multi_add_handle(l->multi, c->easy);
+	c->next = l->calls;
+	l->calls = c;
+	return c;
+}
+
+void
+http_cancel(struct http_call *c)
+{
+	struct http_call **at = &c->loop->calls;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	curl_multi_remove_handle(c->loop->multi, c->easy);
+	curl_easy_cleanup(c->easy);
+	curl_slist_free_all(c->header_list);
+	http_reply_clear(&c->reply);
+	free(c->shown);
+	free(c);
 }
 
 static int
@@ -139,73 +237,178 @@ code_of(CURLcode r)
 	}
 }
 
-int
-http_do(const struct http_request *r, struct http_reply *reply, struct error *e)
+static int
+outcome(struct http_call *c, CURLcode result, struct error *e)
 {
-	own(own_easy) CURL *c = curl_easy_init();
-	own(own_slist) struct curl_slist *headers = header_list(r);
-	own_free char *shown = http_redacted(r->url);
-	struct exchange x = { .reply = reply,
-		.max = r->max ? r->max : LIMIT_HTTP_BODY };
-	char what[CURL_ERROR_SIZE] = "";
-	CURLcode result;
-
-	http_reply_clear(reply);
-	if (c == NULL)
-		return error_set(e, ENOMEM, "%s: curl cannot start", shown);
-	set_up(c, r, &x, headers);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, what);
-	result = curl_easy_perform(c);
-	if (x.too_long)
+	if (c->too_long)
 		return error_set(e, EFBIG,
-		    "%s: the answer is longer than %zu bytes", shown, x.max);
-	if (result != CURLE_OK)
-		return error_set(e, code_of(result), "%s: %s", shown,
-		    *what ? what : curl_easy_strerror(result));
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &reply->status);
+		    "%s: the answer is longer than %zu bytes", c->shown,
+		    c->header_bytes > LIMIT_HTTP_HEADER ? LIMIT_HTTP_HEADER
+							: c->max);
+	if (result != CURLE_OK && !c->stopped)
+		return error_set(e, code_of(result), "%s: %s", c->shown,
+		    *c->what ? c->what : curl_easy_strerror(result));
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &c->reply.status);
 	return 0;
 }
 
-const char *
-http_header(const struct http_reply *reply, const char *name)
+/* The host of a URL as curl understands it, to be freed with curl_free. */
+static char *
+host_of(const char *url)
 {
-	size_t n = strlen(name);
+	CURLU *u = curl_url();
+	char *host = NULL;
 
-	for (size_t i = 0; i < reply->headers.len; i++) {
-		const char *h = reply->headers.items[i];
-
-		if (strncmp(h, name, n) == 0 && h[n] == ':')
-			return h + n + 1 + strspn(h + n + 1, " \t");
-	}
-	return NULL;
+	if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK)
+		curl_url_get(u, CURLUPART_HOST, &host, 0);
+	curl_url_cleanup(u);
+	return host;
 }
 
-bool
-http_is_temporary(long status)
+/* Ask again where a redirect leads, if that is on the same host. */
+static bool
+follow(struct http_call *c)
 {
-	return status == 408 || status == 425 || status == 429 ||
-	    (status >= 500 && status <= 599);
+	char *to = NULL, *from = NULL, *a, *b;
+	bool same;
+
+	curl_easy_getinfo(c->easy, CURLINFO_REDIRECT_URL, &to);
+	curl_easy_getinfo(c->easy, CURLINFO_EFFECTIVE_URL, &from);
+	if (c->follow != HTTP_FOLLOW_HOST || to == NULL || from == NULL ||
+	    c->redirects++ >= LIMIT_HTTP_REDIRECTS)
+		return false;
+	a = host_of(from);
+	b = host_of(to);
+	same = a != NULL && b != NULL && strcasecmp(a, b) == 0 &&
+	    (strncmp(from, "https:", 6) != 0 || strncmp(to, "https:", 6) == 0);
+	curl_free(a);
+	curl_free(b);
+	if (!same)
+		return false;
+	curl_multi_remove_handle(c->loop->multi, c->easy);
+	curl_easy_setopt(c->easy, CURLOPT_URL, to);
+	http_reply_clear(&c->reply);
+	curl_multi_add_handle(c->loop->multi, c->easy);
+	return true;
 }
 
-char *
-http_redacted(const char *url)
+static void
+finish(struct http_call *c, CURLcode result)
 {
-	const char *host = strstr(url, "://");
-	size_t scheme, end, at;
+	struct error e;
 
-	scheme = host == NULL ? 0 : (size_t)(host - url) + 3;
-	end = strcspn(url, "?#");
-	at = scheme + strcspn(url + scheme, "/?#@");
-	if (at < end && url[at] == '@')
-		return mem_printf("%.*s%.*s", (int)scheme, url,
-		    (int)(end - at - 1), url + at + 1);
-	return mem_printf("%.*s", (int)end, url);
+	if (result == CURLE_OK && !c->too_long && follow(c))
+		return;
+	if (outcome(c, result, &e) == -1)
+		c->done(c->ctx, NULL, &e);
+	else
+		c->done(c->ctx, &c->reply, NULL);
+	http_cancel(c);
+}
+
+/* ---- the loop ----------------------------------------------------------- */
+
+struct http_loop *
+http_loop_new(void)
+{
+	struct http_loop *l = mem_alloc(sizeof(*l));
+
+	l->multi = curl_multi_init();
+	if (l->multi == NULL)
+		abort();
+	curl_multi_setopt(l->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
+	return l;
 }
 
 void
-http_reply_clear(struct http_reply *reply)
+http_loop_free(struct http_loop *l)
 {
-	strbuf_clear(&reply->body);
-	strlist_clear(&reply->headers);
-	reply->status = 0;
+	if (l == NULL)
+		return;
+	while (l->calls != NULL)
+		http_cancel(l->calls);
+	curl_multi_cleanup(l->multi);
+	free(l);
+}
+
+/* Returns whether any call ended. */
+static bool
+go_on(struct http_loop *l, CURLMcode *r)
+{
+	int running, left;
+	CURLMsg *m;
+	bool any = false;
+
+	*r = curl_multi_perform(l->multi, &running);
+	while ((m = curl_multi_info_read(l->multi, &left)) != NULL) {
+		struct http_call *c = NULL;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &c);
+		finish(c, m->data.result);
+		any = true;
+	}
+	return any;
+}
+
+int
+http_wait(
+    struct http_loop *l, struct pollfd *fds, size_t n, int ms, struct error *e)
+{
+	struct curl_waitfd more[16];
+	CURLMcode r;
+	int ready;
+
+	if (n > 16)
+		return error_set(e, EINVAL, "http: too many descriptors");
+	for (size_t i = 0; i < n; i++)
+		more[i] = (struct curl_waitfd){ .fd = fds[i].fd,
+			.events = CURL_WAIT_POLLIN };
+	if (go_on(l, &r))
+		ms = 0;
+	if (r == CURLM_OK)
+		r = curl_multi_poll(l->multi, more, (unsigned)n, ms, &ready);
+	if (r != CURLM_OK)
+		return error_set(e, EIO, "http: %s", curl_multi_strerror(r));
+	for (size_t i = 0; i < n; i++)
+		fds[i].revents = more[i].revents ? POLLIN : 0;
+	go_on(l, &r);
+	return 0;
+}
+
+struct single {
+	struct http_reply *reply;
+	struct error *e;
+	int result;
+	bool done;
+};
+
+static void
+on_done(void *ctx, struct http_reply *reply, const struct error *e)
+{
+	struct single *s = ctx;
+
+	s->done = true;
+	if (reply == NULL) {
+		*s->e = *e;
+		s->result = -1;
+		return;
+	}
+	*s->reply = *reply;
+	*reply = (struct http_reply){ 0 };
+}
+
+int
+http_do(const struct http_request *r, struct http_reply *reply, struct error *e)
+{
+	ownp(http_loop_free) struct http_loop *l = http_loop_new();
+	struct single s = { .reply = reply, .e = e };
+
+	http_reply_clear(reply);
+	http_start(l, r, on_done, &s);
+	while (!s.done)
+		if (http_wait(l, NULL, 0, 1000, e) == -1)
+			return -1;
+	return s.result;
 }

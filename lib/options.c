@@ -11,7 +11,7 @@
 #include "lib/error.h"
 #include "lib/strlist.h"
 
-#define OPTIONS_MAX 64
+#define OPTIONS_MAX 256
 
 static int
 store_number(const struct option_def *o, const char *value, struct error *e)
@@ -26,6 +26,16 @@ store_number(const struct option_def *o, const char *value, struct error *e)
 		return error_set(
 		    e, EINVAL, "--%s: not a number: %s", o->name, value);
 	*(unsigned *)o->to = (unsigned)n;
+	return 0;
+}
+
+static int
+store_set(const struct option_def *o, const char *value, struct error *e)
+{
+	struct option_setter *setter = o->to;
+
+	if (setter->set(setter, value, e) == -1)
+		return error_prefix(e, "--%s", o->name);
 	return 0;
 }
 
@@ -51,6 +61,8 @@ store(const struct option_def *o, const char *value, struct error *e)
 		if (o->call(value, e) == -1)
 			return error_prefix(e, "--%s", o->name);
 		return 0;
+	case OPTION_SET:
+		return store_set(o, value, e);
 	}
 	return 0;
 }
@@ -63,7 +75,7 @@ tables(const struct option_def *defs, struct option *longs, char *shorts)
 
 	*shorts++ = ':';
 	*shorts++ = 'h';
-	for (; defs[n].name != NULL && n < OPTIONS_MAX; n++) {
+	for (; n < OPTIONS_MAX && defs[n].name != NULL; n++) {
 		bool wants = defs[n].arg != NULL;
 
 		longs[n] = (struct option){ .name = defs[n].name,

@@ -18,6 +18,15 @@ enum option_kind {
 	OPTION_NUMBER, /* unsigned * */
 	OPTION_LIST, /* struct strlist *: adds each value given */
 	OPTION_CALL, /* call(value, error) */
+	OPTION_SET, /* to is a struct option_setter * */
+};
+
+/*
+ * For tables made at run time: set(self, value, error) is called; self is
+ * the first member of something larger.  A flag's value is NULL.
+ */
+struct option_setter {
+	int (*set)(struct option_setter *self, const char *, struct error *);
 };
 
 struct option_def {

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent: asks all sources, keeps the cache, runs the command.
+ *
+ * All of it is one process and one loop.  A round that is over is taken into
+ * the cache only while no command runs, so that what a command reads stays as
+ * it was when it started; what came in meanwhile leads to one more run.
+ */
+#ifndef COLLECT_CONFIG_AGENT_H
+#define COLLECT_CONFIG_AGENT_H
+
+#include "collect-config/cache.h"
+#include "collect-config/command.h"
+#include "collect-config/source.h"
+
+struct agent {
+	struct config *config;
+	struct machine machine;
+	struct source *sources; /* in rising precedence */
+	size_t n;
+	struct http_loop *http; /* NULL until a source asks something */
+	struct cache cache;
+	const char *line; /* the command, or NULL: only print */
+	struct command command;
+	int signals; /* signalfd */
+
+	struct strlist names; /* of the list that the command is given */
+	struct strlist pending; /* stored, not yet committed */
+	bool wanted; /* a run of the command */
+	bool once; /* one round each, then the end */
+	bool stopping; /* asked to end */
+	bool restarting; /* re-execute when nothing runs */
+	int64_t started, run_after; /* clock_ms() */
+	double run_interval; /* seconds to the next try of a failed command */
+	int status; /* exit status of the command, for once */
+	char *program; /* the file that we are, for re-execution */
+	char **argv;
+	char *stamp; /* of our files; see reload.h */
+};
+
+/*
+ * Set up with the collectors that the settings name.  argv is kept for a
+ * re-execution.
+ */
+int agent_open(struct agent *a, struct config *c, char **argv, struct error *e);
+void agent_close(struct agent *a);
+
+/* One round of every source, printed as JSON on standard output. */
+int agent_print(struct agent *a, struct error *e);
+
+/* One round, then the command if something changed (or force). */
+int agent_once(struct agent *a, bool force, struct error *e);
+
+/* Go on until told to stop.  Returns 0, or -1. */
+int agent_run(struct agent *a, struct error *e);
+
+/* ---- between agent.c and agent-round.c ---------------------------------- */
+
+/* Begin a round, and go on as far as possible without waiting. */
+void agent_ask(struct agent *a, struct source *s);
+
+/* Take a finished round into the cache. */
+void agent_take(struct agent *a, struct source *s);
+
+/* What the cache knows of a source, before it is first asked. */
+void agent_recall(struct agent *a, struct source *s);
+
+/* The names of all sources' outputs, each once, the last place counting. */
+void agent_names(const struct agent *a, struct strlist *names);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which block device holds the disc that is looked for. */
+#include "collect-config/disc.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "collect-config/config.h"
+#include "lib/error.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+
+static const struct disc_format *const formats[] = { &disc_iso };
+
+bool
+disc_probe(int fd, struct disc *disc)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++)
+		if (formats[i]->probe(fd, disc->label)) {
+			disc->fd = fd;
+			disc->format = formats[i];
+			return true;
+		}
+	return false;
+}
+
+/* Devices that never are such a disc, or are slow to say so. */
+static bool
+is_unlikely(const char *name)
+{
+	static const char *const prefixes[] = { "ram", "zram", "loop", "fd",
+		"." };
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+list_devices(const struct config *c, struct strlist *names)
+{
+	own_fd int fd = openat(config_root(c), config_at(c, "/sys/class/block"),
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_dir DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (d == NULL)
+		return;
+	take_fd(&fd);
+	while ((entry = readdir(d)) != NULL)
+		if (!is_unlikely(entry->d_name))
+			strlist_add(names, entry->d_name);
+	strlist_sort(names);
+}
+
+bool
+disc_find(const struct config *c, const char *label, struct disc *disc)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+
+	*disc = (struct disc){ .fd = -1 };
+	list_devices(c, &names);
+	for (size_t i = 0; i < names.len; i++) {
+		own_free char *path = mem_printf("/dev/%s", names.items[i]);
+		own_fd int fd = openat(config_root(c), config_at(c, path),
+		    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+		if (fd != -1 && disc_probe(fd, disc) &&
+		    strcasecmp(disc->label, label) == 0) {
+			disc->fd = take_fd(&fd);
+			disc->name = mem_dup(names.items[i]);
+			return true;
+		}
+	}
+	*disc = (struct disc){ .fd = -1 };
+	return false;
+}
+
+int
+disc_read(const struct disc *disc, const char *path, size_t max,
+    struct strbuf *b, struct error *e)
+{
+	if (disc->format->read(disc->fd, path, max, b, e) == -1)
+		return error_prefix(
+		    e, "%s", disc->name ? disc->name : disc->label);
+	return 0;
+}
+
+void
+disc_close(struct disc *disc)
+{
+	if (disc->fd != -1)
+		close(disc->fd);
+	free(disc->name);
+	*disc = (struct disc){ .fd = -1 };
+}

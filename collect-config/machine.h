@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a machine is told about itself without a network: the kernel's command
+ * line and the firmware's tables (SMBIOS, DMTF DSP0134).
+ */
+#ifndef COLLECT_CONFIG_MACHINE_H
+#define COLLECT_CONFIG_MACHINE_H
+
+#include "lib/strlist.h"
+
+struct config;
+
+struct machine {
+	/* SMBIOS texts, "" where there is none */
+	char *bios_vendor;
+	char *vendor, *product, *serial; /* of the system, type 1 */
+	char *uuid; /* in lower case */
+	char *asset_tag; /* of the chassis, type 3 */
+	struct strlist oem; /* type 11 */
+	struct strlist cmdline; /* the kernel's words */
+};
+
+/* What cannot be read counts as absent. */
+void machine_load(struct machine *m, const struct config *c);
+void machine_clear(struct machine *m);
+
+/* Read an SMBIOS structure table of len bytes. */
+void machine_parse_dmi(struct machine *m, const void *table, size_t len);
+
+/*
+ * What follows "name=" on the kernel command line (the last one), or in an
+ * OEM string, borrowed; NULL if neither has it.
+ */
+const char *machine_cmdline(const struct machine *m, const char *name);
+const char *machine_oem(const struct machine *m, const char *name);
+
+#endif
