@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
@@ -99,6 +100,20 @@ child_signals(void)
 			signal(s, SIG_DFL);
 }
 
+/* Enter the cgroup: what is forked from here on stays in it. */
+static int
+child_cgroup(const struct proc *p)
+{
+	own_fd int dir = -1;
+	own_fd int fd = -1;
+
+	if (p->cgroup == NULL)
+		return 0;
+	dir = open(p->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir == -1 ? -1 : openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return fd == -1 || write(fd, "0", 1) == -1 ? -1 : 0;
+}
+
 static void __attribute__((noreturn))
 child(const struct proc *p, const struct pipes *pipes)
 {
@@ -107,7 +122,7 @@ child(const struct proc *p, const struct pipes *pipes)
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	child_signals();
-	if (child_input(p, pipes) == 0 &&
+	if (child_cgroup(p) == 0 && child_input(p, pipes) == 0 &&
 	    dup2(pipes->out[1], STDOUT_FILENO) != -1 &&
 	    dup2(pipes->err[1], STDERR_FILENO) != -1 &&
 	    syscall(SYS_close_range, 3U, ~0U, 1U << 2) == 0 &&
@@ -175,6 +190,8 @@ stream_read(const struct proc *p, struct stream *s)
 		shut(&s->fd);
 		return -1;
 	}
+	if (p->echo && file_write_all(s->number, buf, (size_t)n) == -1)
+		errno = 0; /* nobody listens to us; the script goes on */
 	if (s->whole && p->out->len >= LIMIT_CAPTURE_BYTES)
 		return 0;
 	strbuf_add(s->whole ? p->out : &s->text, buf, (size_t)n);
@@ -214,6 +231,22 @@ struct run {
 	double start, limit, killed, ended;
 };
 
+/* Nothing that the child started outlives it. */
+static void
+kill_rest(const struct run *r)
+{
+	own_fd int dir = -1;
+	own_fd int fd = -1;
+
+	kill(-r->pid, SIGKILL);
+	if (r->p->cgroup == NULL)
+		return;
+	dir = open(r->p->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir == -1 ? -1 : openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (fd != -1 && write(fd, "1", 1) == -1)
+		errno = 0; /* a kernel before 5.14: the group must do */
+}
+
 /* Ask the group to end, later insist. */
 static void
 enforce(struct run *r, double t)
@@ -227,7 +260,7 @@ enforce(struct run *r, double t)
 		kill(-r->pid, SIGTERM);
 		kill(-r->pid, SIGCONT);
 	} else if (r->killed != 0 && t - r->killed >= GRACE_SECONDS) {
-		kill(-r->pid, SIGKILL);
+		kill_rest(r);
 	}
 }
 
@@ -247,7 +280,7 @@ reap(struct run *r)
 	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	r->status->peak_kib = u.ru_maxrss;
 	r->ended = now();
-	kill(-r->pid, SIGKILL);
+	kill_rest(r);
 	shut(&r->pidfd);
 }
 
