@@ -156,13 +156,13 @@ http_do(const struct http_request *r, struct http_reply *reply, struct error *e)
 	set_up(c, r, &x, headers);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, what);
 	result = curl_easy_perform(c);
+	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &reply->status);
 	if (x.too_long)
 		return error_set(e, EFBIG,
 		    "%s: the answer is longer than %zu bytes", shown, x.max);
 	if (result != CURLE_OK)
 		return error_set(e, code_of(result), "%s: %s", shown,
 		    *what ? what : curl_easy_strerror(result));
-	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &reply->status);
 	return 0;
 }
 
