@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
@@ -24,12 +25,12 @@
 #define LINGER_SECONDS 0.5 /* for output that others still hold open */
 
 struct pipes {
-	int in[2], out[2], err[2], fail[2];
+	int in[2], out[2], err[2], fail[2], answer[2];
 };
 
 #define PIPES_CLOSED \
 	{ \
-		{ -1, -1 }, { -1, -1 }, { -1, -1 }, \
+		{ -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 }, \
 		{ \
 			-1, -1 \
 		} \
@@ -38,8 +39,8 @@ struct pipes {
 struct stream {
 	int fd;
 	int number;
-	struct strbuf text; /* an unfinished line, or the whole output */
-	bool whole;
+	struct strbuf text; /* an unfinished line */
+	struct strbuf *whole; /* gets all instead, or NULL */
 	bool full; /* more came than is kept whole */
 };
 
@@ -68,13 +69,15 @@ pipes_clear(struct pipes *p)
 		shut(&p->out[i]);
 		shut(&p->err[i]);
 		shut(&p->fail[i]);
+		shut(&p->answer[i]);
 	}
 }
 
 static int
-pipes_open(struct pipes *p, bool input)
+pipes_open(struct pipes *p, bool input, bool answer)
 {
-	if ((input && pipe2(p->in, O_CLOEXEC) == -1) ||
+	if ((answer && pipe2(p->answer, O_CLOEXEC) == -1) ||
+	    (input && pipe2(p->in, O_CLOEXEC) == -1) ||
 	    pipe2(p->out, O_CLOEXEC) == -1 || pipe2(p->err, O_CLOEXEC) == -1 ||
 	    pipe2(p->fail, O_CLOEXEC) == -1)
 		return -1;
@@ -119,6 +122,35 @@ child_follow(struct pipes *pipes)
 		_exit(126);
 }
 
+/* Descriptor 3 is the child's answer; nothing else may be there by then. */
+static int
+child_answer(const struct proc *p, struct pipes *pipes)
+{
+	if (p->answer == NULL)
+		return 0;
+	if (pipes->fail[1] == 3)
+		pipes->fail[1] = fcntl(3, F_DUPFD_CLOEXEC, 4);
+	if (pipes->fail[1] == -1)
+		return -1;
+	if (pipes->answer[1] == 3)
+		return fcntl(3, F_SETFD, 0);
+	return dup2(pipes->answer[1], 3) == -1 ? -1 : 0;
+}
+
+/* Enter the cgroup: what is forked from here on stays in it. */
+static int
+child_cgroup(const struct proc *p)
+{
+	own_fd int dir = -1;
+	own_fd int fd = -1;
+
+	if (p->cgroup == NULL)
+		return 0;
+	dir = open(p->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir == -1 ? -1 : openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return fd == -1 || write(fd, "0", 1) == -1 ? -1 : 0;
+}
+
 static void __attribute__((noreturn))
 child(const struct proc *p, struct pipes *pipes)
 {
@@ -127,10 +159,11 @@ child(const struct proc *p, struct pipes *pipes)
 	setpgid(0, 0);
 	child_follow(pipes);
 	child_signals();
-	if (child_input(p, pipes) == 0 &&
+	if (child_cgroup(p) == 0 && child_input(p, pipes) == 0 &&
 	    dup2(pipes->out[1], STDOUT_FILENO) != -1 &&
 	    dup2(pipes->err[1], STDERR_FILENO) != -1 &&
 	    syscall(SYS_close_range, 3U, ~0U, 1U << 2) == 0 &&
+	    child_answer(p, pipes) == 0 &&
 	    (p->root == NULL || chroot(p->root) == 0) &&
 	    (p->cwd != NULL	      ? chdir(p->cwd) == 0
 		    : p->root != NULL ? chdir("/") == 0
@@ -190,16 +223,20 @@ stream_read(const struct proc *p, struct stream *s)
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
-		if (!s->whole)
+		if (s->whole == NULL)
 			lines(p, s, true);
 		shut(&s->fd);
 		return;
 	}
-	if (s->whole && p->out->len >= LIMIT_CAPTURE_BYTES)
+	if (p->echo && s->number <= 2 &&
+	    file_write_all(s->number, buf, (size_t)n) == -1)
+		errno = 0; /* nobody listens to us; the script goes on */
+	if (s->whole != NULL && s->whole->len >= LIMIT_CAPTURE_BYTES)
 		s->full = true;
 	else
-		strbuf_add(s->whole ? p->out : &s->text, buf, (size_t)n);
-	if (!s->whole)
+		strbuf_add(
+		    s->whole != NULL ? s->whole : &s->text, buf, (size_t)n);
+	if (s->whole == NULL)
 		lines(p, s, false);
 }
 
@@ -230,7 +267,7 @@ struct run {
 	struct proc_status *status;
 	pid_t pid;
 	int pidfd;
-	struct stream out, err;
+	struct stream out, err, answer;
 	struct feed feed;
 	double start, limit, killed, ended;
 };
@@ -241,11 +278,27 @@ is_stopped(const struct proc *p)
 	return p->stop != NULL && *p->stop;
 }
 
+/* Nothing that the child started outlives it. */
+static void
+kill_rest(const struct run *r)
+{
+	own_fd int dir = -1;
+	own_fd int fd = -1;
+
+	kill(-r->pid, SIGKILL);
+	if (r->p->cgroup == NULL)
+		return;
+	dir = open(r->p->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir == -1 ? -1 : openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (fd != -1 && write(fd, "1", 1) == -1)
+		errno = 0; /* a kernel before 5.14: the group must do */
+}
+
 /* Ask the group to end, later insist. */
 static void
 enforce(struct run *r, double t)
 {
-	bool stop = is_stopped(r->p), full = r->out.full;
+	bool stop = is_stopped(r->p), full = r->out.full || r->answer.full;
 
 	if (r->killed == 0 && (stop || full || t >= r->limit)) {
 		r->status->stopped = stop;
@@ -268,7 +321,7 @@ reap(struct run *r)
 	struct rusage u = { 0 };
 	int w = 0;
 
-	kill(-r->pid, SIGKILL);
+	kill_rest(r);
 	while (wait4(r->pid, &w, 0, &u) == -1)
 		if (errno != EINTR) {
 			r->code = errno;
@@ -298,23 +351,27 @@ static bool
 turn(struct run *r)
 {
 	const struct proc *p = r->p;
-	struct pollfd fds[5] = {
+	struct pollfd fds[6] = {
 		{ .fd = r->out.fd, .events = POLLIN },
 		{ .fd = r->err.fd, .events = POLLIN },
 		{ .fd = r->pidfd, .events = POLLIN },
 		{ .fd = r->feed.fd, .events = POLLOUT },
+		{ .fd = r->answer.fd, .events = POLLIN },
 		{ .fd = p->ready != NULL ? p->ready_fd : -1, .events = POLLIN },
 	};
 	int n;
 
-	if (r->out.fd == -1 && r->err.fd == -1 && r->pidfd == -1)
+	if (r->out.fd == -1 && r->err.fd == -1 && r->answer.fd == -1 &&
+	    r->pidfd == -1)
 		return false;
-	n = poll(fds, 5, r->ended > 0 ? 50 : 250);
+	n = poll(fds, 6, r->ended > 0 ? 50 : 250);
 	if (n > 0) {
 		if (fds[0].revents)
 			stream_read(p, &r->out);
 		if (fds[1].revents)
 			stream_read(p, &r->err);
+		if (fds[4].revents)
+			stream_read(p, &r->answer);
 		if (fds[3].revents)
 			feed_write(&r->feed);
 		if (fds[2].revents)
@@ -340,7 +397,7 @@ loop(struct run *r)
 			r->p->tick();
 		}
 	}
-	if (!r->out.whole)
+	if (r->out.whole == NULL)
 		lines(r->p, &r->out, true);
 	lines(r->p, &r->err, true);
 }
@@ -365,7 +422,7 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 
 	/* Where it is ignored, children leave without a status. */
 	signal(SIGCHLD, SIG_DFL);
-	if (pipes_open(pipes, p->input != NULL) == -1)
+	if (pipes_open(pipes, p->input != NULL, p->answer != NULL) == -1)
 		return error_errno(e, "%s", p->argv[0]);
 	*pid = fork();
 	if (*pid == -1)
@@ -377,6 +434,7 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	shut(&pipes->out[1]);
 	shut(&pipes->err[1]);
 	shut(&pipes->fail[1]);
+	shut(&pipes->answer[1]);
 	code = exec_failure(pipes->fail[0]);
 	if (code == 0)
 		return 0;
@@ -391,10 +449,13 @@ adopt(struct run *r, struct pipes *pipes)
 {
 	const struct proc *p = r->p;
 
-	r->out = (struct stream){ .fd = take_fd(&pipes->out[0]),
-		.number = 1,
-		.whole = p->out != NULL };
+	r->out = (struct stream){
+		.fd = take_fd(&pipes->out[0]), .number = 1, .whole = p->out
+	};
 	r->err = (struct stream){ .fd = take_fd(&pipes->err[0]), .number = 2 };
+	r->answer = (struct stream){ .fd = take_fd(&pipes->answer[0]),
+		.number = 3,
+		.whole = p->answer };
 	r->feed = (struct feed){ .fd = take_fd(&pipes->in[1]),
 		.data = p->input,
 		.left = p->input_len };
@@ -409,6 +470,7 @@ run_clear(struct run *r)
 {
 	shut(&r->out.fd);
 	shut(&r->err.fd);
+	shut(&r->answer.fd);
 	shut(&r->feed.fd);
 	shut(&r->pidfd);
 	strbuf_clear(&r->out.text);
@@ -443,7 +505,7 @@ proc_run(const struct proc *p, struct proc_status *status, struct error *e)
 	if (p->input != NULL)
 		sigaction(SIGPIPE, &old, NULL);
 	run_clear(&r);
-	if (r.out.full)
+	if (r.out.full || r.answer.full)
 		return error_set(e, EFBIG, "%s: printed more than %zu bytes",
 		    p->argv[0], LIMIT_CAPTURE_BYTES);
 	if (r.code != 0)
