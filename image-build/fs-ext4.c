@@ -25,8 +25,14 @@ int
 ext4_failed(
     const struct ext4 *x, errcode_t code, const char *what, struct error *e)
 {
-	return error_set(e, code == EXT2_ET_BLOCK_ALLOC_FAIL ? ENOSPC : EIO,
-	    "%s: %s: %s", x->job->what, what, error_message(code));
+	if (code == EXT2_ET_BLOCK_ALLOC_FAIL || code == EXT2_ET_TOOSMALL ||
+	    code == EXT2_ET_JOURNAL_TOO_SMALL)
+		return error_set(e, ENOSPC,
+		    "%s: %.1f MiB are too small for what goes in (%s: %s)",
+		    x->job->what, (double)x->job->bytes / 0x1p20, what,
+		    error_message(code));
+	return error_set(
+	    e, EIO, "%s: %s: %s", x->job->what, what, error_message(code));
 }
 
 /* ---- options ----------------------------------------------------------- */

@@ -69,24 +69,42 @@ at_least(uint64_t n, uint64_t least)
 	return n > least ? n : least;
 }
 
+/*
+ * What must be left when it is a partition's turn: enough for it, and after
+ * it enough for those that follow (next).  A percentage is one of all that is
+ * left, so what it takes away must be made up for.
+ */
+static uint64_t
+left_wanted(const struct layout *l, size_t d, size_t i, uint64_t next)
+{
+	const struct disk *disk = &l->disks[d];
+	const struct partition *p = &disk->partitions[i];
+	uint64_t own = at_least(content_of(l, d, (ssize_t)i), p->minimum);
+	double part = p->percent / 100;
+	uint64_t left;
+
+	if (p->fit)
+		return round_up(own, disk->align) + next;
+	if (part <= 0)
+		return round_up(p->asked, disk->align) + next;
+	left = (uint64_t)((double)at_least(own, disk->align) / part);
+	if (part < 1)
+		left = at_least(left, (uint64_t)((double)next / (1 - part)));
+	return round_up(left + MARGIN, disk->align);
+}
+
 /* The size of a disk that nobody gave one. */
 static uint64_t
 total_wanted(const struct layout *l, size_t d)
 {
 	const struct disk *disk = &l->disks[d];
-	uint64_t total = 2 * MARGIN;
+	uint64_t left = 0;
 
 	if (disk->table == TABLE_NONE)
 		return content_of(l, d, -1);
-	for (size_t i = 0; i < disk->npartitions; i++) {
-		const struct partition *p = &disk->partitions[i];
-		uint64_t n = p->asked;
-
-		if (p->fit || p->percent > 0)
-			n = at_least(content_of(l, d, (ssize_t)i), p->minimum);
-		total += round_up(n, disk->align);
-	}
-	return total;
+	for (size_t i = disk->npartitions; i > 0; i--)
+		left = left_wanted(l, d, i - 1, left);
+	return left + 2 * MARGIN;
 }
 
 static int

@@ -119,7 +119,7 @@ speak(void *ctx, int stream, const char *line, size_t len)
 	parts_tail(&s->tail, line, len);
 }
 
-/* "what: why; its last lines: ..." on one line. */
+/* "what: why; it said last: ..." on one line.  element may be NULL. */
 static int
 failed(const struct speaker *s, const char *element, struct error *e)
 {
@@ -145,6 +145,8 @@ failed(const struct speaker *s, const char *element, struct error *e)
 		memcpy(why, e->text, sizeof(why));
 		error_set(e, e->code, "%s; it said last: %s", why, last.s);
 	}
+	if (element == NULL)
+		return error_prefix(e, "%s", s->name);
 	return error_prefix(e, "%s (element %s)", s->name, element);
 }
 
@@ -286,7 +288,7 @@ steps_in_target(
 
 	r = proc_run(&run, &status, e);
 	if (r == 0 && proc_check(&status, e) == -1)
-		r = failed(&sp, argv[0], e);
+		r = failed(&sp, NULL, e);
 	strbuf_clear(&sp.tail);
 	return r;
 }

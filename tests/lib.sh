@@ -1,0 +1,33 @@
+# Shared by the test scripts; sourced with ". tests/lib.sh".
+# shellcheck shell=sh
+
+fail() {
+	echo "FAIL: $*" >&2
+	exit 1
+}
+
+# The test cannot run here, and this is why.
+skip() {
+	echo "$*"
+	exit 77
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+# has WHAT FILE...: the words must stand in the file.
+has() {
+	what=$1
+	shift
+	grep -qF -- "$what" "$@" || {
+		cat "$@" >&2
+		fail "\"$what\" is not in $*"
+	}
+}
+
+# A scratch folder, $T, that goes when the script ends.
+scratch() {
+	T=$(mktemp -d)
+	trap 'rm -rf "$T"' EXIT
+}

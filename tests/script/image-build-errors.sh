@@ -1,0 +1,124 @@
+#!/bin/sh
+# What cannot work ends in one clear line, a status, and nothing left behind.
+set -eu
+. tests/lib.sh
+need_root
+scratch
+mkdir -p "$T/elements" "$T/tmp" "$T/out"
+export ELEMENTS_PATH="$T/elements:$PWD/tests/elements" TMP_DIR="$T/tmp" \
+	DIB_IMAGE_CACHE="$T/cache"
+
+element() { # name phase script: its body on standard input
+	mkdir -p "$T/elements/$1/$2.d"
+	cat >"$T/elements/$1/$2.d/$3"
+	chmod 755 "$T/elements/$1/$2.d/$3"
+}
+
+# refuse "text of the error" ARGUMENT...: status not 0, the text in the last
+# line, no image, no temporary folder, no mount.
+refuse() {
+	text=$1
+	shift
+	before=$(wc -l </proc/mounts)
+	if image-build -n -o "$T/out/x" -t raw "$@" >"$T/stdout" 2>"$T/stderr"; then
+		fail "$*: it worked"
+	fi
+	tail -n 1 "$T/stderr" >"$T/last"
+	has "$text" "$T/last"
+	[ -z "$(ls "$T/out" "$T/tmp" | grep -v ':$' | tr -d '\n')" ] ||
+		fail "$*: left behind: $(ls "$T/out" "$T/tmp")"
+	[ "$before" = "$(wc -l </proc/mounts)" ] || fail "$*: mounts are left"
+	[ ! -s "$T/stdout" ] || fail "$*: wrote to standard output"
+}
+
+refuse "Element 'nowhere' not found" tiny-os nowhere
+mkdir -p "$T/elements/orphan"
+echo absent >"$T/elements/orphan/element-deps"
+refuse "Element 'absent' not found (wanted by element orphan)" tiny-os orphan
+refuse "Please include an operating system element" base
+refuse "no such image type: vhdx9" -t vhdx9 tiny-os
+refuse "--image-size: not a size in GiB: much" --image-size much tiny-os
+
+element fails install 50-boom <<'EOF'
+#!/bin/bash
+echo some words
+echo the very last words >&2
+exit 3
+EOF
+refuse "install.d/50-boom (element fails): exit status 3; it said last:" \
+	tiny-os fails
+has "the very last words" "$T/last"
+
+element killed root 60-killed <<'EOF'
+#!/bin/bash
+kill -9 $$
+EOF
+refuse "root.d/60-killed (element killed): killed by signal 9" tiny-os killed
+
+element noshell post-install 50-noshell <<'EOF'
+#!/no/such/interpreter
+EOF
+refuse "post-install.d/50-noshell (element noshell)" tiny-os noshell
+
+mkdir -p "$T/elements/badenv/environment.d"
+echo 'false' >"$T/elements/badenv/environment.d/50-bad"
+refuse "environment.d" tiny-os badenv
+
+mkdir -p "$T/elements/twin1" "$T/elements/twin2"
+element twin1 install 50-same </dev/null
+element twin2 install 50-same </dev/null
+refuse "There is a duplicated hook in your elements: install.d/50-same (in twin1 and twin2)" \
+	tiny-os twin1 twin2
+
+mkdir -p "$T/elements/badyaml" "$T/elements/badlayout"
+printf 'a:\n  b: [1,\n' >"$T/elements/badyaml/package-installs.yaml"
+refuse "badyaml/package-installs.yaml:3:1" tiny-os badyaml base
+printf -- '- local_loop:\n    name: image0\n- mkfs:\n   base: nothing\n' \
+	>"$T/elements/badlayout/block-device-default.yaml"
+refuse "badlayout/block-device-default.yaml: mkfs mkfs_nothing: type is missing" \
+	tiny-os badlayout
+DIB_BLOCK_DEVICE_CONFIG='- local_loop: {name: image0, mkfs: {type: zfs}}' \
+	refuse "mkfs mkfs_image0: no such file system: zfs (ext4, swap can be written)" \
+	tiny-os
+
+element big install 50-big <<'EOF'
+#!/bin/bash
+for ((i = 0; i < 20; i++)); do cat /bin/* >/etc/big.$i; done
+EOF
+refuse "too small for what goes in" --image-size 0.05 tiny-os big
+
+mkdir "$T/elements/nothing"
+echo operating-system >"$T/elements/nothing/element-provides"
+refuse "root.d made no root file system" nothing
+
+ELEMENTS_PATH=/no/such refuse "ELEMENTS_PATH entry '/no/such' is not a directory" tiny-os
+if image-build -o "$T/absent/x" tiny-os 2>"$T/stderr"; then
+	fail "an output folder that is not there"
+fi
+has "cannot write the image here" "$T/stderr"
+
+# A build that is stopped takes its scripts with it.
+element slow install 50-slow <<'EOF'
+#!/bin/bash
+sleep 987 &
+touch /etc/started
+wait
+EOF
+for how in TERM KILL; do
+	image-build -n -o "$T/out/x" -t raw tiny-os slow >"$T/log" 2>&1 &
+	pid=$!
+	for _ in $(seq 100); do
+		pgrep -f '^sleep 987$' >/dev/null && break
+		sleep 0.1
+	done
+	kill -$how $pid
+	wait $pid && fail "stopped, and status 0"
+	for _ in $(seq 50); do
+		pgrep -f '^sleep 987$' >/dev/null || break
+		sleep 0.1
+	done
+	pgrep -f '^sleep 987$' && fail "a script outlived the build ($how)"
+	[ $how = KILL ] || [ -z "$(ls "$T/tmp")" ] || fail "temporary folder left"
+	rm -rf "$T/tmp"/*
+done
+exit 0
