@@ -13,6 +13,13 @@
 #define LIMIT_YAML_NODES 5000000 /* after aliases are expanded */
 #define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
 
+/* Templates and what they become. */
+#define LIMIT_TEMPLATE_BYTES MIB(64) /* one template */
+#define LIMIT_TEMPLATE_DEPTH 256 /* nested sections, partials, blocks */
+#define LIMIT_TEMPLATE_STEPS 100000000 /* tags and texts in one rendering */
+#define LIMIT_RENDERED_BYTES MIB(64) /* one rendered file */
+#define LIMIT_TEMPLATES 100000 /* in one tree */
+
 /* Programs that we run. */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook or an element's script */
 #define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
