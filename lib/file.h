@@ -62,6 +62,13 @@ int file_copy_fd(int from, int to, struct error *e);
 /* mkdir -p; folders that are there are left alone. */
 int file_mkdirs(int dir, const char *path, mode_t mode, struct error *e);
 
+/*
+ * Open path as in a chroot to the folder dir: symlinks and ".." on the way
+ * cannot lead outside.  flags are open(2)'s, O_CLOEXEC is added.  Returns a
+ * descriptor, or -1 with errno set.
+ */
+int file_open_in(int dir, const char *path, int flags);
+
 bool file_exists(int dir, const char *path); /* follows symlinks */
 bool file_is_dir(int dir, const char *path); /* follows symlinks */
 

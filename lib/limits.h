@@ -19,6 +19,7 @@
 #define LIMIT_TEMPLATE_STEPS 100000000 /* tags and texts in one rendering */
 #define LIMIT_RENDERED_BYTES MIB(64) /* one rendered file */
 #define LIMIT_TEMPLATES 100000 /* in one tree */
+#define LIMIT_TEMPLATE_SECONDS 300 /* a program that is a template */
 
 /* Programs that we run. */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook or an element's script */
