@@ -106,8 +106,8 @@ is_yaml(const char *path)
 	    (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-static struct value *
-read_one(struct doc *d, int root, const char *path, struct error *e)
+struct value *
+metadata_read(struct doc *d, int root, const char *path, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct value *v;
@@ -143,7 +143,7 @@ metadata_load(
 
 		if (!file_exists(root, below(root, path)))
 			continue;
-		v = read_one(d, root, path, e);
+		v = metadata_read(d, root, path, e);
 		if (v == NULL)
 			return NULL;
 		if (v->kind == VALUE_MAP)

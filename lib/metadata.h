@@ -45,4 +45,8 @@ int metadata_files(
 struct value *metadata_load(
     struct doc *d, int root, const struct strlist *files, struct error *e);
 
+/* One of them as it is, of whatever kind. */
+struct value *
+metadata_read(struct doc *d, int root, const char *path, struct error *e);
+
 #endif

@@ -81,7 +81,7 @@ tables(const struct option_def *defs, struct option *longs, char *shorts)
 	*shorts++ = '-';
 	*shorts++ = ':';
 	*shorts++ = 'h';
-	for (; defs[n].name != NULL && n < OPTIONS_MAX; n++) {
+	for (; n < OPTIONS_MAX && defs[n].name != NULL; n++) {
 		int has_arg = wanted(&defs[n]);
 
 		longs[n] = (struct option){
