@@ -374,25 +374,36 @@ render_node(struct render *r, const struct program *p, const struct node *n)
 	}
 }
 
+/* Count work, and see that neither it nor the text grows without end. */
+static int
+count_step(struct render *r, const struct program *p, uint32_t at)
+{
+	if (++r->steps > LIMIT_TEMPLATE_STEPS)
+		return program_error(
+		    p, at, r->error, "does not come to an end");
+	if (r->out->len > r->limit)
+		return program_error(p, at, r->error,
+		    "the text becomes longer than %zu bytes",
+		    LIMIT_RENDERED_BYTES);
+	return 0;
+}
+
 static int
 render(struct render *r, const struct program *p, uint32_t from, uint32_t to)
 {
+	uint32_t at = from > 0 ? p->nodes[from - 1].at : 0;
+
 	if (r->nesting == LIMIT_TEMPLATE_DEPTH)
-		return program_error(p, from > 0 ? p->nodes[from - 1].at : 0,
-		    r->error, "nested more than %d deep", LIMIT_TEMPLATE_DEPTH);
+		return program_error(p, at, r->error,
+		    "nested more than %d deep", LIMIT_TEMPLATE_DEPTH);
+	if (count_step(r, p, at) == -1)
+		return -1;
 	r->nesting++;
 	for (uint32_t i = from; i < to; i = p->nodes[i].next) {
 		const struct node *n = &p->nodes[i];
 
-		if (render_node(r, p, n) == -1)
+		if (render_node(r, p, n) == -1 || count_step(r, p, n->at) == -1)
 			return -1;
-		if (++r->steps > LIMIT_TEMPLATE_STEPS)
-			return program_error(
-			    p, n->at, r->error, "does not come to an end");
-		if (r->out->len > r->limit)
-			return program_error(p, n->at, r->error,
-			    "the text becomes longer than %zu bytes",
-			    LIMIT_RENDERED_BYTES);
 	}
 	r->nesting--;
 	return 0;
