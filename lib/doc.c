@@ -239,8 +239,8 @@ value_add(struct doc *d, struct value *list, struct value *item)
 
 /* ---- maps -------------------------------------------------------------- */
 
-static uint32_t
-hash_of(const char *s, size_t n)
+uint32_t
+value_hash(const char *s, size_t n)
 {
 	uint32_t h = 2166136261u;
 
@@ -317,7 +317,7 @@ static void
 map_put(struct doc *d, struct value *v, const char *name, size_t n,
     struct value *value)
 {
-	uint32_t hash = hash_of(name, n);
+	uint32_t hash = value_hash(name, n);
 	struct member *m = member_find(v, name, n, hash);
 
 	if (m != NULL) {
@@ -336,7 +336,7 @@ void
 value_setn(struct doc *d, struct value *map, const char *name, size_t n,
     struct value *value)
 {
-	struct member *m = member_find(map, name, n, hash_of(name, n));
+	struct member *m = member_find(map, name, n, value_hash(name, n));
 
 	if (m != NULL)
 		m->value = value;
@@ -352,14 +352,21 @@ value_set(
 }
 
 struct value *
-value_getn(const struct value *v, const char *name, size_t n)
+value_get_hashed(
+    const struct value *v, const char *name, size_t n, uint32_t hash)
 {
 	const struct member *m;
 
 	if (v == NULL || v->kind != VALUE_MAP)
 		return NULL;
-	m = member_find(v, name, n, hash_of(name, n));
+	m = member_find(v, name, n, hash);
 	return m == NULL ? NULL : m->value;
+}
+
+struct value *
+value_getn(const struct value *v, const char *name, size_t n)
+{
+	return value_get_hashed(v, name, n, value_hash(name, n));
 }
 
 struct value *

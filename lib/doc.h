@@ -94,6 +94,11 @@ void value_setn(struct doc *d, struct value *map, const char *name, size_t n,
 struct value *value_get(const struct value *v, const char *name);
 struct value *value_getn(const struct value *v, const char *name, size_t n);
 
+/* The same for a name whose hash, value_hash(name, n), is known already. */
+uint32_t value_hash(const char *name, size_t n);
+struct value *value_get_hashed(
+    const struct value *v, const char *name, size_t n, uint32_t hash);
+
 /* The members of a map in order; i < v->len. */
 const struct member *value_member(const struct value *v, size_t i);
 

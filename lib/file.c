@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/error.h"
@@ -264,6 +266,21 @@ file_names(int dir, const char *path, struct strlist *names, struct error *e)
 		return error_errno(e, "%s", path);
 	strlist_sort(names);
 	return 0;
+}
+
+int
+file_open_in(int dir, const char *path, int flags)
+{
+	const struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd;
+
+	do
+		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+	while (fd == -1 && (errno == EAGAIN || errno == EINTR));
+	return (int)fd;
 }
 
 bool

@@ -66,6 +66,12 @@ int file_mkdirs(int dir, const char *path, mode_t mode, struct error *e);
 /* Add the names in a folder, sorted by bytes, without "." and "..". */
 int
 file_names(int dir, const char *path, struct strlist *names, struct error *e);
+/*
+ * Open path as in a chroot to the folder dir: symlinks and ".." on the way
+ * cannot lead outside.  flags are open(2)'s, O_CLOEXEC is added.  Returns a
+ * descriptor, or -1 with errno set.
+ */
+int file_open_in(int dir, const char *path, int flags);
 
 bool file_exists(int dir, const char *path); /* follows symlinks */
 bool file_is_dir(int dir, const char *path); /* follows symlinks */

@@ -13,6 +13,14 @@
 #define LIMIT_YAML_NODES 5000000 /* after aliases are expanded */
 #define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
 
+/* Templates and what they become. */
+#define LIMIT_TEMPLATE_BYTES MIB(64) /* one template */
+#define LIMIT_TEMPLATE_DEPTH 256 /* nested sections, partials, blocks */
+#define LIMIT_TEMPLATE_STEPS 100000000 /* tags and texts in one rendering */
+#define LIMIT_RENDERED_BYTES MIB(64) /* one rendered file */
+#define LIMIT_TEMPLATES 100000 /* in one tree */
+#define LIMIT_TEMPLATE_SECONDS 300 /* a program that is a template */
+
 /* Programs that we run. */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook */
 #define LIMIT_BUILD_SECONDS 14400 /* an element's script */

@@ -54,6 +54,11 @@ store(const struct option_def *o, const char *value, struct error *e)
 		return 0;
 	case OPTION_NUMBER:
 		return store_number(o, value, e);
+	case OPTION_VALUES:
+		strlist_clear(o->to);
+		if (value != NULL)
+			strlist_add(o->to, value);
+		return 0;
 	case OPTION_LIST:
 		strlist_add(o->to, value);
 		return 0;
@@ -67,23 +72,36 @@ store(const struct option_def *o, const char *value, struct error *e)
 	return 0;
 }
 
-/* Fill getopt's tables; the value 256 + i stands for defs[i]. */
+/* What getopt calls it: no, one or (for an attached value) maybe an argument. */
+static int
+wanted(const struct option_def *o)
+{
+	if (o->kind == OPTION_VALUES)
+		return optional_argument;
+	return o->arg != NULL ? required_argument : no_argument;
+}
+
+/*
+ * Fill getopt's tables; the value 256 + i stands for defs[i].  The dash makes
+ * getopt hand over the operands too, in order, as an option of code 1.
+ */
 static void
 tables(const struct option_def *defs, struct option *longs, char *shorts)
 {
 	int n = 0;
 
+	*shorts++ = '-';
 	*shorts++ = ':';
 	*shorts++ = 'h';
 	for (; n < OPTIONS_MAX && defs[n].name != NULL; n++) {
-		bool wants = defs[n].arg != NULL;
+		int has_arg = wanted(&defs[n]);
 
-		longs[n] = (struct option){ .name = defs[n].name,
-			.has_arg = wants ? required_argument : no_argument,
-			.val = 256 + n };
+		longs[n] = (struct option){
+			.name = defs[n].name, .has_arg = has_arg, .val = 256 + n
+		};
 		if (defs[n].letter != 0) {
 			*shorts++ = defs[n].letter;
-			if (wants)
+			for (int i = 0; i < has_arg; i++)
 				*shorts++ = ':';
 		}
 	}
@@ -102,20 +120,53 @@ refuse(char **argv, const char *why, struct error *e)
 	return error_set(e, EINVAL, "%s: %s", argv[optind - 1], why);
 }
 
+/* The row of the table that getopt's answer stands for; NULL: help. */
+static const struct option_def *
+find(const struct option_def *defs, int c)
+{
+	if (c >= 256)
+		defs += c - 256;
+	else
+		while (defs->name != NULL && defs->letter != c)
+			defs++;
+	return defs->name != NULL ? defs : NULL;
+}
+
+/*
+ * An operand belongs to the option before it when that one takes many; else
+ * it is moved to where the operands gather, at the front of argv.
+ */
+static void
+operand(const struct option_def *last, char *text, char **argv, int *operands)
+{
+	if (last != NULL && last->kind == OPTION_VALUES)
+		strlist_add(last->to, text);
+	else
+		argv[++*operands] = text;
+}
+
+/* Put the operands that were gathered in front of those after "--". */
+static int
+gather(char **argv, int operands)
+{
+	int first = optind - operands;
+
+	memmove(&argv[first], &argv[1], (size_t)operands * sizeof(*argv));
+	return first;
+}
+
 int
 options_parse(const struct options *o, int argc, char **argv, struct error *e)
 {
 	struct option longs[OPTIONS_MAX + 3];
-	char shorts[2 * OPTIONS_MAX + 4];
-	const struct option_def *defs = o->defs;
-	int c;
+	char shorts[3 * OPTIONS_MAX + 5];
+	const struct option_def *last = NULL;
+	int c, operands = 0;
 
-	tables(defs, longs, shorts);
+	tables(o->defs, longs, shorts);
 	opterr = 0;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		int i = 0;
-
 		if (c == ':')
 			return refuse(argv, "argument missing", e);
 		if (c == '?')
@@ -124,19 +175,21 @@ options_parse(const struct options *o, int argc, char **argv, struct error *e)
 			printf("%s %s\n", o->program, VERSION);
 			return OPTIONS_SHOWN;
 		}
-		if (c >= 256)
-			i = c - 256;
-		else
-			while (defs[i].name != NULL && defs[i].letter != c)
-				i++;
-		if (defs[i].name == NULL) {
+		if (c == 1) {
+			operand(last, optarg, argv, &operands);
+			continue;
+		}
+		last = find(o->defs, c);
+		if (last == NULL) {
 			options_help(o);
 			return OPTIONS_SHOWN;
 		}
-		if (store(&defs[i], optarg, e) == -1)
+		if (store(last, optarg, e) == -1)
 			return -1;
+		if (last->kind == OPTION_VALUES && optarg != NULL)
+			last = NULL;
 	}
-	return optind;
+	return gather(argv, operands);
 }
 
 static void

@@ -17,6 +17,7 @@ enum option_kind {
 	OPTION_STRING, /* const char **: borrowed from argv */
 	OPTION_NUMBER, /* unsigned * */
 	OPTION_LIST, /* struct strlist *: adds each value given */
+	OPTION_VALUES, /* struct strlist *: becomes the operands that follow */
 	OPTION_CALL, /* call(value, error) */
 	OPTION_SET, /* to is a struct option_setter * */
 };
@@ -51,7 +52,9 @@ struct options {
 
 /*
  * Parse.  Operands may stand between options; argv is permuted so that they
- * come last.  Returns the index of the first operand; -1 with the error
+ * come last.  An OPTION_VALUES takes all operands up to the next option, or
+ * only the text attached to it (--name=text), and forgets what it held: given
+ * twice, the last one counts; given without operands, it is empty.  Returns the index of the first operand; -1 with the error
  * filled; OPTIONS_SHOWN when help or version was asked for and printed.
  */
 int

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From templates and metadata to files: what is known at each step.
+ *
+ *	settings ─► templates ─► rendered ─► changes ─► published
+ *
+ * All up to the changes is free of effects; the changes are all that
+ * publishing needs.
+ */
+#ifndef APPLY_CONFIG_APPLY_H
+#define APPLY_CONFIG_APPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "apply-config/secrets.h"
+#include "lib/own.h"
+#include "lib/strbuf.h"
+#include "lib/strlist.h"
+
+struct error;
+struct value;
+
+/* ---- what to do --------------------------------------------------------- */
+
+struct settings {
+	bool compat; /* stand in for os-apply-config */
+	int root; /* where paths are looked up: AT_FDCWD, or --root */
+	const char *root_path; /* "" or what --root was given */
+	const char *templates; /* the template root */
+	const char *partials; /* folder, or NULL: beside the template root */
+	const char *output; /* the output root */
+	const char *subhash; /* the sub-map to render from, or NULL */
+	bool html; /* escape in {{name}} */
+	bool strict; /* a name that nothing has is an error */
+	struct strlist secret_words;
+	struct secrets secrets;
+};
+
+/* A path of the settings as the system wants it, below settings->root. */
+const char *settings_below(const struct settings *s, const char *path);
+
+/* The same as a path for programs and people; the caller's. */
+char *settings_outside(const struct settings *s, const char *path);
+
+/* ---- templates ---------------------------------------------------------- */
+
+struct template
+{
+	char *path; /* below the template root, and below the output root */
+	struct stat st; /* of the file, after symlinks; st_mode 0: none */
+	bool control; /* a control file is beside it */
+};
+
+struct templates {
+	struct template *items; /* by path */
+	size_t len, cap;
+	int fd; /* of the template root, or -1: there is none */
+};
+
+/* Find all templates.  A root that does not exist holds none. */
+int
+templates_load(const struct settings *s, struct templates *t, struct error *e);
+void templates_clear(struct templates *t);
+
+/* ---- control files ------------------------------------------------------ */
+
+struct control {
+	int mode; /* permission bits, or -1 */
+	uid_t uid; /* (uid_t)-1: not said */
+	gid_t gid;
+	bool keep_empty; /* an empty text becomes an empty file */
+	struct strlist validate; /* a program that must accept the new file */
+	char *on_change; /* what to do when the file changes, or NULL */
+	unsigned backup; /* how many old versions to keep beside it */
+};
+
+/* Read a control file's text; name is for messages. */
+int control_parse(const struct settings *s, const char *text, size_t len,
+    const char *name, struct control *c, struct error *e);
+void control_init(struct control *c);
+void control_clear(struct control *c);
+
+/* ---- rendered files ----------------------------------------------------- */
+
+struct rendered {
+	const struct template *template;
+	struct strbuf body;
+	struct control control;
+	bool secret; /* a secret went in */
+	struct spans spans; /* where secrets stand in body */
+};
+
+void rendered_clear(struct rendered *r);
+
+struct renderer;
+
+/* root and templates are borrowed until the renderer is freed. */
+struct renderer *renderer_new(const struct settings *s,
+    const struct templates *t, const struct value *root);
+void renderer_free(struct renderer *r);
+OWN_POINTER(renderer)
+
+/* Render one template and read its control file. */
+int renderer_run(struct renderer *r, const struct template *t,
+    struct rendered *to, struct error *e);
+
+/* Render text of a file that is no part of the tree. */
+int renderer_text(
+    struct renderer *r, const char *path, struct strbuf *to, struct error *e);
+
+/* In strict rendering: the names that nothing has, one an item. */
+const struct strlist *renderer_missing(const struct renderer *r);
+
+/* ---- changes ------------------------------------------------------------ */
+
+enum change_kind {
+	CHANGE_CREATE,
+	CHANGE_UPDATE, /* new text, or only mode or owner */
+	CHANGE_DELETE,
+};
+
+struct change {
+	enum change_kind kind;
+	char *path; /* below the output root */
+	struct rendered *from; /* the text and what else is wanted */
+	mode_t mode;
+	uid_t uid; /* (uid_t)-1: as created */
+	gid_t gid;
+};
+
+struct changes {
+	struct change *items; /* by path */
+	size_t len, cap;
+};
+
+void changes_clear(struct changes *c);
+
+struct output;
+
+/*
+ * Compare what was rendered with what is there.  Adds a change when they
+ * differ in text, mode or owner.
+ */
+int plan_add(struct output *o, const struct settings *s, struct rendered *r,
+    struct changes *c, struct error *e);
+
+#endif

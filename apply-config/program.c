@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs and the texts that they are made of; places in them. */
+#include "apply-config/program.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/error.h"
+#include "lib/limits.h"
+#include "lib/mem.h"
+#include "lib/strbuf.h"
+#include "lib/utf8.h"
+
+/* ---- places ------------------------------------------------------------ */
+
+uint32_t
+program_line(const struct program *p, uint32_t at)
+{
+	const char *s = p->text, *end = p->text + at;
+	uint32_t line = p->body->line;
+
+	while ((s = memchr(s, '\n', (size_t)(end - s))) != NULL) {
+		line++;
+		s++;
+	}
+	return line;
+}
+
+/* Characters from the start of the line, from 1, less the indentation. */
+static unsigned
+column_of(const struct program *p, uint32_t at)
+{
+	const char *s = p->text + at, *start = s;
+	unsigned column = 1;
+
+	while (start > p->text && start[-1] != '\n')
+		start--;
+	for (; start < s; start++)
+		column += ((unsigned char)*start & 0xc0) != 0x80;
+	return column > p->indent_len ? column - (unsigned)p->indent_len
+				      : column;
+}
+
+/* The tag at that place, shortened, without line breaks. */
+static int
+tag_length(const struct program *p, uint32_t at)
+{
+	const struct delimiters *d = &p->body->delimiters;
+	const char *s = p->text + at;
+	size_t n = p->len - at, max = n < 60 ? n : 60;
+	const char *close = memmem(s, max, d->close, d->close_len);
+	const char *lf = memchr(s, '\n', max);
+
+	if (close != NULL)
+		max = (size_t)(close - s) + d->close_len;
+	if (close != NULL && max < n && s[2] == '{' && s[max] == '}')
+		max++;
+	if (lf != NULL && lf < s + max)
+		max = (size_t)(lf - s);
+	while (max > 0 && max < n && ((unsigned char)s[max] & 0xc0) == 0x80)
+		max--;
+	return (int)max;
+}
+
+void
+program_place(const struct program *p, uint32_t at, struct strbuf *b)
+{
+	strbuf_printf(b, "%s:%u:%u: %.*s", p->body->name, program_line(p, at),
+	    column_of(p, at), tag_length(p, at), p->text + at);
+}
+
+int
+program_error(
+    const struct program *p, uint32_t at, struct error *e, const char *fmt, ...)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+	char text[300];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	program_place(p, at, &b);
+	return error_set(e, EINVAL, "%s: %s", strbuf_text(&b), text);
+}
+
+/* ---- programs and bodies ----------------------------------------------- */
+
+/* Put indent before each line that is not empty. */
+static char *
+indented(const struct body *b, const char *indent, size_t n, bool inside,
+    size_t *len)
+{
+	struct strbuf to = { 0 };
+	const char *s = b->text, *end = s + b->len;
+	bool skip = inside;
+
+	while (s < end && to.len <= LIMIT_TEMPLATE_BYTES) {
+		const char *lf = memchr(s, '\n', (size_t)(end - s));
+		const char *stop = lf == NULL ? end : lf + 1;
+
+		if (*s != '\n' && !skip)
+			strbuf_add(&to, indent, n);
+		strbuf_add(&to, s, (size_t)(stop - s));
+		skip = false;
+		s = stop;
+	}
+	*len = to.len;
+	return strbuf_take(&to);
+}
+
+static void
+program_free(struct program *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->argument_count; i++) {
+		body_clear(&p->arguments[i]->body);
+		free(p->arguments[i]);
+	}
+	if (p->text != p->body->text)
+		free(p->text);
+	free(p->indent);
+	free(p->nodes);
+	free(p->parts);
+	free(p->parents);
+	free(p->blocks);
+	free(p->arguments);
+	free(p);
+}
+
+static struct program *
+program_new(struct body *b, const char *indent, size_t n, bool inside)
+{
+	struct program *p = mem_alloc(sizeof(*p));
+
+	p->body = b;
+	p->text = b->text;
+	p->len = b->len;
+	p->inside = inside;
+	if (n == 0)
+		return p;
+	p->indent = mem_dupn(indent, n);
+	p->indent_len = n;
+	p->text = indented(b, indent, n, inside, &p->len);
+	return p;
+}
+
+struct program *
+program_get(
+    struct body *b, const char *indent, size_t n, bool inside, struct error *e)
+{
+	struct program *p;
+
+	for (size_t i = 0; i < b->count; i++) {
+		p = b->programs[i];
+		if (p->indent_len == n && (n == 0 || p->inside == inside) &&
+		    (n == 0 || memcmp(p->indent, indent, n) == 0))
+			return p;
+	}
+	p = program_new(b, indent, n, inside);
+	if (program_compile(p, e) == -1) {
+		program_free(p);
+		return NULL;
+	}
+	b->programs = mem_grow(
+	    b->programs, &b->cap, b->count + 1, sizeof(struct program *));
+	b->programs[b->count++] = p;
+	return p;
+}
+
+void
+body_clear(struct body *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		program_free(b->programs[i]);
+	free(b->programs);
+	free(b->text);
+}
+
+struct mustache *
+mustache_compile(const char *name, char *text, size_t len,
+    const struct mustache_dialect *dialect, struct error *e)
+{
+	static const struct delimiters usual = { "{{", "}}", 2, 2 };
+	ownp(mustache_free) struct mustache *m = mem_alloc(sizeof(*m));
+
+	m->name = mem_dup(name);
+	m->body = (struct body){ .name = m->name,
+		.text = text,
+		.len = len,
+		.line = 1,
+		.delimiters = usual,
+		.dialect = *dialect };
+	if (!utf8_valid(text, len)) {
+		error_set(e, EINVAL, "%s: is not UTF-8", name);
+		return NULL;
+	}
+	if (program_get(&m->body, "", 0, false, e) == NULL)
+		return NULL;
+	return take(m);
+}
+
+void
+mustache_free(struct mustache *m)
+{
+	if (m == NULL)
+		return;
+	body_clear(&m->body);
+	free(m->name);
+	free(m);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One template to its text: mustache, or the output of a program; and what
+ * its control file says.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "apply-config/apply.h"
+#include "apply-config/mustache.h"
+#include "lib/doc.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/mem.h"
+#include "lib/parts.h"
+#include "lib/path.h"
+#include "lib/proc.h"
+#include "lib/utf8.h"
+
+/* A partial that was asked for; template is NULL when there is none. */
+struct cached {
+	char *name;
+	size_t len;
+	struct mustache *template;
+};
+
+struct renderer {
+	const struct settings *settings;
+	const struct templates *templates;
+	const struct value *root;
+	struct mustache_dialect dialect;
+	struct strbuf input; /* the metadata, for programs */
+	int partials_fd; /* -1: not open */
+	bool partials_tried;
+	struct cached *cache;
+	size_t cached, cache_cap;
+	struct strlist missing;
+};
+
+void
+rendered_clear(struct rendered *r)
+{
+	strbuf_clear(&r->body);
+	control_clear(&r->control);
+	spans_clear(&r->spans);
+}
+
+struct renderer *
+renderer_new(const struct settings *s, const struct templates *t,
+    const struct value *root)
+{
+	struct renderer *r = mem_alloc(sizeof(*r));
+
+	r->settings = s;
+	r->templates = t;
+	r->root = root;
+	r->dialect.extended = !s->compat;
+	r->dialect.secrets = &s->secrets;
+	r->partials_fd = -1;
+	return r;
+}
+
+void
+renderer_free(struct renderer *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < r->cached; i++) {
+		free(r->cache[i].name);
+		mustache_free(r->cache[i].template);
+	}
+	free(r->cache);
+	strbuf_clear(&r->input);
+	strlist_clear(&r->missing);
+	if (r->partials_fd != -1)
+		close(r->partials_fd);
+	free(r);
+}
+
+const struct strlist *
+renderer_missing(const struct renderer *r)
+{
+	return &r->missing;
+}
+
+/* ---- files of text ------------------------------------------------------ */
+
+/* CR LF and CR become LF, as in text that Python reads. */
+static void
+unify_newlines(struct strbuf *b)
+{
+	char *from, *to, *end;
+
+	if (b->len == 0 || memchr(b->s, '\r', b->len) == NULL)
+		return;
+	end = b->s + b->len;
+	for (from = to = b->s; from < end; from++) {
+		if (*from == '\r' && from + 1 < end && from[1] == '\n')
+			continue;
+		*to++ = *from == '\r' ? '\n' : *from;
+	}
+	strbuf_cut(b, (size_t)(to - b->s));
+}
+
+static int
+read_text(int fd, const char *name, struct strbuf *b, struct error *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return error_errno(e, "%s", name);
+	if (!S_ISREG(st.st_mode))
+		return error_set(e, EINVAL, "%s: is no regular file", name);
+	return file_read_fd(fd, name, LIMIT_TEMPLATE_BYTES, b, e);
+}
+
+/* ---- partials ----------------------------------------------------------- */
+
+/* Beside the template root, unless a folder was named. */
+static int
+open_partials(struct renderer *r)
+{
+	const struct settings *s = r->settings;
+	own_free char *parent = path_dir(s->templates);
+	own_free char *usual = path_join(parent, "partials");
+	const char *path = s->partials != NULL ? s->partials : usual;
+
+	if (!r->partials_tried)
+		r->partials_fd = openat(s->root, settings_below(s, path),
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r->partials_tried = true;
+	return r->partials_fd;
+}
+
+/* NAME.mustache, or NAME.  Returns a descriptor, or -1 with errno. */
+static int
+open_partial(struct renderer *r, const char *name)
+{
+	own_free char *longer = mem_printf("%s.mustache", name);
+	int dir = open_partials(r), fd;
+
+	if (dir == -1)
+		return -1;
+	fd = file_open_in(dir, longer, O_RDONLY | O_NONBLOCK);
+	if (fd == -1 && errno == ENOENT)
+		fd = file_open_in(dir, name, O_RDONLY | O_NONBLOCK);
+	return fd;
+}
+
+static int
+load_partial(
+    struct renderer *r, const char *name, struct mustache **m, struct error *e)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own_free char *label = mem_printf("partial %s", name);
+	own_fd int fd = open_partial(r, name);
+
+	*m = NULL;
+	if (fd == -1 &&
+	    (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG))
+		return 0;
+	if (fd == -1)
+		return error_errno(e, "%s", label);
+	if (read_text(fd, label, &text, e) == -1)
+		return -1;
+	if (r->templates != NULL)
+		unify_newlines(&text);
+	{
+		size_t n = text.len;
+
+		*m = mustache_compile(
+		    label, strbuf_take(&text), n, &r->dialect, e);
+	}
+	return *m == NULL ? -1 : 0;
+}
+
+static int
+get_partial(void *ctx, const char *name, size_t len, struct mustache **m,
+    struct error *e)
+{
+	struct renderer *r = ctx;
+	own_free char *copy = mem_dupn(name, len);
+
+	for (size_t i = 0; i < r->cached; i++)
+		if (r->cache[i].len == len &&
+		    memcmp(r->cache[i].name, name, len) == 0) {
+			*m = r->cache[i].template;
+			return 0;
+		}
+	if (strlen(copy) != len || !path_is_inside(copy))
+		return error_set(e, EINVAL, "not the name of a partial");
+	if (load_partial(r, copy, m, e) == -1)
+		return -1;
+	r->cache =
+	    mem_grow(r->cache, &r->cache_cap, r->cached + 1, sizeof(*r->cache));
+	r->cache[r->cached++] = (struct cached){ take(copy), len, *m };
+	return 0;
+}
+
+/* ---- mustache ----------------------------------------------------------- */
+
+static int
+run_mustache(struct renderer *r, const char *name, struct strbuf *text,
+    struct rendered *to, struct error *e)
+{
+	size_t n = text->len;
+	ownp(mustache_free) struct mustache *m =
+	    mustache_compile(name, strbuf_take(text), n, &r->dialect, e);
+	struct mustache_job job = { .root = r->root,
+		.html = r->settings->html,
+		.indexes = !r->settings->compat,
+		.partial = get_partial,
+		.ctx = r,
+		.missing = r->settings->strict ? &r->missing : NULL,
+		.spans = &to->spans };
+
+	if (m == NULL || mustache_render(m, &job, &to->body, e) == -1)
+		return -1;
+	to->secret = job.secret;
+	return 0;
+}
+
+static int
+render_mustache(struct renderer *r, const struct template *t, const char *name,
+    struct rendered *to, struct error *e)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own_fd int fd = openat(
+	    r->templates->fd, t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd == -1)
+		return error_errno(e, "%s", name);
+	if (read_text(fd, name, &text, e) == -1)
+		return -1;
+	unify_newlines(&text);
+	return run_mustache(r, name, &text, to, e);
+}
+
+int
+renderer_text(
+    struct renderer *r, const char *path, struct strbuf *to, struct error *e)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own(rendered_clear) struct rendered rendered = { 0 };
+	own_fd int fd =
+	    openat(r->settings->root, settings_below(r->settings, path),
+		O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	control_init(&rendered.control);
+	if (fd == -1)
+		return error_errno(e, "%s", path);
+	if (file_read_fd(fd, path, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
+		return -1;
+	if (run_mustache(r, path, &text, &rendered, e) == -1)
+		return -1;
+	*to = rendered.body;
+	rendered.body = (struct strbuf){ 0 };
+	return 0;
+}
+
+/* ---- programs ----------------------------------------------------------- */
+
+static bool
+is_program(const struct renderer *r, const struct template *t)
+{
+	return S_ISREG(t->st.st_mode) && (t->st.st_mode & 0111) != 0 &&
+	    faccessat(r->templates->fd, t->path, X_OK, 0) == 0;
+}
+
+static void
+keep_line(void *ctx, int stream, const char *line, size_t len)
+{
+	(void)stream;
+	parts_tail(ctx, line, len);
+}
+
+static int
+run_program(
+    struct renderer *r, const char *path, struct strbuf *body, struct error *e)
+{
+	own(strbuf_clear) struct strbuf talk = { 0 };
+	char *argv[] = { (char *)path, NULL };
+	struct proc p = { .argv = argv,
+		.seconds = LIMIT_TEMPLATE_SECONDS,
+		.line = keep_line,
+		.ctx = &talk,
+		.out = body };
+	struct proc_status status;
+	struct error why;
+
+	if (r->input.len == 0)
+		value_print(r->root, STYLE_PYTHON, &r->input);
+	p.input = r->input.s;
+	p.input_len = r->input.len;
+	if (proc_run(&p, &status, e) == -1)
+		return -1;
+	if (proc_check(&status, &why) == 0)
+		return 0;
+	if (talk.len > 0)
+		strbuf_cut(&talk, talk.len - 1); /* the last line feed */
+	return error_set(e, why.code,
+	    "config script failed: %s: %.100s, with output: %.600s", path,
+	    why.text, strbuf_text(&talk));
+}
+
+static int
+render_program(struct renderer *r, const struct template *t, const char *name,
+    struct rendered *to, struct error *e)
+{
+	own_free char *outside = settings_outside(r->settings, name);
+	own_free char *path = strchr(outside, '/') != NULL
+	    ? take(outside)
+	    : mem_printf("./%s", outside);
+
+	(void)t;
+	if (run_program(r, path, &to->body, e) == -1)
+		return -1;
+	if (to->body.len > LIMIT_RENDERED_BYTES)
+		return error_set(e, EFBIG, "%s: printed more than %zu bytes",
+		    name, LIMIT_RENDERED_BYTES);
+	if (!utf8_valid(strbuf_text(&to->body), to->body.len))
+		return error_set(e, EINVAL, "%s: printed no UTF-8", name);
+	return 0;
+}
+
+/* ---- one of the tree ---------------------------------------------------- */
+
+static int
+read_control(struct renderer *r, const struct template *t, const char *name,
+    struct control *c, struct error *e)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own_free char *path = mem_printf("%s.oac", t->path);
+	own_free char *label = mem_printf("%s.oac", name);
+	own_fd int fd =
+	    openat(r->templates->fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd == -1)
+		return error_errno(e, "%s", label);
+	if (read_text(fd, label, &text, e) == -1)
+		return -1;
+	return control_parse(
+	    r->settings, strbuf_text(&text), text.len, label, c, e);
+}
+
+int
+renderer_run(struct renderer *r, const struct template *t, struct rendered *to,
+    struct error *e)
+{
+	own_free char *name = path_join(r->settings->templates, t->path);
+
+	*to = (struct rendered){ .template = t };
+	control_init(&to->control);
+	if (is_program(r, t)) {
+		if (render_program(r, t, name, to, e) == -1)
+			return -1;
+	} else if (render_mustache(r, t, name, to, e) == -1) {
+		return error_prefix(e, "could not render moustache template");
+	}
+	if (t->control && read_control(r, t, name, &to->control, e) == -1)
+		return -1;
+	return 0;
+}

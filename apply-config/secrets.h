@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which values are secret, by their names, and where they stand in a text.
+ *
+ * A name is secret when it has one of the words in it, as a word: "password"
+ * is in admin_password, adminPasswords and PASSWORD_FILE; "key" is in
+ * ssh_key and apikey but not in keystone.  A name with "public" or "pubkey"
+ * in it is not secret.
+ */
+#ifndef APPLY_CONFIG_SECRETS_H
+#define APPLY_CONFIG_SECRETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct strbuf;
+struct strlist;
+struct value;
+
+struct secrets {
+	const struct strlist *words; /* in lower case */
+};
+
+/* The words that are secret unless others are given. */
+void secrets_usual(struct strlist *words);
+
+/* Whether a name is secret; secrets may be NULL: none is. */
+bool secrets_match(const struct secrets *s, const char *name, size_t len);
+
+/* Whether a value has a member with a secret name in it. */
+bool secrets_within(const struct secrets *s, const struct value *v);
+
+/* Runs of bytes in rising order. */
+struct span {
+	size_t start, len;
+};
+
+struct spans {
+	struct span *items;
+	size_t len, cap;
+};
+
+void spans_add(struct spans *s, size_t start, size_t len);
+void spans_clear(struct spans *s);
+
+#endif
