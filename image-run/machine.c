@@ -55,7 +55,8 @@ on_complaint(struct machine *m, const char *line, size_t len)
 {
 	if (is_farewell(line, len))
 		return;
-	log_output("qemu", line, len);
+	if (m->verbose)
+		log_output("qemu", line, len);
 	free(m->complaint);
 	m->complaint = mem_dupn(line, len);
 }

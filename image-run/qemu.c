@@ -83,7 +83,7 @@ qemu_plan(const struct qemu_plan *q, struct strlist *argv)
 	add_quoted(argv, "-drive",
 	    "if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,file=",
 	    q->overlay);
-	add(argv, "-device", "virtio-blk-pci,drive=disk,bootindex=0");
+	add(argv, "-device", "virtio-blk-pci,drive=disk,bootindex=1");
 	add_network(q, argv);
 	add(argv, "-device", "virtio-rng-pci");
 	add_quoted(argv, "-smbios", "type=11,value=ingot.metadata=", q->url);
@@ -102,7 +102,7 @@ qemu_probe_plan(const char *disk, struct strlist *argv)
 	add(argv, "-display", "none");
 	add(argv, "-device", "isa-debug-exit,iobase=0xf4,iosize=1");
 	add_quoted(argv, "-drive", "if=none,id=disk,format=raw,file=", disk);
-	add(argv, "-device", "virtio-blk-pci,drive=disk,bootindex=0");
+	add(argv, "-device", "virtio-blk-pci,drive=disk,bootindex=1");
 }
 
 void

@@ -386,6 +386,11 @@ doc_parse(struct doc *d, const char *text, size_t len, const char *name,
 		.error = e };
 	struct value *v;
 
+	if (len > LIMIT_DOC_BYTES) {
+		error_set(e, EFBIG, "%s: longer than %zu bytes", name,
+		    LIMIT_DOC_BYTES);
+		return NULL;
+	}
 	v = parse_value(&p);
 	scratch = p.text;
 	if (v == NULL)

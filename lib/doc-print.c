@@ -10,6 +10,38 @@
 #include "lib/strbuf.h"
 #include "lib/utf8.h"
 
+/* The next larger decimal of as many digits; false if that needs one more. */
+static bool
+step_up(char *text)
+{
+	for (char *s = strchr(text, 'e') - 1; s >= text; s--) {
+		if (*s >= '0' && *s < '9') {
+			++*s;
+			return true;
+		}
+		if (*s == '9')
+			*s = '0';
+	}
+	return false;
+}
+
+/*
+ * Digits, as many as asked for, that read back as n; false if there are none.
+ * Below a power of two doubles lie twice as dense as above it, so there the
+ * nearest decimal can miss n while the next larger one still hits it.
+ */
+static bool
+digits_of(double n, int precision, char *text, size_t size)
+{
+	int exponent;
+
+	snprintf(text, size, "%.*e", precision - 1, n);
+	if (strtod(text, NULL) == n)
+		return true;
+	return fabs(frexp(n, &exponent)) == 0.5 && step_up(text) &&
+	    strtod(text, NULL) == n;
+}
+
 /*
  * A finite double in the shortest digits that read back the same, laid out
  * as Python's repr(): an exponent below -4 or from 16 on, else a point.
@@ -17,12 +49,11 @@
 static void
 print_real(double n, struct strbuf *b)
 {
-	char text[40], *e, *s = text;
+	char text[40], *e;
 	int precision = 1, exponent;
 
-	do
-		snprintf(text, sizeof(text), "%.*e", precision - 1, n);
-	while (strtod(text, NULL) != n && ++precision <= 17);
+	while (!digits_of(n, precision, text, sizeof(text)))
+		precision++;
 	e = strchr(text, 'e');
 	exponent = atoi(e + 1);
 	*e = '\0';
@@ -32,7 +63,7 @@ print_real(double n, struct strbuf *b)
 		strbuf_printf(b, "%.*f", decimals > 1 ? decimals : 1, n);
 		return;
 	}
-	strbuf_puts(b, s);
+	strbuf_puts(b, text);
 	strbuf_printf(b, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
 }
 
@@ -51,6 +82,8 @@ value_print_number(const char *text, struct strbuf *b)
 	else
 		print_real(n, b);
 }
+
+#define REPLACEMENT 0xfffd
 
 static void
 print_escape(uint32_t code, struct strbuf *b)
@@ -71,6 +104,15 @@ print_escape(uint32_t code, struct strbuf *b)
 	}
 }
 
+/* Whether one of the odder characters, n bytes long, needs no escape. */
+static bool
+stands_as_it_is(uint32_t code, size_t n, bool ascii)
+{
+	if (ascii || code < 0x7f || (code & 0x1ff800) == 0xd800)
+		return false;
+	return n > 1 || code == 0x7f; /* else it stands for a malformed byte */
+}
+
 static void
 print_string(const char *s, size_t len, bool ascii, struct strbuf *b)
 {
@@ -79,19 +121,23 @@ print_string(const char *s, size_t len, bool ascii, struct strbuf *b)
 	strbuf_putc(b, '"');
 	while (s < end) {
 		unsigned char c = (unsigned char)*s;
-		uint32_t code = c;
-		size_t n = 1;
+		uint32_t code;
+		size_t n;
 
-		if (c >= 0x80)
-			n = utf8_decode(s, (size_t)(end - s), &code);
-		if ((c >= 0x20 && c != '"' && c != '\\' && c < 0x7f) ||
-		    c == 0x7f ||
-		    (c >= 0x80 && !ascii && (code & 0x1ff800) != 0xd800)) {
+		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+			s++;
+			continue;
+		}
+		n = utf8_decode(s, (size_t)(end - s), &code);
+		if (stands_as_it_is(code, n, ascii)) {
 			s += n;
 			continue;
 		}
 		strbuf_add(b, run, (size_t)(s - run));
-		print_escape(code, b);
+		if (code == REPLACEMENT && !ascii)
+			strbuf_puts(b, "\xef\xbf\xbd");
+		else
+			print_escape(code, b);
 		s += n;
 		run = s;
 	}

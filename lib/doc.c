@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "lib/error.h"
 #include "lib/mem.h"
@@ -197,6 +199,8 @@ value_stringn(struct doc *d, const char *text, size_t n)
 {
 	struct value *v = value_new(d, VALUE_STRING);
 
+	if (n > UINT32_MAX)
+		mem_exhausted();
 	v->len = (uint32_t)n;
 	v->text = doc_text(d, text, n);
 	return v;
@@ -239,14 +243,50 @@ value_add(struct doc *d, struct value *list, struct value *item)
 
 /* ---- maps -------------------------------------------------------------- */
 
+/*
+ * Names come from others, who could choose many with the same hash and make
+ * us search for hours: a key that differs from process to process prevents
+ * it.  Order never depends on the hash, so output stays the same.
+ */
+static const uint64_t *
+hash_key(void)
+{
+	static uint64_t key[2];
+
+	if (key[1] == 0) {
+		if (getrandom(key, sizeof(key), GRND_INSECURE) == -1)
+			key[0] = (uintptr_t)&key ^ (uint64_t)time(NULL);
+		key[1] |= 1;
+	}
+	return key;
+}
+
+/* Both halves of the product, so that every bit has its effect. */
+static uint64_t
+fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 uint32_t
 value_hash(const char *s, size_t n)
 {
-	uint32_t h = 2166136261u;
+	const uint64_t *key = hash_key();
+	uint64_t h = key[0] ^ n;
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)s[i]) * 16777619u;
-	return h;
+	for (; n > 0;) {
+		uint64_t block = 0;
+		size_t part = n < sizeof(block) ? n : sizeof(block);
+
+		memcpy(&block, s, part);
+		h = fold(h ^ block, key[1]);
+		s += part;
+		n -= part;
+	}
+	h = fold(h ^ key[0], key[1]);
+	return (uint32_t)(h ^ h >> 32);
 }
 
 static bool
@@ -436,14 +476,32 @@ value_to_real(const struct value *v)
 
 /* ---- whole trees ------------------------------------------------------- */
 
+/* Exactly the same number, though one is written with a point. */
+static bool
+int_equals_real(const struct value *whole, const struct value *real)
+{
+	double n = value_to_real(real);
+	char text[400];
+
+	if (!isfinite(n) || n != floor(n))
+		return false;
+	snprintf(text, sizeof(text), "%.0f", n == 0 ? 0 : n);
+	return strcmp(text,
+		   strcmp(whole->text, "-0") == 0 ? "0" : whole->text) == 0;
+}
+
 /* Two texts of numbers are most often equal; else go by value. */
 static bool
 number_equal(const struct value *a, const struct value *b)
 {
+	bool a_int = value_is_int(a), b_int = value_is_int(b);
+
 	if (strcmp(a->text, b->text) == 0)
 		return strcmp(a->text, "NaN") != 0;
-	if (value_is_int(a) && value_is_int(b))
+	if (a_int && b_int)
 		return value_to_real(a) == 0 && value_to_real(b) == 0;
+	if (a_int || b_int)
+		return a_int ? int_equals_real(a, b) : int_equals_real(b, a);
 	return value_to_real(a) == value_to_real(b);
 }
 

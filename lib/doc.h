@@ -65,7 +65,7 @@ size_t doc_size(const struct doc *d);
 
 /*
  * Parse JSON.  name is for messages, "name:line:column: what".  Returns the
- * root, or NULL.  doc_load reads a file of at most LIMIT_DOC_BYTES.
+ * root, or NULL.  Text and file have at most LIMIT_DOC_BYTES.
  */
 struct value *doc_parse(struct doc *d, const char *text, size_t len,
     const char *name, struct error *e);

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static void __attribute__((noreturn)) out_of_memory(void)
+void
+mem_exhausted(void)
 {
 	static const char text[] = "out of memory\n";
 
@@ -24,7 +25,7 @@ mem_alloc(size_t size)
 	void *p = calloc(1, size ? size : 1);
 
 	if (p == NULL)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }
 
@@ -34,10 +35,10 @@ mem_resize(void *p, size_t n, size_t size)
 	size_t bytes;
 
 	if (__builtin_mul_overflow(n, size, &bytes))
-		out_of_memory();
+		mem_exhausted();
 	p = realloc(p, bytes ? bytes : 1);
 	if (p == NULL)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }
 
@@ -50,7 +51,7 @@ mem_grow(void *p, size_t *cap, size_t want, size_t size)
 		return p;
 	while (n < want) {
 		if (n > SIZE_MAX / 2)
-			out_of_memory();
+			mem_exhausted();
 		n *= 2;
 	}
 	p = mem_resize(p, n, size);
@@ -84,6 +85,6 @@ mem_printf(const char *fmt, ...)
 	n = vasprintf(&p, fmt, ap);
 	va_end(ap);
 	if (n == -1)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }

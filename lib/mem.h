@@ -11,6 +11,9 @@
 
 void *mem_alloc(size_t size); /* zeroed */
 
+/* End the process as if an allocation had failed: a size has no number. */
+void mem_exhausted(void) __attribute__((noreturn));
+
 /* Room for n elements of size bytes; the product is checked. */
 void *mem_resize(void *p, size_t n, size_t size);
 
