@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "collect-config/disc.h"
 #include "lib/bytes.h"
@@ -38,12 +37,6 @@ struct record {
 	bool in_parts; /* more extents follow: not read */
 	char name[256 * 3];
 };
-
-static bool
-read_at(int fd, void *to, size_t n, uint64_t at)
-{
-	return pread(fd, to, n, (off_t)at) == (ssize_t)n;
-}
 
 /* n bytes of UCS-2, big endian, as UTF-8. */
 static void
@@ -108,7 +101,7 @@ volume_find(int fd, struct volume *v)
 	bool found = false;
 
 	for (unsigned i = 0; i < DESCRIPTORS; i++) {
-		if (!read_at(fd, sector, SECTOR,
+		if (!disc_pread(fd, sector, SECTOR,
 			(uint64_t)(FIRST_SECTOR + i) * SECTOR) ||
 		    memcmp(sector + 1, "CD001", 5) != 0 || sector[0] == 255)
 			break;
@@ -193,7 +186,7 @@ folder_find(int fd, const struct volume *v, const char *name, size_t n,
 	for (uint32_t done = 0; done < size; done += SECTOR) {
 		size_t at = 0, len;
 
-		if (!read_at(fd, sector, SECTOR, start + done))
+		if (!disc_pread(fd, sector, SECTOR, start + done))
 			return error_set(e, EIO, "cannot read a folder");
 		while (at < SECTOR &&
 		    (len = record_read(v, sector + at, SECTOR - at, r)) > 0) {
@@ -253,7 +246,7 @@ iso_read(
 		return error_set(
 		    e, EFBIG, "%s: longer than %zu bytes", path, max);
 	to = strbuf_reserve(b, r.size + 1);
-	if (!read_at(fd, to, r.size, (uint64_t)r.at * SECTOR))
+	if (!disc_pread(fd, to, r.size, (uint64_t)r.at * SECTOR))
 		return error_set(e, EIO, "%s: cut short", path);
 	b->len += r.size;
 	b->s[b->len] = '\0';

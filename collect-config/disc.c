@@ -14,7 +14,13 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 
-static const struct disc_format *const formats[] = { &disc_iso };
+static const struct disc_format *const formats[] = { &disc_iso, &disc_fat };
+
+bool
+disc_pread(int fd, void *to, size_t n, uint64_t at)
+{
+	return pread(fd, to, n, (off_t)at) == (ssize_t)n;
+}
 
 bool
 disc_probe(int fd, struct disc *disc)

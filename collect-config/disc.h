@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct config;
 struct error;
@@ -35,6 +36,7 @@ struct disc_format {
 };
 
 extern const struct disc_format disc_iso;
+extern const struct disc_format disc_fat;
 
 /*
  * Look on all block devices for a disc labelled label, without regard to
@@ -51,6 +53,9 @@ bool disc_probe(int fd, struct disc *disc);
  */
 int disc_read(const struct disc *disc, const char *path, size_t max,
     struct strbuf *b, struct error *e);
+
+/* For the formats: n bytes at the offset at, or false. */
+bool disc_pread(int fd, void *to, size_t n, uint64_t at);
 
 void disc_close(struct disc *disc);
 

@@ -3,6 +3,7 @@
 #include "lib/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,16 @@ digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES])
 
 	digest_add(d, data, n);
 	digest_end(d, out);
+}
+
+void
+digest_hmac(const void *key, size_t key_len, const void *data, size_t n,
+    uint8_t out[DIGEST_BYTES])
+{
+	unsigned len = DIGEST_BYTES;
+
+	must(HMAC(EVP_sha256(), key_len > 0 ? key : "", (int)key_len, data, n,
+		 out, &len) != NULL);
 }
 
 void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 (FIPS 180-4); the only user of libcrypto. */
+/* SHA-256 (FIPS 180-4) and its HMAC (RFC 2104); the only user of libcrypto. */
 #ifndef LIB_DIGEST_H
 #define LIB_DIGEST_H
 
@@ -19,6 +19,10 @@ void digest_end(struct digest *d, uint8_t out[DIGEST_BYTES]); /* frees d */
 
 /* All in one, for n bytes. */
 void digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES]);
+
+/* HMAC-SHA-256 of n bytes. */
+void digest_hmac(const void *key, size_t key_len, const void *data, size_t n,
+    uint8_t out[DIGEST_BYTES]);
 
 /* Lower-case hexadecimal. */
 void digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT]);

@@ -140,6 +140,10 @@ set_trust(CURL *c, const struct http_request *r)
 		curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
 		curl_easy_setopt(c, CURLOPT_CAPATH, CA_FOLDER);
 	}
+	if (r->cert_file != NULL)
+		curl_easy_setopt(c, CURLOPT_SSLCERT, r->cert_file);
+	if (r->key_file != NULL)
+		curl_easy_setopt(c, CURLOPT_SSLKEY, r->key_file);
 	if (r->insecure) {
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);

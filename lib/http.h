@@ -34,6 +34,7 @@ struct http_request {
 	const void *body; /* NULL: none */
 	size_t body_len;
 	const char *ca_file; /* PEM, or NULL: the system's store */
+	const char *cert_file, *key_file; /* our own, PEM, or NULL */
 	bool insecure; /* do not verify the server's certificate */
 	bool direct; /* never through a proxy */
 	enum http_follow follow;

@@ -39,6 +39,22 @@ same "in EC2's form" "$(show | jq -r '.openstack["instance-id"]')" i-2
 collect --one-time -c true || fail "once"
 same "stored" "$(document openstack)" '{"instance-id":"i-2"}'
 
+# The same from FAT, in each of its sizes.
+command -v mcopy >/dev/null && command -v mkfs.vfat >/dev/null ||
+    { echo "no mtools or no dosfstools"; exit 77; }
+fat() { # bits megabytes label
+	rm -f "$ROOT/dev/sr1"
+	truncate -s "$2M" "$ROOT/dev/sr1"
+	mkfs.vfat -F "$1" -s 1 -n "$3" "$ROOT/dev/sr1" >/dev/null
+	mcopy -s -i "$ROOT/dev/sr1" "$tmp/a/openstack" "$tmp/a/ec2" ::/ ||
+	    fail "mcopy"
+}
+for size in "12 1" "16 16" "32 64"; do
+	# shellcheck disable=SC2086
+	fat $size config-2
+	same "FAT$size" "$(show | jq -r .openstack.uuid)" u-1
+done
+
 # Another label, and a disc that is cut short.
 iso a other -J -r
 same "another label" "$(show | jq -c .)" '{}'
