@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
@@ -119,6 +120,20 @@ child_follow(struct pipes *pipes)
 		_exit(126);
 }
 
+/* Enter the cgroup: what is forked from here on stays in it. */
+static int
+child_cgroup(const struct proc *p)
+{
+	own_fd int dir = -1;
+	own_fd int fd = -1;
+
+	if (p->cgroup == NULL)
+		return 0;
+	dir = open(p->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir == -1 ? -1 : openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return fd == -1 || write(fd, "0", 1) == -1 ? -1 : 0;
+}
+
 static void __attribute__((noreturn))
 child(const struct proc *p, struct pipes *pipes)
 {
@@ -127,7 +142,7 @@ child(const struct proc *p, struct pipes *pipes)
 	setpgid(0, 0);
 	child_follow(pipes);
 	child_signals();
-	if (child_input(p, pipes) == 0 &&
+	if (child_cgroup(p) == 0 && child_input(p, pipes) == 0 &&
 	    dup2(pipes->out[1], STDOUT_FILENO) != -1 &&
 	    dup2(pipes->err[1], STDERR_FILENO) != -1 &&
 	    syscall(SYS_close_range, 3U, ~0U, 1U << 2) == 0 &&
@@ -195,6 +210,8 @@ stream_read(const struct proc *p, struct stream *s)
 		shut(&s->fd);
 		return;
 	}
+	if (p->echo && file_write_all(s->number, buf, (size_t)n) == -1)
+		errno = 0; /* nobody listens to us; the script goes on */
 	if (s->whole && p->out->len >= LIMIT_CAPTURE_BYTES)
 		s->full = true;
 	else
@@ -241,6 +258,22 @@ is_stopped(const struct proc *p)
 	return p->stop != NULL && *p->stop;
 }
 
+/* Nothing that the child started outlives it. */
+static void
+kill_rest(const struct run *r)
+{
+	own_fd int dir = -1;
+	own_fd int fd = -1;
+
+	kill(-r->pid, SIGKILL);
+	if (r->p->cgroup == NULL)
+		return;
+	dir = open(r->p->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir == -1 ? -1 : openat(dir, "cgroup.kill", O_WRONLY | O_CLOEXEC);
+	if (fd != -1 && write(fd, "1", 1) == -1)
+		errno = 0; /* a kernel before 5.14: the group must do */
+}
+
 /* Ask the group to end, later insist. */
 static void
 enforce(struct run *r, double t)
@@ -254,7 +287,7 @@ enforce(struct run *r, double t)
 		kill(-r->pid, SIGTERM);
 		kill(-r->pid, SIGCONT);
 	} else if (r->killed != 0 && t - r->killed >= GRACE_SECONDS) {
-		kill(-r->pid, SIGKILL);
+		kill_rest(r);
 	}
 }
 
@@ -268,7 +301,7 @@ reap(struct run *r)
 	struct rusage u = { 0 };
 	int w = 0;
 
-	kill(-r->pid, SIGKILL);
+	kill_rest(r);
 	while (wait4(r->pid, &w, 0, &u) == -1)
 		if (errno != EINTR) {
 			r->code = errno;

@@ -2,7 +2,8 @@
 /*
  * Run a program: argument vector, chosen environment, output by line, and
  * always a time limit.  The child leads a process group of its own; when it
- * ends, or its time does, what is left of the group is killed.
+ * ends, or its time does, what is left of the group is killed, and of its
+ * cgroup if it was given one.
  */
 #ifndef LIB_PROC_H
 #define LIB_PROC_H
@@ -29,6 +30,8 @@ struct proc {
 	proc_line *line; /* gets the output's lines, or NULL: dropped */
 	void *ctx; /* of line and ready */
 	struct strbuf *out; /* standard output goes here whole instead */
+	bool echo; /* copy the bytes, as they come, to our own 1 and 2 */
+	const char *cgroup; /* a cgroup v2 folder to live in, or NULL */
 	void (*tick)(void); /* called about once a second, or NULL */
 	int ready_fd; /* to be waited for as well, when ready is set */
 	void (*ready)(void *ctx); /* it can be read, or a moment has passed */
