@@ -2,6 +2,8 @@
 /* Well-formedness by the table of RFC 3629, section 4. */
 #include "lib/utf8.h"
 
+#include "lib/strbuf.h"
+
 /* Length by the first byte, or 0 if none starts with it. */
 static size_t
 lead(unsigned char c)
@@ -80,6 +82,21 @@ utf8_encode(uint32_t code, char *to)
 	to[2] = (char)(0x80 | (code >> 6 & 0x3f));
 	to[3] = (char)(0x80 | (code & 0x3f));
 	return 4;
+}
+
+void
+utf8_clean(struct strbuf *b, const char *s, size_t n)
+{
+	while (n > 0) {
+		size_t len = utf8_length(s, n);
+
+		if (len > 0)
+			strbuf_add(b, s, len);
+		else
+			strbuf_puts(b, "\xef\xbf\xbd");
+		s += len > 0 ? len : 1;
+		n -= len > 0 ? len : 1;
+	}
 }
 
 bool

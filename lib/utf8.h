@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct strbuf;
+
 /* Bytes of the well-formed character at s (n bytes are there), or 0. */
 size_t utf8_length(const char *s, size_t n);
 
@@ -19,6 +21,9 @@ size_t utf8_decode(const char *s, size_t n, uint32_t *code);
 
 /* Write 1 to 4 bytes; returns how many.  code is at most 0x10FFFF. */
 size_t utf8_encode(uint32_t code, char *to);
+
+/* Append s to b with U+FFFD for each byte that is not part of a character. */
+void utf8_clean(struct strbuf *b, const char *s, size_t n);
 
 /* Whether all n bytes are well-formed UTF-8. */
 bool utf8_valid(const char *s, size_t n);
