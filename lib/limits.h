@@ -26,6 +26,10 @@
 #define LIMIT_PARTS 10000 /* scripts in one folder */
 #define LIMIT_ELEMENTS 20000 /* elements in one build */
 
+/* Messages that wait to be sent. */
+#define LIMIT_OUTBOX 100000 /* messages looked at in one go */
+#define LIMIT_MESSAGE_BYTES MIB(16) /* one message, as a file */
+
 /* The network. */
 #define LIMIT_HTTP_BODY MIB(64)
 #define LIMIT_HTTP_HEADER KIB(256)
