@@ -120,9 +120,13 @@ set_method(CURL *c, const struct http_request *r)
 		    c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
 		curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, r->body);
 	}
+	/* A POST that is sent elsewhere stays one, with its body. */
+	curl_easy_setopt(
+	    c, CURLOPT_POSTREDIR, CURL_REDIR_POST_301 | CURL_REDIR_POST_302);
 	if (r->method != NULL && strcmp(r->method, "HEAD") == 0)
 		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
-	else if (r->method != NULL)
+	else if (r->method != NULL &&
+	    (r->body == NULL || strcmp(r->method, "POST") != 0))
 		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method);
 }
 
