@@ -68,7 +68,7 @@ LINKS  := $(NAMES:%=$(B)/bin/%)
 UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*.c))
 FUZZ   := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/*/*.c))
 MAN    := $(wildcard */*.[1578])
-UNITFILES := $(wildcard */*.service)
+UNITFILES := $(wildcard */*.service */*.path)
 C_FILES := $(wildcard */*.[ch] tests/unit/*.h tests/unit/*/*.c fuzz/*/*.c)
 SH_FILES = $(shell git ls-files -co --exclude-standard | \
              xargs -r grep -lE -m1 '^\#!/bin/(ba)?sh' 2>/dev/null)
