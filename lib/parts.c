@@ -128,23 +128,31 @@ parts_list(const char *dir, const char *pattern, struct strlist *names,
 /* ---- environment.d ----------------------------------------------------- */
 
 /*
- * Standard output belongs to the answer, so fragments get standard error as
- * theirs.  env is named in full: a fragment may have changed PATH.
+ * The answer goes to descriptor 3, what fragments print to 1 and 2.  env is
+ * named in full: a fragment may have changed PATH.
  */
-static const char source_all[] = "exec 3>&1 1>&2\n"
-				 "set -eu -o pipefail\n"
-				 "for _ingot_fragment; do\n"
-				 "  source \"$_ingot_fragment\"\n"
-				 "done\n"
-				 "exec /usr/bin/env -0 >&3\n";
-static const char source_traced[] = "exec 3>&1 1>&2\n"
-				    "set -eu -o pipefail\n"
+static const char source_plain[] = "set -eu -o pipefail\n"
+				   "for _ingot_fragment; do\n"
+				   "  source \"$_ingot_fragment\"\n"
+				   "done\n"
+				   "exec /usr/bin/env -0 >&3\n";
+static const char source_traced[] = "set -eu -o pipefail\n"
 				    "for _ingot_fragment; do\n"
-				    "  set -x\n"
+				    "  set -o xtrace\n"
 				    "  source \"$_ingot_fragment\"\n"
-				    "  set +x\n"
+				    "  set +o xtrace\n"
 				    "done\n"
 				    "exec /usr/bin/env -0 >&3\n";
+static const char source_announced[] =
+    "set -eu -o pipefail\n"
+    "for _ingot_fragment; do\n"
+    "  printf '%s %s Sourcing environment file %s\\n' "
+    "\"$0\" \"$(date)\" \"$_ingot_fragment\" >&2\n"
+    "  set -o xtrace\n"
+    "  source \"$_ingot_fragment\"\n"
+    "  set +o xtrace\n"
+    "done\n"
+    "exec /usr/bin/env -0 >&3\n";
 
 static bool
 is_fragment(int dir, const char *name)
@@ -193,7 +201,8 @@ parts_environment(
 		.root = p->root,
 		.line = p->line,
 		.ctx = p->ctx,
-		.out = &answer };
+		.echo = p->echo,
+		.answer = &answer };
 	struct proc_status status;
 
 	if (fragments(p->dir, &names, e) == -1)
@@ -205,15 +214,20 @@ parts_environment(
 	}
 	strlist_add(&argv, "bash");
 	strlist_add(&argv, "-c");
-	strlist_add(&argv, p->trace ? source_traced : source_all);
-	strlist_add(&argv, "environment.d");
+	strlist_add(&argv,
+	    p->announce	   ? source_announced
+		: p->trace ? source_traced
+			   : source_plain);
+	strlist_add(&argv, p->announce ? p->announce : "environment.d");
 	for (size_t i = 0; i < names.len; i++)
 		strlist_take(&argv, path_join(p->seen, names.items[i]));
 	run.argv = strlist_argv(&argv);
 	if (proc_run(&run, &status, e) == -1)
 		return error_prefix(e, "%s", p->dir);
-	if (proc_check(&status, e) == -1)
+	if (proc_check(&status, e) == -1) {
+		e->code = status.code;
 		return error_prefix(e, "%s", p->dir);
+	}
 	if (answer.len == 0)
 		return 1;
 	if (answer.len > LIMIT_ENV_BYTES)

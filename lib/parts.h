@@ -36,8 +36,10 @@ struct parts_environment {
 	const char *root; /* chroot, or NULL */
 	char *const *env; /* what bash starts with */
 	bool trace; /* show each command (bash -x) */
+	const char *announce; /* a program that names each fragment, or NULL */
 	proc_line *line; /* gets what the fragments print */
 	void *ctx;
+	bool echo; /* copy it to our own 1 and 2 */
 };
 
 /*
@@ -45,6 +47,7 @@ struct parts_environment {
  * and put what is exported then into env ("NAME=value" items).  Without the
  * folder env is a copy of what bash would have started with.  A fragment
  * that exits with status 0 ends the phase early: returns 1, env untouched.
+ * error.code is the bash's exit status when a fragment failed.
  */
 int parts_environment(
     const struct parts_environment *p, struct strlist *env, struct error *e);

@@ -25,12 +25,12 @@
 #define LINGER_SECONDS 0.5 /* for output that others still hold open */
 
 struct pipes {
-	int in[2], out[2], err[2], fail[2];
+	int in[2], out[2], err[2], fail[2], answer[2];
 };
 
 #define PIPES_CLOSED \
 	{ \
-		{ -1, -1 }, { -1, -1 }, { -1, -1 }, \
+		{ -1, -1 }, { -1, -1 }, { -1, -1 }, { -1, -1 }, \
 		{ \
 			-1, -1 \
 		} \
@@ -39,8 +39,8 @@ struct pipes {
 struct stream {
 	int fd;
 	int number;
-	struct strbuf text; /* an unfinished line, or the whole output */
-	bool whole;
+	struct strbuf text; /* an unfinished line */
+	struct strbuf *whole; /* gets all instead, or NULL */
 	bool full; /* more came than is kept whole */
 };
 
@@ -69,13 +69,15 @@ pipes_clear(struct pipes *p)
 		shut(&p->out[i]);
 		shut(&p->err[i]);
 		shut(&p->fail[i]);
+		shut(&p->answer[i]);
 	}
 }
 
 static int
-pipes_open(struct pipes *p, bool input)
+pipes_open(struct pipes *p, bool input, bool answer)
 {
-	if ((input && pipe2(p->in, O_CLOEXEC) == -1) ||
+	if ((answer && pipe2(p->answer, O_CLOEXEC) == -1) ||
+	    (input && pipe2(p->in, O_CLOEXEC) == -1) ||
 	    pipe2(p->out, O_CLOEXEC) == -1 || pipe2(p->err, O_CLOEXEC) == -1 ||
 	    pipe2(p->fail, O_CLOEXEC) == -1)
 		return -1;
@@ -120,6 +122,21 @@ child_follow(struct pipes *pipes)
 		_exit(126);
 }
 
+/* Descriptor 3 is the child's answer; nothing else may be there by then. */
+static int
+child_answer(const struct proc *p, struct pipes *pipes)
+{
+	if (p->answer == NULL)
+		return 0;
+	if (pipes->fail[1] == 3)
+		pipes->fail[1] = fcntl(3, F_DUPFD_CLOEXEC, 4);
+	if (pipes->fail[1] == -1)
+		return -1;
+	if (pipes->answer[1] == 3)
+		return fcntl(3, F_SETFD, 0);
+	return dup2(pipes->answer[1], 3) == -1 ? -1 : 0;
+}
+
 /* Enter the cgroup: what is forked from here on stays in it. */
 static int
 child_cgroup(const struct proc *p)
@@ -146,6 +163,7 @@ child(const struct proc *p, struct pipes *pipes)
 	    dup2(pipes->out[1], STDOUT_FILENO) != -1 &&
 	    dup2(pipes->err[1], STDERR_FILENO) != -1 &&
 	    syscall(SYS_close_range, 3U, ~0U, 1U << 2) == 0 &&
+	    child_answer(p, pipes) == 0 &&
 	    (p->root == NULL || chroot(p->root) == 0) &&
 	    (p->cwd != NULL	      ? chdir(p->cwd) == 0
 		    : p->root != NULL ? chdir("/") == 0
@@ -210,12 +228,13 @@ stream_read(const struct proc *p, struct stream *s)
 		shut(&s->fd);
 		return;
 	}
-	if (p->echo && file_write_all(s->number, buf, (size_t)n) == -1)
+	if (p->echo && s->number <= 2 &&
+	    file_write_all(s->number, buf, (size_t)n) == -1)
 		errno = 0; /* nobody listens to us; the script goes on */
-	if (s->whole && p->out->len >= LIMIT_CAPTURE_BYTES)
+	if (s->whole != NULL && s->whole->len >= LIMIT_CAPTURE_BYTES)
 		s->full = true;
 	else
-		strbuf_add(s->whole ? p->out : &s->text, buf, (size_t)n);
+		strbuf_add(s->whole ? s->whole : &s->text, buf, (size_t)n);
 	if (!s->whole)
 		lines(p, s, false);
 }
@@ -247,7 +266,7 @@ struct run {
 	struct proc_status *status;
 	pid_t pid;
 	int pidfd;
-	struct stream out, err;
+	struct stream out, err, answer;
 	struct feed feed;
 	double start, limit, killed, ended;
 };
@@ -278,7 +297,8 @@ kill_rest(const struct run *r)
 static void
 enforce(struct run *r, double t)
 {
-	bool stop = is_stopped(r->p), full = r->out.full;
+	bool stop = is_stopped(r->p);
+	bool full = r->out.full || r->answer.full;
 
 	if (r->killed == 0 && (stop || full || t >= r->limit)) {
 		r->status->stopped = stop;
@@ -331,23 +351,27 @@ static bool
 turn(struct run *r)
 {
 	const struct proc *p = r->p;
-	struct pollfd fds[5] = {
+	struct pollfd fds[6] = {
 		{ .fd = r->out.fd, .events = POLLIN },
 		{ .fd = r->err.fd, .events = POLLIN },
 		{ .fd = r->pidfd, .events = POLLIN },
 		{ .fd = r->feed.fd, .events = POLLOUT },
 		{ .fd = p->ready != NULL ? p->ready_fd : -1, .events = POLLIN },
+		{ .fd = r->answer.fd, .events = POLLIN },
 	};
 	int n;
 
-	if (r->out.fd == -1 && r->err.fd == -1 && r->pidfd == -1)
+	if (r->out.fd == -1 && r->err.fd == -1 && r->answer.fd == -1 &&
+	    r->pidfd == -1)
 		return false;
-	n = poll(fds, 5, r->ended > 0 ? 50 : 250);
+	n = poll(fds, 6, r->ended > 0 ? 50 : 250);
 	if (n > 0) {
 		if (fds[0].revents)
 			stream_read(p, &r->out);
 		if (fds[1].revents)
 			stream_read(p, &r->err);
+		if (fds[5].revents)
+			stream_read(p, &r->answer);
 		if (fds[3].revents)
 			feed_write(&r->feed);
 		if (fds[2].revents)
@@ -398,7 +422,7 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 
 	/* Where it is ignored, children leave without a status. */
 	signal(SIGCHLD, SIG_DFL);
-	if (pipes_open(pipes, p->input != NULL) == -1)
+	if (pipes_open(pipes, p->input != NULL, p->answer != NULL) == -1)
 		return error_errno(e, "%s", p->argv[0]);
 	*pid = fork();
 	if (*pid == -1)
@@ -409,6 +433,7 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	shut(&pipes->in[0]);
 	shut(&pipes->out[1]);
 	shut(&pipes->err[1]);
+	shut(&pipes->answer[1]);
 	shut(&pipes->fail[1]);
 	code = exec_failure(pipes->fail[0]);
 	if (code == 0)
@@ -424,10 +449,13 @@ adopt(struct run *r, struct pipes *pipes)
 {
 	const struct proc *p = r->p;
 
-	r->out = (struct stream){ .fd = take_fd(&pipes->out[0]),
-		.number = 1,
-		.whole = p->out != NULL };
+	r->out = (struct stream){
+		.fd = take_fd(&pipes->out[0]), .number = 1, .whole = p->out
+	};
 	r->err = (struct stream){ .fd = take_fd(&pipes->err[0]), .number = 2 };
+	r->answer = (struct stream){ .fd = take_fd(&pipes->answer[0]),
+		.number = 3,
+		.whole = p->answer };
 	r->feed = (struct feed){ .fd = take_fd(&pipes->in[1]),
 		.data = p->input,
 		.left = p->input_len };
@@ -442,6 +470,7 @@ run_clear(struct run *r)
 {
 	shut(&r->out.fd);
 	shut(&r->err.fd);
+	shut(&r->answer.fd);
 	shut(&r->feed.fd);
 	shut(&r->pidfd);
 	strbuf_clear(&r->out.text);
@@ -476,7 +505,7 @@ proc_run(const struct proc *p, struct proc_status *status, struct error *e)
 	if (p->input != NULL)
 		sigaction(SIGPIPE, &old, NULL);
 	run_clear(&r);
-	if (r.out.full)
+	if (r.out.full || r.answer.full)
 		return error_set(e, EFBIG, "%s: printed more than %zu bytes",
 		    p->argv[0], LIMIT_CAPTURE_BYTES);
 	if (r.code != 0)

@@ -30,6 +30,7 @@ struct proc {
 	proc_line *line; /* gets the output's lines, or NULL: dropped */
 	void *ctx; /* of line and ready */
 	struct strbuf *out; /* standard output goes here whole instead */
+	struct strbuf *answer; /* gets what comes on descriptor 3, or NULL */
 	bool echo; /* copy the bytes, as they come, to our own 1 and 2 */
 	const char *cgroup; /* a cgroup v2 folder to live in, or NULL */
 	void (*tick)(void); /* called about once a second, or NULL */
