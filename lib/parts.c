@@ -225,7 +225,7 @@ parts_environment(
 	if (proc_run(&run, &status, e) == -1)
 		return error_prefix(e, "%s", p->dir);
 	if (proc_check(&status, e) == -1) {
-		e->code = status.code;
+		e->code = -status.code;
 		return error_prefix(e, "%s", p->dir);
 	}
 	if (answer.len == 0)

@@ -47,7 +47,7 @@ struct parts_environment {
  * and put what is exported then into env ("NAME=value" items).  Without the
  * folder env is a copy of what bash would have started with.  A fragment
  * that exits with status 0 ends the phase early: returns 1, env untouched.
- * error.code is the bash's exit status when a fragment failed.
+ * When one fails, error.code is minus bash's exit status.
  */
 int parts_environment(
     const struct parts_environment *p, struct strlist *env, struct error *e);
