@@ -127,8 +127,9 @@ main(int argc, char **argv)
 	int r;
 
 	log_open(name, LOG_INFO);
-	if (strcmp(name, "dib-run-parts") == 0 ||
-	    strcmp(name, "heat-config-notify") == 0) {
+	if (strcmp(name, "dib-run-parts") == 0)
+		return dib_run_parts(argc, argv);
+	if (strcmp(name, "heat-config-notify") == 0) {
 		error_set(&e, 0, "not in this version of refresh-config");
 		log_error(&e);
 		return FAILED;

@@ -103,4 +103,19 @@ int report_publish(const struct run *r, struct error *e);
 /* Have what is in the outbox sent, for a bounded time. */
 void report_send(const struct settings *s);
 
+/* ---- dib-run-parts.c --------------------------------------------------- */
+
+int dib_run_parts(int argc, char **argv);
+
+/* A line as dib-run-parts says it, on standard error. */
+void parts_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+struct part_time {
+	const char *name;
+	double seconds;
+};
+
+/* The table at the end; sorts times. */
+void parts_say_profile(const char *dir, struct part_time *times, size_t n);
+
 #endif
