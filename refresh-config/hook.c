@@ -107,6 +107,16 @@ check(const struct hook *h, const struct proc_status *status, struct error *e)
 }
 
 static int
+cannot_run(struct error *e)
+{
+	const char *hint =
+	    e->code == ENOENT ? "; is its interpreter there?" : "";
+
+	return error_set(
+	    e, e->code, "cannot be run: %s%s", strerror(e->code), hint);
+}
+
+static int
 attempt(struct hook *h, struct error *e)
 {
 	struct run *r = h->phase->run;
@@ -129,13 +139,13 @@ attempt(struct hook *h, struct error *e)
 		argv[0] = bash;
 		argv[1] = h->path;
 	}
-	failed = limit(h, &proc.seconds, e);
-	if (failed == 0)
-		failed = proc_run(&proc, &status, e);
+	if (limit(h, &proc.seconds, e) == -1)
+		return -1;
+	failed = proc_run(&proc, &status, e);
 	cgroup_remove(cgroup);
 	if (failed == -1) {
 		h->outcome->attempts++;
-		return -1;
+		return cannot_run(e);
 	}
 	outcome_add(h->outcome, &status);
 	return check(h, &status, e);

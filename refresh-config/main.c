@@ -18,7 +18,6 @@ static struct wishes wishes;
 static bool print_base, print_phases, list, dry_run, resume, quiet;
 static const char *if_changed;
 static unsigned verbose;
-static volatile sig_atomic_t stop;
 
 static const struct option_def defs[] = {
 	{ 'n', "dry-run", NULL, OPTION_FLAG, &dry_run, NULL,
@@ -68,54 +67,6 @@ fail(const struct error *e, int status)
 }
 
 /* ---- a run ------------------------------------------------------------- */
-
-static void
-on_signal(int number)
-{
-	stop = number;
-}
-
-static void
-catch_signals(void)
-{
-	const struct sigaction act = { .sa_handler = on_signal };
-
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGINT, &act, NULL);
-}
-
-/* What happened is told whatever becomes of the telling. */
-static int
-conclude(const struct run *r, int result, const struct error *why)
-{
-	struct error e;
-
-	if (result == -1 && !r->voice->faithful)
-		log_error(why);
-	else if (result == 0)
-		log_info("success: %zu hooks in %.3f s", r->len, r->seconds);
-	if (report_publish(r, &e) == -1)
-		log_error(&e);
-	return result == -1 ? FAILED : DONE;
-}
-
-int
-refresh(const struct settings *s, const struct voice *voice,
-    const struct value *failed_at)
-{
-	own(run_clear) struct run r;
-	struct error e;
-
-	run_init(&r, s, voice);
-	r.stop = &stop;
-	r.resumed = failed_at != NULL;
-	r.from_phase = value_text(failed_at, "phase", NULL);
-	r.from_hook = value_text(failed_at, "hook", NULL);
-	report_open_log(
-	    &r, voice->faithful || (r.journal != -1 && journal_has_stderr()));
-	catch_signals();
-	return conclude(&r, run_all(&r, &e), &e);
-}
 
 /* Take the lock; *failed_at gets where to start, if asked to resume. */
 static int

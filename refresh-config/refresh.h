@@ -243,7 +243,7 @@ void report_send(const struct settings *s, bool quiet);
 /* Print what a run would do; paths only, or with limits. */
 int plan_print(const struct settings *s, bool paths_only, struct error *e);
 
-/* ---- main.c, os-refresh-config.c ---------------------------------------- */
+/* ---- refresh.c, os-refresh-config.c ---------------------------------------- */
 
 /* Run and report, the lock being held; returns the exit status. */
 int refresh(const struct settings *s, const struct voice *voice,

@@ -27,13 +27,25 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Its order is that of time, so milliseconds are part of it. */
+static void
+make_id(char *id, size_t size)
+{
+	struct timespec t;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	n = strftime(id, size, "%Y%m%dT%H%M%S", &tm);
+	snprintf(id + n, size - n, ".%03ldZ-%08x", t.tv_nsec / 1000000,
+	    arc4random());
+}
+
 void
 run_init(
     struct run *r, const struct settings *settings, const struct voice *voice)
 {
-	struct tm tm;
-	size_t n;
-
 	*r = (struct run){ .settings = settings,
 		.voice = voice,
 		.previous = report_previous(settings),
@@ -41,9 +53,7 @@ run_init(
 		.clock = now(),
 		.cgroup = cgroup_find(),
 		.journal = journal_open(settings->root) };
-	gmtime_r(&r->started, &tm);
-	n = strftime(r->id, sizeof(r->id), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(r->id + n, sizeof(r->id) - n, "-%08x", arc4random());
+	make_id(r->id, sizeof(r->id));
 }
 
 void
@@ -159,10 +169,11 @@ phase_run_hooks(struct phase *p, struct error *e)
 static int
 parts_status(const struct run *r, size_t first, const struct error *e)
 {
-	const struct outcome *o = &r->outcomes[r->len - 1];
+	const struct outcome *o;
 
 	if (r->len == first)
 		return e->code < 0 ? -e->code : 1;
+	o = &r->outcomes[r->len - 1];
 	if (o->timed_out || (r->stop != NULL && *r->stop))
 		return -SIGKILL;
 	if (o->signal != 0)
