@@ -234,9 +234,8 @@ stream_read(const struct proc *p, struct stream *s)
 	if (s->whole != NULL && s->whole->len >= LIMIT_CAPTURE_BYTES)
 		s->full = true;
 	else
-		strbuf_add(
-		    s->whole != NULL ? s->whole : &s->text, buf, (size_t)n);
-	if (s->whole == NULL)
+		strbuf_add(s->whole ? s->whole : &s->text, buf, (size_t)n);
+	if (!s->whole)
 		lines(p, s, false);
 }
 
@@ -298,7 +297,8 @@ kill_rest(const struct run *r)
 static void
 enforce(struct run *r, double t)
 {
-	bool stop = is_stopped(r->p), full = r->out.full || r->answer.full;
+	bool stop = is_stopped(r->p);
+	bool full = r->out.full || r->answer.full;
 
 	if (r->killed == 0 && (stop || full || t >= r->limit)) {
 		r->status->stopped = stop;
@@ -307,7 +307,7 @@ enforce(struct run *r, double t)
 		kill(-r->pid, SIGTERM);
 		kill(-r->pid, SIGCONT);
 	} else if (r->killed != 0 && t - r->killed >= GRACE_SECONDS) {
-		kill(-r->pid, SIGKILL);
+		kill_rest(r);
 	}
 }
 
@@ -358,6 +358,7 @@ turn(struct run *r)
 		{ .fd = r->feed.fd, .events = POLLOUT },
 		{ .fd = r->answer.fd, .events = POLLIN },
 		{ .fd = p->ready != NULL ? p->ready_fd : -1, .events = POLLIN },
+		{ .fd = r->answer.fd, .events = POLLIN },
 	};
 	int n;
 
@@ -370,7 +371,7 @@ turn(struct run *r)
 			stream_read(p, &r->out);
 		if (fds[1].revents)
 			stream_read(p, &r->err);
-		if (fds[4].revents)
+		if (fds[5].revents)
 			stream_read(p, &r->answer);
 		if (fds[3].revents)
 			feed_write(&r->feed);
@@ -433,6 +434,7 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	shut(&pipes->in[0]);
 	shut(&pipes->out[1]);
 	shut(&pipes->err[1]);
+	shut(&pipes->answer[1]);
 	shut(&pipes->fail[1]);
 	shut(&pipes->answer[1]);
 	code = exec_failure(pipes->fail[0]);

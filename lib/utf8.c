@@ -2,8 +2,6 @@
 /* Well-formedness by the table of RFC 3629, section 4. */
 #include "lib/utf8.h"
 
-#include <string.h>
-
 #include "lib/strbuf.h"
 
 /* Length by the first byte, or 0 if none starts with it. */
@@ -99,23 +97,6 @@ utf8_clean(struct strbuf *b, const char *s, size_t n)
 		s += len > 0 ? len : 1;
 		n -= len > 0 ? len : 1;
 	}
-}
-
-/* How many bytes at s are ASCII, looking at eight at a time. */
-static size_t
-ascii_run(const char *s, size_t n)
-{
-	size_t i = 0;
-	uint64_t word;
-
-	for (; i + sizeof(word) <= n; i += sizeof(word)) {
-		memcpy(&word, s + i, sizeof(word));
-		if (word & 0x8080808080808080)
-			break;
-	}
-	while (i < n && (unsigned char)s[i] < 0x80)
-		i++;
-	return i;
 }
 
 bool

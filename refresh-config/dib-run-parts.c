@@ -188,7 +188,7 @@ run_folder(const char *dir, struct strlist *names)
 		return FAILED;
 	}
 	if (r == 1) /* a fragment said exit 0: nothing is run */
-		names->len = 0;
+		strlist_clear(names);
 	return run_each(dir, names, strlist_argv(&env));
 }
 

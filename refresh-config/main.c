@@ -2,8 +2,10 @@
 /* refresh-config: run the phases of hooks, report what came of them. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/lock.h"
 #include "lib/log.h"
@@ -13,15 +15,25 @@
 #include "refresh-config/refresh.h"
 
 static struct wishes wishes;
-static bool print_base, print_phases, quiet;
+static bool print_base, print_phases, list, dry_run, resume, quiet;
+static const char *if_changed;
 static unsigned verbose;
-static volatile sig_atomic_t stop;
 
 static const struct option_def defs[] = {
+	{ 'n', "dry-run", NULL, OPTION_FLAG, &dry_run, NULL,
+	    "show what would be run, and do nothing" },
+	{ 'l', "list", NULL, OPTION_FLAG, &list, NULL,
+	    "list the hooks' paths, and do nothing" },
 	{ 'p', "phase", "PHASE", OPTION_LIST, &wishes.phases, NULL,
 	    "run only this phase (may be repeated)" },
+	{ 'r', "resume", NULL, OPTION_FLAG, &resume, NULL,
+	    "start at the hook at which the last run failed" },
 	{ 't', "timeout", "SECONDS", OPTION_NUMBER, &wishes.run_seconds, NULL,
 	    "limit for the whole run" },
+	{ 0, "if-changed", "NAME", OPTION_STRING, &if_changed, NULL,
+	    "run the command, once, if NAME changed" },
+	{ 'c', "config", "FILE", OPTION_STRING, &wishes.config, NULL,
+	    "settings, in YAML (" SYSCONFDIR "/refresh-config.yaml)" },
 	{ 0, "lockfile", "FILE", OPTION_STRING, &wishes.lock, NULL,
 	    "one run at a time holds this lock" },
 	{ 0, "base", "DIR", OPTION_STRING, &wishes.base, NULL,
@@ -42,105 +54,106 @@ static const struct option_def defs[] = {
 
 static const struct options options = {
 	.program = "refresh-config",
+	.operands = "[-- command...]",
 	.summary = "Run the phases of hooks in order and report the result.",
 	.defs = defs,
 };
 
-static void
-on_signal(int number)
-{
-	stop = number;
-}
-
-static void
-catch_signals(void)
-{
-	const struct sigaction act = { .sa_handler = on_signal };
-
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGINT, &act, NULL);
-}
-
-/* What happened is told whatever becomes of the telling. */
 static int
-conclude(const struct run *r, int result, const struct error *why)
+fail(const struct error *e, int status)
 {
-	struct error e;
-
-	if (result == -1)
-		log_error(why);
-	else
-		log_info("success: %zu hooks in %.3f s", r->len, r->seconds);
-	if (report_publish(r, &e) == -1)
-		log_error(&e);
-	return result == -1 ? FAILED : DONE;
+	log_error(e);
+	return status;
 }
 
+/* ---- a run ------------------------------------------------------------- */
+
+/* Take the lock; *failed_at gets where to start, if asked to resume. */
 static int
-refresh(const struct settings *s)
+run(const struct settings *s)
 {
-	own(run_clear) struct run r;
+	ownp(doc_free) struct doc *d = doc_new();
+	const struct value *failed_at = NULL;
 	struct error e;
 	int status;
 	int lock = lock_take(s->lock, 0, &e);
 
-	if (lock == -1) {
-		log_error(&e);
-		return e.code == EAGAIN ? NOT_NOW : FAILED;
+	if (lock == -1)
+		return fail(&e, e.code == EAGAIN ? NOT_NOW : FAILED);
+	if (resume) {
+		failed_at = value_get(report_last(d, s), "failed_at");
+		if (failed_at == NULL || failed_at->kind != VALUE_MAP) {
+			log_info("the last run did not fail");
+			return DONE;
+		}
 	}
-	run_init(&r, s);
-	r.stop = &stop;
-	catch_signals();
-	status = conclude(&r, run_all(&r, &e), &e);
+	status = refresh(s, &voice_own, failed_at);
 	close(lock);
-	report_send(s);
+	report_send(s, quiet);
 	return status;
 }
+
+/* ---- what else --------------------------------------------------------- */
 
 static int
 print(const struct settings *s)
 {
 	own_free char *phases = strlist_join(&s->phases, "\t");
+	struct error e;
 
+	if (list || dry_run)
+		return plan_print(s, list, &e) == 0 ? DONE : fail(&e, FAILED);
 	printf("%s\n", print_base ? s->base : phases);
 	return DONE;
 }
 
 static int
-parse(int argc, char **argv, struct settings *s, struct error *e)
+act(const struct settings *s, char **operands)
 {
-	int first = options_parse(&options, argc, argv, e);
+	struct error e;
 
-	if (first < 0)
-		return first;
-	if (first < argc)
-		return error_set(e, EINVAL, "what is %s?", argv[first]);
-	return settings_load(s, &wishes, e);
+	if (if_changed != NULL && *operands == NULL)
+		error_set(&e, EINVAL, "--if-changed: which command?");
+	else if (if_changed == NULL && *operands != NULL)
+		error_set(&e, EINVAL, "what is %s?", *operands);
+	else if (if_changed == NULL)
+		return print_base || print_phases || list || dry_run ? print(s)
+								     : run(s);
+	else
+		return changed_run(s, if_changed, operands, &e) == 0
+		    ? DONE
+		    : fail(&e, FAILED);
+	return fail(&e, MISUSED);
+}
+
+static int
+main_own(int argc, char **argv)
+{
+	own(settings_clear) struct settings s = { 0 };
+	struct error e;
+	int first = options_parse(&options, argc, argv, &e);
+
+	if (first == OPTIONS_SHOWN)
+		return DONE;
+	log_open("refresh-config", quiet ? LOG_WARN : LOG_INFO + (int)verbose);
+	if (first == -1 || settings_load(&s, &wishes, &e) == -1)
+		return fail(&e, MISUSED);
+	return act(&s, argv + first);
 }
 
 int
 main(int argc, char **argv)
 {
-	own(settings_clear) struct settings s = { 0 };
 	const char *name = path_base(argv[0]);
 	struct error e;
-	int r;
 
 	log_open(name, LOG_INFO);
 	if (strcmp(name, "dib-run-parts") == 0)
 		return dib_run_parts(argc, argv);
-	if (strcmp(name, "heat-config-notify") == 0) {
-		error_set(&e, 0, "not in this version of refresh-config");
-		log_error(&e);
-		return FAILED;
-	}
-	r = parse(argc, argv, &s, &e);
-	if (r == OPTIONS_SHOWN)
-		return DONE;
-	if (r == -1) {
-		log_error(&e);
-		return MISUSED;
-	}
-	log_open(name, quiet ? LOG_WARN : LOG_INFO + (int)verbose);
-	return print_base || print_phases ? print(&s) : refresh(&s);
+	if (strcmp(name, "os-refresh-config") == 0)
+		return os_refresh_config(argc, argv);
+	if (strcmp(name, "heat-config-notify") != 0)
+		return main_own(argc, argv);
+	error_set(&e, 0, "not in this version of refresh-config");
+	return fail(&e, FAILED);
 }

@@ -17,6 +17,7 @@
 
 struct doc;
 struct error;
+struct proc_status;
 struct value;
 
 enum {
@@ -28,24 +29,34 @@ enum {
 
 /* ---- what we are told (settings.c) ------------------------------------- */
 
+struct phase_limit {
+	char *phase;
+	unsigned seconds;
+};
+
 struct settings {
-	const char *root; /* put in front of every path below; "" for / */
+	const char *root; /* put in front of every default below; "" for / */
 	char *base; /* the folder of the phases' folders */
 	char *state; /* reports, outbox */
 	char *lock;
+	char *ca_file; /* trusted certificates, or NULL: the system's */
 	struct strlist phases; /* in order */
 	unsigned run_seconds; /* for the whole run; 0: no limit */
 	unsigned script_seconds; /* for each hook */
+	unsigned send_seconds; /* for sending reports at the end */
+	unsigned history; /* how many reports are kept */
+	struct phase_limit *limits; /* for each hook of some phases */
+	size_t limits_len;
 };
 
 /* What the command line says, NULL or 0 where it says nothing. */
 struct wishes {
-	const char *root, *base, *state, *lock;
+	const char *root, *config, *base, *state, *lock;
 	unsigned run_seconds;
 	struct strlist phases;
 };
 
-/* Fill in from wishes, environment and defaults. */
+/* Fill in from wishes, environment, file and defaults. */
 int
 settings_load(struct settings *s, const struct wishes *wishes, struct error *e);
 void settings_clear(struct settings *s);
@@ -53,16 +64,35 @@ void settings_clear(struct settings *s);
 /* A path below the state folder; the caller's. */
 char *settings_state(const struct settings *s, const char *name);
 
-/* ---- one run (run.c) --------------------------------------------------- */
+/* Seconds that a hook of the phase may take. */
+unsigned settings_limit(const struct settings *s, const char *phase);
+
+/* ---- what a hook says about itself (header.c) -------------------------- */
+
+struct header {
+	unsigned seconds; /* time limit, 0: not said */
+	unsigned retries;
+	bool plain; /* text without "#!": a shell would run it itself */
+};
+
+/* "90", "30s", "5m", "2h", "1d"; n bytes.  Returns 0 or -1. */
+int duration_parse(const char *s, size_t n, unsigned *seconds);
+
+int
+header_parse(const char *text, size_t len, struct header *h, struct error *e);
+int header_load(const char *path, struct header *h, struct error *e);
+
+/* ---- one run (run.c, hook.c) ------------------------------------------- */
 
 /* What came of one hook. */
 struct outcome {
 	char *name;
-	char *phase;
+	const char *phase;
 	time_t started;
 	double offset; /* seconds after the run began */
 	double seconds, cpu;
 	long peak_kib;
+	unsigned attempts;
 	bool exited; /* it did, with this status */
 	int status;
 	int signal; /* that ended it, or 0 */
@@ -70,38 +100,156 @@ struct outcome {
 	struct strbuf output; /* the end of it */
 };
 
+struct voice;
+
 struct run {
 	const struct settings *settings;
+	const struct voice *voice;
 	const volatile sig_atomic_t *stop; /* ends the run when true */
+	const char *from_phase, *from_hook; /* where to start, or NULL */
 	char id[40];
+	const char *previous; /* "success", "failed" or "none" */
 	time_t started;
 	double clock; /* monotonic, at the start */
 	double seconds; /* all of it */
+	bool resumed; /* started where another one failed */
 	bool failed;
 	char why[1024]; /* if it failed; one line */
+	char *failed_phase, *failed_hook;
 	struct outcome *outcomes;
 	size_t len, cap;
+	char *cgroup; /* ours, to make others in, or NULL */
+	int journal; /* socket, or -1 */
 };
 
-void run_init(struct run *r, const struct settings *settings);
+void run_init(
+    struct run *r, const struct settings *settings, const struct voice *voice);
 void run_clear(struct run *r);
 
 /* Run every phase.  -1 when a hook failed; r tells which, e why. */
 int run_all(struct run *r, struct error *e);
+
+/* Seconds since the run began. */
+double run_clock(const struct run *r);
+
+/* One phase being run. */
+struct phase {
+	struct run *run;
+	const char *name;
+	char *dir;
+	struct strlist scripts, env;
+	const volatile sig_atomic_t *stop;
+	unsigned seconds; /* for each hook; 0: as usual */
+};
+
+/* Run one of its scripts, with retries; adds an outcome to the run. */
+int hook_run(struct phase *p, const char *name, struct error *e);
+
+/* ---- how we talk about it (voice.c) ------------------------------------ */
+
+struct voice {
+	const char *name;
+	bool faithful; /* as os-refresh-config: see voice.c */
+	/* A phase is about to begin, if its folder is there. */
+	void (*phase)(const struct phase *p, bool there);
+	void (*hook)(const struct phase *p, const char *path);
+	void (*line)(
+	    struct outcome *o, int stream, const char *line, size_t len);
+	void (*hook_done)(const struct phase *p, const struct outcome *o);
+	/* All hooks succeeded; the first of them is outcomes[first]. */
+	void (*table)(const struct phase *p, size_t first);
+	void (*phase_done)(const struct phase *p);
+	/* It did not; status is what dib-run-parts would end with. */
+	void (*phase_failed)(const struct phase *p, int status);
+	void (*handlers)(const struct phase *p, bool there);
+	void (*aborted)(const struct run *r);
+};
+
+extern const struct voice voice_own, voice_compat;
+
+/* What os-refresh-config's --log-level takes; -1 if it is none. */
+int voice_compat_level(const char *name);
+
+/* A line in the form of Python's logging, at a level from above. */
+void voice_compat_say(const char *level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* ---- cgroup.c ---------------------------------------------------------- */
+
+/* Our own cgroup v2 folder if we may make others in it, else NULL. */
+char *cgroup_find(void);
+
+/* A new one below base (which may be NULL); NULL when there is none. */
+char *cgroup_make(const char *base, unsigned number);
+
+/* Kill what is in it and remove it.  NULL is fine. */
+void cgroup_remove(const char *path);
+
+/* ---- journal.c --------------------------------------------------------- */
+
+/* A socket to the journal, or -1 when there is none. */
+int journal_open(const char *root);
+
+/* Whether our standard error goes to the journal already. */
+bool journal_has_stderr(void);
+
+/* A hook's line; priority as in syslog(3). */
+void journal_line(const struct run *r, const struct outcome *o, int priority,
+    const char *line, size_t len);
+
+/* ---- changed.c --------------------------------------------------------- */
+
+/* The file in which a hook says what it changed; the caller's. */
+char *changed_file(const struct settings *s);
+
+/* Take over what a hook has said there. */
+int changed_absorb(const struct settings *s, struct error *e);
+
+/* Tell hooks, by their environment. */
+void changed_export(const struct settings *s, struct strlist *env);
+
+/* A run succeeded: everybody has acted. */
+void changed_clear(const struct settings *s);
+
+/* Run the command, once, if the name changed. */
+int changed_run(const struct settings *s, const char *name, char *const *argv,
+    struct error *e);
 
 /* ---- reports (report.c) ------------------------------------------------ */
 
 /* The report as refresh-report(5) has it. */
 struct value *report_make(struct doc *d, const struct run *r);
 
+/* The last one; NULL if there is none. */
+struct value *report_last(struct doc *d, const struct settings *s);
+
 /* "success" or "failed" of the last run, "none" if there was none. */
 const char *report_previous(const struct settings *s);
 
-/* Keep it in the state folder; queue it for the metadata's signal URL. */
+/* Begin the log of the run; *quiet: it goes nowhere else. */
+void report_open_log(const struct run *r, bool quiet);
+
+/*
+ * Keep it in the state folder; queue it for the metadata's signal URL.  As
+ * os-refresh-config, whoever may not write the state need not hear of it.
+ */
 int report_publish(const struct run *r, struct error *e);
 
 /* Have what is in the outbox sent, for a bounded time. */
-void report_send(const struct settings *s);
+void report_send(const struct settings *s, bool quiet);
+
+/* ---- plan.c ------------------------------------------------------------ */
+
+/* Print what a run would do; paths only, or with limits. */
+int plan_print(const struct settings *s, bool paths_only, struct error *e);
+
+/* ---- refresh.c, os-refresh-config.c ---------------------------------------- */
+
+/* Run and report, the lock being held; returns the exit status. */
+int refresh(const struct settings *s, const struct voice *voice,
+    const struct value *failed_at);
+
+int os_refresh_config(int argc, char **argv);
 
 /* ---- dib-run-parts.c --------------------------------------------------- */
 

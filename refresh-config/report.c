@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The report of a run: made, kept, queued for whoever wants it. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -22,8 +23,9 @@
 #include "refresh-config/refresh.h"
 
 #define LAST "last.json"
-#define SEND_SECONDS "20" /* what is left then is for the next time */
-#define SENDER_LIMIT 60 /* seconds; it ends before, by itself */
+#define RUNS "runs"
+#define OUTBOX "outbox"
+#define SENDER_GRACE 60 /* seconds; it ends before, by itself */
 
 static struct value *
 make_time(struct doc *d, time_t t)
@@ -70,6 +72,7 @@ make_hook(struct doc *d, const struct outcome *o)
 	value_set(d, v, "seconds", make_seconds(d, o->seconds));
 	value_set(d, v, "cpu_seconds", make_seconds(d, o->cpu));
 	value_set(d, v, "peak_kib", value_int(d, o->peak_kib));
+	value_set(d, v, "attempts", value_int(d, o->attempts));
 	value_set(d, v, "status",
 	    o->exited ? value_int(d, o->status) : value_null(d));
 	value_set(d, v, "signal",
@@ -77,6 +80,25 @@ make_hook(struct doc *d, const struct outcome *o)
 	value_set(d, v, "timed_out", value_bool(d, o->timed_out));
 	value_set(d, v, "output",
 	    make_text(d, strbuf_text(&o->output), o->output.len));
+	return v;
+}
+
+static struct value *
+text_or_null(struct doc *d, const char *text)
+{
+	return text == NULL ? value_null(d) : make_text(d, text, strlen(text));
+}
+
+/* Where --resume starts; null after a success. */
+static struct value *
+make_failed_at(struct doc *d, const struct run *r)
+{
+	struct value *v = value_map(d);
+
+	if (r->failed_phase == NULL)
+		return value_null(d);
+	value_set(d, v, "phase", value_string(d, r->failed_phase));
+	value_set(d, v, "hook", text_or_null(d, r->failed_hook));
 	return v;
 }
 
@@ -91,78 +113,134 @@ report_make(struct doc *d, const struct run *r)
 	value_set(
 	    d, v, "status", value_string(d, r->failed ? "failed" : "success"));
 	value_set(d, v, "run", value_string(d, r->id));
-	value_set(d, v, "host", value_string(d, host));
+	value_set(d, v, "host", text_or_null(d, host));
 	value_set(d, v, "started", make_time(d, r->started));
 	value_set(d, v, "seconds", make_seconds(d, r->seconds));
-	value_set(d, v, "error",
-	    r->failed ? make_text(d, r->why, strlen(r->why)) : value_null(d));
+	value_set(d, v, "resumed", value_bool(d, r->resumed));
+	value_set(d, v, "error", text_or_null(d, r->failed ? r->why : NULL));
+	value_set(d, v, "failed_at", make_failed_at(d, r));
 	for (size_t i = 0; i < r->len; i++)
 		value_add(d, hooks, make_hook(d, &r->outcomes[i]));
 	value_set(d, v, "hooks", hooks);
 	return v;
 }
 
+struct value *
+report_last(struct doc *d, const struct settings *s)
+{
+	own_free char *path = settings_state(s, LAST);
+	struct error unread;
+	struct value *v = file_exists(AT_FDCWD, path)
+	    ? doc_load(d, AT_FDCWD, path, &unread)
+	    : NULL;
+
+	return v != NULL && v->kind == VALUE_MAP ? v : NULL;
+}
+
 const char *
 report_previous(const struct settings *s)
 {
 	ownp(doc_free) struct doc *d = doc_new();
-	own_free char *path = settings_state(s, LAST);
-	struct error unread;
-	const char *status =
-	    value_text(doc_load(d, AT_FDCWD, path, &unread), "status", "");
+	const char *status = value_text(report_last(d, s), "status", "");
 
 	return strcmp(status, "success") == 0 ? "success"
 	    : strcmp(status, "failed") == 0   ? "failed"
 					      : "none";
 }
 
-static int
-keep(const struct settings *s, const struct value *report, struct error *e)
+/* ---- kept -------------------------------------------------------------- */
+
+void
+report_open_log(const struct run *r, bool quiet)
 {
-	own_free char *path = settings_state(s, LAST);
+	own_free char *runs = settings_state(r->settings, RUNS);
+	own_free char *log = mem_printf("%s/%s.log", runs, r->id);
+	struct error e;
+
+	if (file_mkdirs(AT_FDCWD, r->settings->state, 0755, &e) == 0 &&
+	    file_mkdirs(AT_FDCWD, runs, 0700, &e) == 0 &&
+	    log_set_file(log, quiet, &e) == 0)
+		return;
+	if (!quiet)
+		log_warn("no log of this run: %s", e.text);
+	else if (log_set_file("/dev/null", true, &e) == -1)
+		return;
+}
+
+/* Only so many are kept; their names are their age. */
+static void
+forget_old(const char *runs, unsigned keep)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+	own_dir DIR *dir = opendir(runs);
+	struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			strlist_add(&names, entry->d_name);
+	strlist_sort(&names);
+	/* Two files a run: report and log. */
+	for (size_t i = 0; i + 2 * (size_t)keep < names.len; i++)
+		unlinkat(dirfd(dir), names.items[i], 0);
+}
+
+static int
+keep(const struct run *r, const struct value *report, struct error *e)
+{
+	const struct settings *s = r->settings;
+	own_free char *last = settings_state(s, LAST);
+	own_free char *runs = settings_state(s, RUNS);
+	own_free char *file = mem_printf("%s/%s.json", runs, r->id);
 	own(strbuf_clear) struct strbuf text = { 0 };
 
 	value_print(report, STYLE_PRETTY, &text);
 	strbuf_putc(&text, '\n');
-	if (file_mkdirs(AT_FDCWD, s->state, 0755, e) == -1)
+	if (file_mkdirs(AT_FDCWD, s->state, 0755, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, runs, 0700, e) == -1 ||
+	    file_replace(AT_FDCWD, file, 0600, text.s, text.len, e) == -1 ||
+	    file_replace(AT_FDCWD, last, 0600, text.s, text.len, e) == -1)
 		return -1;
-	return file_replace(AT_FDCWD, path, 0600, text.s, text.len, e);
+	forget_old(runs, s->history);
+	return 0;
 }
 
-/* Where the metadata wants the report, or NULL; *failed if unreadable. */
-static const char *
-signal_url(struct doc *d, const struct settings *s, struct error *e)
+/* ---- sent -------------------------------------------------------------- */
+
+/* The metadata, or NULL with the error. */
+static const struct value *
+load_metadata(struct doc *d, const struct settings *s, struct error *e)
 {
 	own(strlist_clear) struct strlist files = { 0 };
 	own_fd int root =
 	    open(*s->root ? s->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct value *metadata;
 
 	if (root == -1)
 		error_errno(e, "%s", s->root);
 	if (root == -1 || metadata_files(root, NULL, &files, e) == -1)
 		return NULL;
-	metadata = metadata_load(d, root, &files, e);
-	if (metadata == NULL)
-		return NULL;
-	e->text[0] = '\0';
-	return value_text(
-	    value_get(metadata, "refresh-config"), "signal_url", NULL);
+	return metadata_load(d, root, &files, e);
 }
 
 static int
 queue(const struct run *r, struct doc *d, struct value *report, struct error *e)
 {
-	own_free char *outbox = settings_state(r->settings, "outbox");
+	const struct settings *s = r->settings;
+	own_free char *outbox = settings_state(s, OUTBOX);
 	own_free char *name = mem_printf("report-%s", r->id);
-	const char *url = signal_url(d, r->settings, e);
+	const struct value *metadata = load_metadata(d, s, e);
+	const char *url = value_text(
+	    value_get(metadata, "refresh-config"), "signal_url", NULL);
 	struct value *message = value_map(d);
 
+	if (metadata == NULL)
+		return -1;
 	if (url == NULL)
-		return *e->text == '\0' ? 0 : -1;
+		return 0;
 	value_set(d, message, "transport", value_string(d, "http"));
 	value_set(d, message, "method", value_string(d, "POST"));
 	value_set(d, message, "url", value_string(d, url));
+	if (s->ca_file != NULL)
+		value_set(d, message, "ca_file", value_string(d, s->ca_file));
 	value_set(d, message, "body", report);
 	return outbox_put(outbox, name, message, e);
 }
@@ -172,27 +250,34 @@ report_publish(const struct run *r, struct error *e)
 {
 	ownp(doc_free) struct doc *d = doc_new();
 	struct value *report = report_make(d, r);
+	struct error unkept;
+	int kept = keep(r, report, &unkept);
 
-	if (keep(r->settings, report, e) == -1 || queue(r, d, report, e) == -1)
+	if (queue(r, d, report, e) == -1)
 		return error_prefix(e, "report");
+	if (kept == -1 && !r->voice->faithful)
+		return error_set(e, unkept.code, "report: %s", unkept.text);
 	return 0;
 }
 
 void
-report_send(const struct settings *s)
+report_send(const struct settings *s, bool quiet)
 {
-	own_free char *outbox = settings_state(s, "outbox");
+	own_free char *outbox = settings_state(s, OUTBOX);
 	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
-	struct proc p = { .seconds = SENDER_LIMIT, .echo = true };
+	struct proc p = { .seconds = s->send_seconds + SENDER_GRACE,
+		.echo = true };
 	struct proc_status status;
 	struct error e;
 
 	if (outbox_list(outbox, &names, &e) == 0 && names.len == 0)
 		return;
-	strlist_split(&argv, "send-signals --seconds " SEND_SECONDS, " ");
-	strlist_add(&argv, "--outbox");
-	strlist_add(&argv, outbox);
+	strlist_add(&argv, "send-signals");
+	if (quiet)
+		strlist_add(&argv, "--quiet");
+	strlist_printf(&argv, "--seconds=%u", s->send_seconds);
+	strlist_printf(&argv, "--outbox=%s", outbox);
 	p.argv = strlist_argv(&argv);
 	if (proc_run(&p, &status, &e) == -1)
-		log_warn("%s; the report waits in %s", e.text, outbox);
+		log_warn("%s; what is to be sent waits in %s", e.text, outbox);
 }

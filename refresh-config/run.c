@@ -9,13 +9,11 @@
 
 #include "lib/error.h"
 #include "lib/file.h"
-#include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/parts.h"
 #include "lib/path.h"
-#include "lib/proc.h"
 #include "refresh-config/refresh.h"
 
 #define STOPPED_SECONDS 60 /* for each error handler after a SIGTERM */
@@ -29,18 +27,33 @@ now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-void
-run_init(struct run *r, const struct settings *settings)
+/* Its order is that of time, so milliseconds are part of it. */
+static void
+make_id(char *id, size_t size)
 {
+	struct timespec t;
 	struct tm tm;
 	size_t n;
 
-	*r = (struct run){
-		.settings = settings, .started = time(NULL), .clock = now()
-	};
-	gmtime_r(&r->started, &tm);
-	n = strftime(r->id, sizeof(r->id), "%Y%m%dT%H%M%SZ", &tm);
-	snprintf(r->id + n, sizeof(r->id) - n, "-%08x", arc4random());
+	clock_gettime(CLOCK_REALTIME, &t);
+	gmtime_r(&t.tv_sec, &tm);
+	n = strftime(id, size, "%Y%m%dT%H%M%S", &tm);
+	snprintf(id + n, size - n, ".%03ldZ-%08x", t.tv_nsec / 1000000,
+	    arc4random());
+}
+
+void
+run_init(
+    struct run *r, const struct settings *settings, const struct voice *voice)
+{
+	*r = (struct run){ .settings = settings,
+		.voice = voice,
+		.previous = report_previous(settings),
+		.started = time(NULL),
+		.clock = now(),
+		.cgroup = cgroup_find(),
+		.journal = journal_open(settings->root) };
+	make_id(r->id, sizeof(r->id));
 }
 
 void
@@ -48,70 +61,23 @@ run_clear(struct run *r)
 {
 	for (size_t i = 0; i < r->len; i++) {
 		free(r->outcomes[i].name);
-		free(r->outcomes[i].phase);
 		strbuf_clear(&r->outcomes[i].output);
 	}
 	free(r->outcomes);
+	free(r->cgroup);
+	free(r->failed_phase);
+	free(r->failed_hook);
+	if (r->journal != -1)
+		close(r->journal);
 }
 
-static struct outcome *
-outcome_new(struct run *r, const char *phase, const char *name)
+double
+run_clock(const struct run *r)
 {
-	struct outcome *o;
-
-	r->outcomes =
-	    mem_grow(r->outcomes, &r->cap, r->len + 1, sizeof(*r->outcomes));
-	o = &r->outcomes[r->len++];
-	*o = (struct outcome){ .name = mem_dup(name),
-		.phase = mem_dup(phase),
-		.started = time(NULL),
-		.offset = now() - r->clock };
-	return o;
+	return now() - r->clock;
 }
 
-static void
-on_line(void *ctx, int stream, const char *line, size_t len)
-{
-	struct outcome *o = ctx;
-
-	(void)stream;
-	parts_tail(&o->output, line, len);
-	log_output(o->name, line, len);
-}
-
-static void
-outcome_take(struct outcome *o, const struct proc_status *s)
-{
-	o->seconds = s->seconds;
-	o->cpu = s->cpu;
-	o->peak_kib = s->peak_kib;
-	o->exited = s->signal == 0;
-	o->status = s->code;
-	o->signal = s->signal;
-	o->timed_out = s->timed_out;
-}
-
-/* Seconds that a hook may take: its own limit or the rest of the run's. */
-static unsigned
-limit(const struct run *r)
-{
-	const struct settings *s = r->settings;
-	double left = s->run_seconds - (now() - r->clock);
-
-	if (s->run_seconds == 0 || left > s->script_seconds)
-		return s->script_seconds;
-	return left < 1 ? 1 : (unsigned)left;
-}
-
-/* One phase being run. */
-struct phase {
-	struct run *run;
-	const char *name;
-	char *dir;
-	struct strlist scripts, env;
-	const volatile sig_atomic_t *stop;
-	unsigned seconds; /* for each hook, 0: as usual */
-};
+/* ---- one phase --------------------------------------------------------- */
 
 static void
 phase_clear(struct phase *p)
@@ -121,32 +87,15 @@ phase_clear(struct phase *p)
 	strlist_clear(&p->env);
 }
 
-static int
-run_script(struct phase *p, const char *name, struct error *e)
+static void
+phase_init(struct phase *p, struct run *r, const char *name)
 {
-	own_free char *path = path_join(p->dir, name);
-	char *argv[] = { path, NULL };
-	struct outcome *o = outcome_new(p->run, p->name, name);
-	struct proc proc = { .argv = argv,
-		.envp = strlist_argv(&p->env),
-		.seconds = p->seconds ? p->seconds : limit(p->run),
-		.line = on_line,
-		.ctx = o,
-		.tick = log_tick,
-		.stop = p->stop };
-	struct proc_status status;
+	own_free char *folder = mem_printf("%s.d", name);
 
-	log_debug("%s: running %s", p->name, path);
-	log_status("%s: %s", p->name, name);
-	if (proc_run(&proc, &status, e) == -1) {
-		parts_tail(&o->output, e->text, strlen(e->text));
-		return error_prefix(e, "%s", p->name);
-	}
-	outcome_take(o, &status);
-	if (proc_check(&status, e) == -1)
-		return error_prefix(e, "%s: %s", p->name, name);
-	log_info("%s: %s done in %.3f s", p->name, name, o->seconds);
-	return 0;
+	*p = (struct phase){ .run = r,
+		.name = name,
+		.dir = path_join(r->settings->base, folder),
+		.stop = r->stop };
 }
 
 static void
@@ -167,7 +116,7 @@ phase_environ(struct phase *p, struct strlist *env)
 		strlist_add(env, *v);
 	strlist_env_set(env, "INGOT_PHASE", p->name);
 	strlist_env_set(env, "INGOT_RUN", r->id);
-	strlist_env_set(env, "INGOT_PREVIOUS", report_previous(r->settings));
+	strlist_env_set(env, "INGOT_PREVIOUS", r->previous);
 	strlist_env_set(env, "REFRESH_CONFIG_STATE_DIR", r->settings->state);
 }
 
@@ -175,11 +124,16 @@ phase_environ(struct phase *p, struct strlist *env)
 static int
 phase_source(struct phase *p, struct error *e)
 {
+	bool faithful = p->run->voice->faithful;
 	own(strlist_clear) struct strlist start = { 0 };
-	own_free char *dir = path_join(p->run->settings->base, "environment.d");
-	struct parts_environment source = {
-		.dir = dir, .seen = dir, .line = fragment_line
-	};
+	own_free char *dir = faithful
+	    ? mem_printf("%s/../environment.d", p->dir)
+	    : path_join(p->run->settings->base, "environment.d");
+	struct parts_environment source = { .dir = dir,
+		.seen = dir,
+		.line = fragment_line,
+		.announce = faithful ? "dib-run-parts" : NULL,
+		.echo = faithful };
 	int r;
 
 	phase_environ(p, &start);
@@ -188,17 +142,65 @@ phase_source(struct phase *p, struct error *e)
 	return r == -1 ? error_prefix(e, "%s", p->name) : r;
 }
 
+/*
+ * Hooks before the one to start at are left out.  The environment tells each
+ * of them anew what the ones before have changed.
+ */
 static int
-phase_open(struct phase *p, struct run *r, const char *name, struct error *e)
+phase_run_hooks(struct phase *p, struct error *e)
 {
-	own_free char *folder = mem_printf("%s.d", name);
+	const char *from = p->run->from_hook;
 
-	*p = (struct phase){ .run = r,
-		.name = name,
-		.dir = path_join(r->settings->base, folder),
-		.stop = r->stop };
-	if (parts_list(p->dir, NULL, &p->scripts, NULL, e) == -1)
-		return error_prefix(e, "%s", name);
+	for (size_t i = 0; i < p->scripts.len; i++) {
+		const char *name = p->scripts.items[i];
+
+		if (from != NULL && parts_compare(name, from) < 0)
+			continue;
+		changed_export(p->run->settings, &p->env);
+		if (hook_run(p, name, e) == -1) {
+			p->run->failed_hook = mem_dup(name);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* The exit status that dib-run-parts would have had. */
+static int
+parts_status(const struct run *r, size_t first, const struct error *e)
+{
+	const struct outcome *o;
+
+	if (r->len == first)
+		return e->code < 0 ? -e->code : 1;
+	o = &r->outcomes[r->len - 1];
+	if (o->timed_out || (r->stop != NULL && *r->stop))
+		return -SIGKILL;
+	if (o->signal != 0)
+		return 128 + o->signal;
+	return o->exited && o->status != 0 ? o->status : 126;
+}
+
+/* Source, run: everything of the phase that can fail. */
+static int
+phase_run(struct phase *p, struct error *e)
+{
+	size_t first = p->run->len;
+	int r = 0;
+
+	if (parts_list(
+		p->dir, getenv("RUN_PARTS_REGEX"), &p->scripts, NULL, e) == -1)
+		return error_prefix(e, "%s", p->name);
+	if (p->scripts.len > 0 || p->run->voice->faithful)
+		r = phase_source(p, e);
+	if (r == 0)
+		r = phase_run_hooks(p, e);
+	if (r == -1) {
+		p->run->voice->phase_failed(p, parts_status(p->run, first, e));
+		return -1;
+	}
+	p->run->voice->table(p, first);
+	p->run->voice->phase_done(p);
 	return 0;
 }
 
@@ -206,20 +208,35 @@ static int
 run_phase(struct run *r, const char *name, struct error *e)
 {
 	own(phase_clear) struct phase p = { 0 };
-	int early;
+	bool there;
 
-	if (phase_open(&p, r, name, e) == -1)
-		return -1;
-	if (p.scripts.len == 0) {
-		log_debug("%s: nothing to do", name);
+	phase_init(&p, r, name);
+	there = file_exists(AT_FDCWD, p.dir);
+	r->voice->phase(&p, there);
+	if (!there || phase_run(&p, e) == 0)
 		return 0;
-	}
-	early = phase_source(&p, e);
-	if (early != 0)
-		return early == -1 ? -1 : 0;
-	for (size_t i = 0; i < p.scripts.len; i++)
-		if (run_script(&p, p.scripts.items[i], e) == -1)
+	r->failed_phase = mem_dup(name);
+	return -1;
+}
+
+/* ---- all phases -------------------------------------------------------- */
+
+static int
+phase_run_handlers(struct phase *p, struct error *e)
+{
+	size_t first = p->run->len;
+
+	if (parts_list(
+		p->dir, getenv("RUN_PARTS_REGEX"), &p->scripts, NULL, e) == -1)
+		return -1;
+	if (p->scripts.len == 0 && !p->run->voice->faithful)
+		return 0;
+	if (phase_source(p, e) != 0)
+		return -1;
+	for (size_t i = 0; i < p->scripts.len; i++)
+		if (hook_run(p, p->scripts.items[i], e) == -1)
 			return -1;
+	p->run->voice->table(p, first);
 	return 0;
 }
 
@@ -228,34 +245,55 @@ static void
 run_error_handlers(struct run *r)
 {
 	own(phase_clear) struct phase p = { 0 };
-	struct error e;
-	int failed = phase_open(&p, r, "error", &e);
+	bool stopped = r->stop != NULL && *r->stop;
+	struct error e = { .text = "ended early" };
+	bool there;
 
+	phase_init(&p, r, "error");
 	p.stop = NULL;
-	if (r->stop != NULL && *r->stop)
-		p.seconds = STOPPED_SECONDS;
-	if (failed == 0 && p.scripts.len > 0)
-		failed = phase_source(&p, &e);
-	for (size_t i = 0; failed == 0 && i < p.scripts.len; i++)
-		failed = run_script(&p, p.scripts.items[i], &e);
-	if (failed == -1)
+	p.seconds =
+	    stopped ? STOPPED_SECONDS : settings_limit(r->settings, "error");
+	there = file_exists(AT_FDCWD, p.dir);
+	r->voice->handlers(&p, there);
+	if (there && phase_run_handlers(&p, &e) == -1)
 		log_warn("%s", e.text);
+}
+
+static int
+run_phases(struct run *r, struct error *e)
+{
+	const struct strlist *phases = &r->settings->phases;
+	bool skip = r->from_phase != NULL;
+
+	for (size_t i = 0; i < phases->len; i++) {
+		const char *name = phases->items[i];
+
+		if (skip && strcmp(name, r->from_phase) != 0)
+			continue;
+		if (run_phase(r, name, e) == -1)
+			return -1;
+		r->from_hook = NULL;
+		skip = false;
+	}
+	return 0;
 }
 
 int
 run_all(struct run *r, struct error *e)
 {
-	const struct strlist *phases = &r->settings->phases;
-	int failed = 0;
+	int failed = changed_absorb(r->settings, e);
 
-	for (size_t i = 0; failed == 0 && i < phases->len; i++)
-		failed = run_phase(r, phases->items[i], e);
+	if (failed == 0)
+		failed = run_phases(r, e);
 	if (failed == -1) {
 		r->failed = true;
 		snprintf(r->why, sizeof(r->why), "%s", e->text);
 		run_error_handlers(r);
+		r->voice->aborted(r);
+	} else {
+		changed_clear(r->settings);
 	}
 	log_status("%s", "");
-	r->seconds = now() - r->clock;
+	r->seconds = run_clock(r);
 	return failed;
 }

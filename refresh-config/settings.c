@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where everything is: option, environment, default, in this order. */
+/* What holds for a run: option, environment, file, default, in this order. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -11,15 +13,18 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
+#include "lib/yaml.h"
 #include "refresh-config/refresh.h"
 
 #define BASE "/usr/libexec/os-refresh-config"
 #define BASE_OLD "/opt/stack/os-config-refresh"
 #define STATE "/var/lib/refresh-config"
 #define LOCK "/var/run/os-refresh-config.lock"
+#define SEND_SECONDS 20
+#define HISTORY 30
 
-static const char *const phases[] = { "pre-configure", "configure",
-	"post-configure", "migration" };
+static const char *const standard_phases[] = { "pre-configure", "configure",
+	"post-configure", "migration", NULL };
 
 static char *
 below(const char *root, const char *path)
@@ -40,8 +45,136 @@ find_base(const char *root)
 
 	if (file_is_dir(AT_FDCWD, base) || !file_is_dir(AT_FDCWD, old))
 		return take(base);
-	log_warn("%s is deprecated, use %s", old, base);
+	log_warn("Base directory %s is deprecated. The recommended base "
+		 "directory is %s",
+	    old, base);
 	return take(old);
+}
+
+/* ---- the file ---------------------------------------------------------- */
+
+static int
+read_seconds(const struct value *v, unsigned *seconds, struct error *e)
+{
+	if ((v->kind == VALUE_STRING || v->kind == VALUE_NUMBER) &&
+	    duration_parse(v->text, v->len, seconds) == 0)
+		return 0;
+	return error_set(e, EINVAL, "not a time such as 90, 30s, 5m, 2h");
+}
+
+static int
+read_history(const struct value *v, struct settings *s, struct error *e)
+{
+	long long n;
+
+	if (!value_to_int(v, &n) || n < 1 || n > 10000)
+		return error_set(e, EINVAL, "not a number from 1 to 10000");
+	s->history = (unsigned)n;
+	return 0;
+}
+
+static int
+read_phases(const struct value *v, struct settings *s, struct error *e)
+{
+	if (v->kind != VALUE_LIST)
+		return error_set(e, EINVAL, "not a list of names");
+	for (uint32_t i = 0; i < v->len; i++) {
+		if (v->items[i]->kind != VALUE_STRING)
+			return error_set(e, EINVAL, "not a list of names");
+		strlist_add(&s->phases, v->items[i]->text);
+	}
+	return 0;
+}
+
+static int
+read_limits(const struct value *v, struct settings *s, struct error *e)
+{
+	if (v->kind != VALUE_MAP)
+		return error_set(e, EINVAL, "not a map of phases to times");
+	for (uint32_t i = 0; i < v->len; i++) {
+		const struct member *m = value_member(v, i);
+		struct phase_limit *l;
+		size_t cap = s->limits_len;
+
+		s->limits = mem_grow(
+		    s->limits, &cap, s->limits_len + 1, sizeof(*s->limits));
+		l = &s->limits[s->limits_len++];
+		*l = (struct phase_limit){ .phase = mem_dup(m->name) };
+		if (read_seconds(m->value, &l->seconds, e) == -1)
+			return error_prefix(e, "%s", m->name);
+	}
+	return 0;
+}
+
+static int
+read_member(struct settings *s, const struct member *m, struct error *e)
+{
+	if (strcmp(m->name, "phases") == 0)
+		return read_phases(m->value, s, e);
+	if (strcmp(m->name, "timeout") == 0)
+		return read_seconds(m->value, &s->script_seconds, e);
+	if (strcmp(m->name, "timeouts") == 0)
+		return read_limits(m->value, s, e);
+	if (strcmp(m->name, "send_time") == 0)
+		return read_seconds(m->value, &s->send_seconds, e);
+	if (strcmp(m->name, "history") == 0)
+		return read_history(m->value, s, e);
+	if (strcmp(m->name, "ca_file") == 0) {
+		if (m->value->kind != VALUE_STRING)
+			return error_set(e, EINVAL, "not a path");
+		s->ca_file = mem_dup(m->value->text);
+		return 0;
+	}
+	return error_set(e, EINVAL, "no such setting");
+}
+
+/* A file that was not asked for need not be there. */
+static int
+read_file(struct settings *s, const char *path, bool asked, struct error *e)
+{
+	ownp(doc_free) struct doc *d = doc_new();
+	const struct value *v;
+
+	if (!asked && !file_exists(AT_FDCWD, path))
+		return 0;
+	v = yaml_load(d, AT_FDCWD, path, e);
+	if (v == NULL)
+		return -1;
+	if (v->kind == VALUE_NULL)
+		return 0;
+	if (v->kind != VALUE_MAP)
+		return error_set(e, EINVAL, "%s: not a map", path);
+	for (uint32_t i = 0; i < v->len; i++) {
+		const struct member *m = value_member(v, i);
+
+		if (read_member(s, m, e) == -1)
+			return error_prefix(e, "%s: %s", path, m->name);
+	}
+	return 0;
+}
+
+/* ---- all of it --------------------------------------------------------- */
+
+static int
+check_phases(const struct settings *s, struct error *e)
+{
+	for (size_t i = 0; i < s->phases.len; i++)
+		if (!path_is_name(s->phases.items[i]))
+			return error_set(e, EINVAL,
+			    "%s: not a name for a phase", s->phases.items[i]);
+	return 0;
+}
+
+/* Those wished for, else those in the file, else the standard ones. */
+static void
+choose_phases(struct settings *s, const struct wishes *w)
+{
+	if (w->phases.len > 0) {
+		strlist_clear(&s->phases);
+		strlist_add_all(&s->phases, &w->phases);
+	}
+	for (size_t i = 0; s->phases.len == i && standard_phases[i]; i++)
+		strlist_add(&s->phases, standard_phases[i]);
 }
 
 int
@@ -49,29 +182,35 @@ settings_load(struct settings *s, const struct wishes *w, struct error *e)
 {
 	const char *base = first_of(w->base, "OS_REFRESH_CONFIG_BASE_DIR");
 	const char *state = first_of(w->state, "REFRESH_CONFIG_STATE_DIR");
+	const char *root = w->root != NULL ? w->root : "";
+	own_free char *file = w->config != NULL
+	    ? mem_dup(w->config)
+	    : below(root, SYSCONFDIR "/refresh-config.yaml");
 
-	s->root = w->root != NULL ? w->root : "";
-	s->base = base != NULL ? mem_dup(base) : find_base(s->root);
-	s->state = state != NULL ? mem_dup(state) : below(s->root, STATE);
-	s->lock = w->lock != NULL ? mem_dup(w->lock) : below(s->root, LOCK);
+	s->root = root;
+	s->base = base != NULL ? mem_dup(base) : find_base(root);
+	s->state = state != NULL ? mem_dup(state) : below(root, STATE);
+	s->lock = w->lock != NULL ? mem_dup(w->lock) : below(root, LOCK);
 	s->run_seconds = w->run_seconds;
 	s->script_seconds = LIMIT_SCRIPT_SECONDS;
-	strlist_add_all(&s->phases, &w->phases);
-	for (size_t i = 0; i < s->phases.len; i++)
-		if (!path_is_name(s->phases.items[i]))
-			return error_set(e, 0, "%s: not a name for a phase",
-			    s->phases.items[i]);
-	for (size_t i = 0; w->phases.len == 0 && i < 4; i++)
-		strlist_add(&s->phases, phases[i]);
-	return 0;
+	s->send_seconds = SEND_SECONDS;
+	s->history = HISTORY;
+	if (read_file(s, file, w->config != NULL, e) == -1)
+		return -1;
+	choose_phases(s, w);
+	return check_phases(s, e);
 }
 
 void
 settings_clear(struct settings *s)
 {
+	for (size_t i = 0; i < s->limits_len; i++)
+		free(s->limits[i].phase);
+	free(s->limits);
 	free(s->base);
 	free(s->state);
 	free(s->lock);
+	free(s->ca_file);
 	strlist_clear(&s->phases);
 }
 
@@ -79,4 +218,13 @@ char *
 settings_state(const struct settings *s, const char *name)
 {
 	return path_join(s->state, name);
+}
+
+unsigned
+settings_limit(const struct settings *s, const char *phase)
+{
+	for (size_t i = 0; i < s->limits_len; i++)
+		if (strcmp(s->limits[i].phase, phase) == 0)
+			return s->limits[i].seconds;
+	return s->script_seconds;
 }

@@ -73,15 +73,9 @@ queue_update(struct queue *q, const struct strlist *names)
 		struct pending **found =
 		    bsearch(&pointer, known, q->len, sizeof(*known), compare);
 
-		if (found == NULL)
-			items[i] = (struct pending){
-				.name = mem_dup(names->items[i]),
-				.receiver = -1,
-			};
-		else {
-			items[i] = **found;
-			(*found)->name = NULL;
-		}
+		items[i] = found != NULL ? **found
+					 : (struct pending){ .receiver = -1 };
+		items[i].name = mem_dup(names->items[i]);
 	}
 	for (size_t i = 0; i < q->len; i++)
 		free(q->items[i].name);

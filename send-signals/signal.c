@@ -79,19 +79,35 @@ own_reply(struct http_reply *reply)
 	http_reply_clear(reply);
 }
 
+/* Hardly anyone reads the answer to a signal; a long one is cut off. */
+static bool
+drop(void *ctx, const char *data, size_t n)
+{
+	size_t *left = ctx;
+
+	(void)data;
+	if (n > *left)
+		return false;
+	*left -= n;
+	return true;
+}
+
 enum verdict
 signal_exchange(const struct http_request *request, struct http_reply *reply,
     unsigned *after, struct error *e)
 {
 	own(own_reply) struct http_reply unread = { 0 };
 	struct http_request r = *request;
+	size_t left = ANSWER_BYTES;
 
-	if (reply == NULL)
+	if (reply == NULL) {
 		reply = &unread;
-	if (reply == &unread)
+		r.chunk = drop;
+		r.chunk_ctx = &left;
 		r.max = ANSWER_BYTES;
+	}
 	r.seconds = EXCHANGE_SECONDS;
-	if (http_do(&r, reply, e) == 0 || reply->status != 0)
+	if (http_do(&r, reply, e) == 0)
 		return judge(&r, reply, after, e);
 	return e->code == EINVAL ? VERDICT_REFUSED : VERDICT_UNREACHABLE;
 }

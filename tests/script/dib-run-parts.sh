@@ -1,6 +1,7 @@
 #!/bin/sh
 # dib-run-parts beside Debian's own: the same bytes on both streams and the
 # same status, for every folder below.
+# shellcheck disable=SC2016
 set -eu
 peer=/usr/bin/dib-run-parts
 [ -x "$peer" ] || {

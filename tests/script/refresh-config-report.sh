@@ -62,7 +62,8 @@ grep -q "secret" "$tmp/err" && fail "no log holds the key of the URL"
 receiver_stop
 rm "$LIBEXEC/configure.d/30-bad" "$tmp/receiver/requests"
 port=${URL##*:}
-refresh-config --root "$ROOT" >"$tmp/away" 2>&1
+echo "send_time: 2s" >"$tmp/config"
+refresh-config --root "$ROOT" --config "$tmp/config" >"$tmp/away" 2>&1
 waiting=$(ls "$STATE/outbox")
 equal waiting "$waiting" "report-$(last .run)"
 receiver --port "$port" --answers 503,500,408,429,200
