@@ -223,7 +223,7 @@ stream_read(const struct proc *p, struct stream *s)
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
-		if (s->whole == NULL)
+		if (!s->whole)
 			lines(p, s, true);
 		shut(&s->fd);
 		return;
@@ -356,7 +356,6 @@ turn(struct run *r)
 		{ .fd = r->err.fd, .events = POLLIN },
 		{ .fd = r->pidfd, .events = POLLIN },
 		{ .fd = r->feed.fd, .events = POLLOUT },
-		{ .fd = r->answer.fd, .events = POLLIN },
 		{ .fd = p->ready != NULL ? p->ready_fd : -1, .events = POLLIN },
 		{ .fd = r->answer.fd, .events = POLLIN },
 	};
@@ -398,7 +397,7 @@ loop(struct run *r)
 			r->p->tick();
 		}
 	}
-	if (r->out.whole == NULL)
+	if (!r->out.whole)
 		lines(r->p, &r->out, true);
 	lines(r->p, &r->err, true);
 }
@@ -436,7 +435,6 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	shut(&pipes->err[1]);
 	shut(&pipes->answer[1]);
 	shut(&pipes->fail[1]);
-	shut(&pipes->answer[1]);
 	code = exec_failure(pipes->fail[0]);
 	if (code == 0)
 		return 0;

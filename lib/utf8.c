@@ -99,6 +99,23 @@ utf8_clean(struct strbuf *b, const char *s, size_t n)
 	}
 }
 
+/* How many bytes at s are ASCII, looking at eight at a time. */
+static size_t
+ascii_run(const char *s, size_t n)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; i + sizeof(word) <= n; i += sizeof(word)) {
+		memcpy(&word, s + i, sizeof(word));
+		if (word & 0x8080808080808080)
+			break;
+	}
+	while (i < n && (unsigned char)s[i] < 0x80)
+		i++;
+	return i;
+}
+
 bool
 utf8_valid(const char *s, size_t n)
 {
