@@ -104,6 +104,17 @@ cpus_here(void)
 	return 1;
 }
 
+/* Where "--" stands: what follows it is QEMU's.  argc if nowhere. */
+static int
+own_arguments(int argc, char **argv)
+{
+	int n = 1;
+
+	while (n < argc && strcmp(argv[n], "--") != 0)
+		n++;
+	return n;
+}
+
 /* What is wrong with how we were called; returns -1 if something is. */
 static int
 load_options(struct job *j, int argc, char **argv, int first, struct error *e)
@@ -114,7 +125,7 @@ load_options(struct job *j, int argc, char **argv, int first, struct error *e)
 		return error_set(e, EINVAL, "--serve-only boots no image");
 	if (!opt.serve_only && given == 0)
 		return error_set(e, EINVAL, "no image is named");
-	if (given > 1 && strcmp(argv[first - 1], "--") != 0)
+	if (given > 1)
 		return error_set(e, EINVAL,
 		    "%s: one image at a time (arguments of QEMU follow \"--\")",
 		    argv[first + 1]);
@@ -131,7 +142,6 @@ load_options(struct job *j, int argc, char **argv, int first, struct error *e)
 		    -1)
 			return error_prefix(e, "--forward");
 	j->cpus = opt.cpus != 0 ? opt.cpus : cpus_here();
-	j->extra = given > 1 ? argv + first + 1 : NULL;
 	if (opt.seconds == NOT_SET)
 		opt.seconds = opt.serve_only ? 0 : DEFAULT_SECONDS;
 	return 0;
@@ -331,17 +341,19 @@ main(int argc, char **argv)
 {
 	own(job_clear) struct job job = { 0 };
 	struct error e;
-	int first;
+	int ours, first;
 
 	log_open("image-run", LOG_INFO);
-	first = options_parse(&options, argc, argv, &e);
+	ours = own_arguments(argc, argv);
+	job.extra = ours < argc ? argv + ours + 1 : NULL;
+	first = options_parse(&options, ours, argv, &e);
 	if (first == OPTIONS_SHOWN)
 		return 0;
 	log_open("image-run",
 	    opt.verbose	    ? LOG_DEBUG
 		: opt.quiet ? LOG_ERROR
 			    : LOG_INFO);
-	if (first == -1 || load_options(&job, argc, argv, first, &e) == -1) {
+	if (first == -1 || load_options(&job, ours, argv, first, &e) == -1) {
 		log_error(&e);
 		return 2;
 	}

@@ -190,18 +190,32 @@ line_give(const struct proc *p, int stream, const char *line, size_t n)
 		p->line(p->ctx, stream, line, n);
 }
 
+/*
+ * Where a line ends: at its line feed, or at a carriage return that something
+ * else follows, as programs draw their progress.
+ */
+static char *
+line_end(char *at, const char *stop)
+{
+	for (; at < stop; at++)
+		if (*at == '\n' ||
+		    (*at == '\r' && at + 1 < stop && at[1] != '\n'))
+			return at;
+	return NULL;
+}
+
 /* Hand over the finished lines; an overlong one is cut into pieces. */
 static void
 lines(const struct proc *p, struct stream *s, bool end)
 {
-	char *at = s->text.s, *stop = at + s->text.len, *lf;
+	char *at = s->text.s, *stop = at + s->text.len, *last;
 
 	while (at < stop) {
-		lf = memchr(at, '\n', (size_t)(stop - at));
-		if (lf == NULL)
+		last = line_end(at, stop);
+		if (last == NULL)
 			break;
-		line_give(p, s->number, at, (size_t)(lf - at));
-		at = lf + 1;
+		line_give(p, s->number, at, (size_t)(last - at));
+		at = last + 1;
 	}
 	if (at < stop && (end || (size_t)(stop - at) > LIMIT_LINE_BYTES)) {
 		line_give(p, s->number, at, (size_t)(stop - at));
