@@ -70,8 +70,8 @@ FUZZ   := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/*/*.c))
 MAN    := $(wildcard */*.[1578])
 UNITFILES := $(wildcard */*.service */*.path)
 C_FILES := $(wildcard */*.[ch] tests/unit/*.h tests/unit/*/*.c fuzz/*/*.c)
-SH_FILES = $(shell git ls-files -co --exclude-standard | \
-             xargs -r grep -lE -m1 '^\#!/bin/(ba)?sh' 2>/dev/null)
+SH_FILES = $(shell git ls-files -co --exclude-standard | xargs -r awk \
+             'FNR == 1 && /^\#!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }')
 
 ifneq ($(shell command -v $(PKG_CONFIG)),)
 EXT_CFLAGS := $(call pkg,--cflags,$(sort $(foreach p,lib $(TOOLS),$(PKGS_$p))))

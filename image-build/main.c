@@ -191,6 +191,7 @@ print_info(bool env, struct error *e)
 	if (settings_complete(&settings, e) == -1 ||
 	    elements_index(&all, settings.elements_path, e) == -1)
 		return -1;
+	add_layout(&all, &settings);
 	b.settings = &settings;
 	if (elements_resolve(
 		&all, &settings.elements, true, &b.chosen, &b.nchosen, e) == -1)

@@ -25,7 +25,7 @@ refuse() {
 	fi
 	tail -n 1 "$T/stderr" >"$T/last"
 	has "$text" "$T/last"
-	[ -z "$(ls "$T/out" "$T/tmp" | grep -v ':$' | tr -d '\n')" ] ||
+	[ -z "$(ls "$T/out")$(ls "$T/tmp")" ] ||
 		fail "$*: left behind: $(ls "$T/out" "$T/tmp")"
 	[ "$before" = "$(wc -l </proc/mounts)" ] || fail "$*: mounts are left"
 	[ ! -s "$T/stdout" ] || fail "$*: wrote to standard output"

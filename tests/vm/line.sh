@@ -22,9 +22,10 @@ sfdisk --verify "$T/image.raw" >"$T/sfdisk" 2>&1 || fail "$(cat "$T/sfdisk")"
 sfdisk -J "$T/image.raw" | jq -r '.partitiontable.partitions[] |
 	"\(.name) \(.start) \(.size)"' >"$T/partitions"
 for name in root state; do
-	set -- $(grep "^$name " "$T/partitions")
-	dd if="$T/image.raw" of="$T/$name.img" bs=512 skip="$2" count="$3" \
-		conv=sparse status=none
+	start=$(awk -v n=$name '$1 == n { print $2 }' "$T/partitions")
+	size=$(awk -v n=$name '$1 == n { print $3 }' "$T/partitions")
+	dd if="$T/image.raw" of="$T/$name.img" bs=512 skip="$start" \
+		count="$size" conv=sparse status=none
 	e2fsck -fn "$T/$name.img" >"$T/fsck" 2>&1 || {
 		cat "$T/fsck"
 		fail "e2fsck finds fault with $name"
