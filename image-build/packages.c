@@ -60,20 +60,24 @@ list_drop(struct package_list *l, const char *name)
 	}
 }
 
+static void
+list_clear(struct package_list *l)
+{
+	for (size_t i = 0; i < l->len; i++) {
+		free(l->items[i].name);
+		free(l->items[i].element);
+	}
+	free(l->items);
+	*l = (struct package_list){ 0 };
+}
+
 void
 packages_clear(struct package_plan *plan)
 {
 	for (int p = 0; p < PACKAGES_N; p++) {
-		struct package_list *lists[] = { &plan->install[p],
-			&plan->uninstall[p] };
-
-		for (int i = 0; i < 2; i++) {
-			while (lists[i]->len > 0)
-				list_drop(lists[i], lists[i]->items[0].name);
-			free(lists[i]->items);
-		}
+		list_clear(&plan->install[p]);
+		list_clear(&plan->uninstall[p]);
 	}
-	*plan = (struct package_plan){ 0 };
 }
 
 /* ---- conditions -------------------------------------------------------- */
