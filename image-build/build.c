@@ -399,7 +399,7 @@ build_run(struct build *b, struct error *e)
 	b->dir = realpath(dir, NULL);
 	if (b->dir == NULL)
 		return error_errno(e, "%s", dir);
-	status = enter_run(inside, b, e);
+	status = enter_run(inside, b, b->dir, e);
 	if (tree_remove(AT_FDCWD, b->dir, &other) == -1)
 		log_warn("%s", other.text);
 	return status;

@@ -52,13 +52,41 @@ catch_signals(void)
 	sigaction(SIGHUP, &sa, NULL);
 }
 
+/*
+ * A root that is no mount point (a plain chroot) cannot be made private: put
+ * a copy of all mounts at dir and go there.  The copy may reach the caller's
+ * namespace; enter_run takes it away there.
+ */
 static int
-inside(int (*act)(void *), void *ctx)
+private_copy(const char *dir)
+{
+	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
+		return -1;
+	if (mount("/", dir, NULL, MS_BIND | MS_REC, NULL) == -1 ||
+	    chdir(dir) == -1 || chroot(".") == -1)
+		return -1;
+	return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+static int
+private_mounts(const char *dir)
+{
+	own_free char *cwd = realpath(".", NULL);
+
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 &&
+	    (errno != EINVAL || private_copy(dir) == -1))
+		return -1;
+	if (cwd != NULL && chdir(cwd) == -1)
+		return -1;
+	return mount(
+	    "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+static int
+inside(int (*act)(void *), void *ctx, const char *dir)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
-	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		NULL) == -1) {
+	if (private_mounts(dir) == -1) {
 		perror("image-build: private mounts");
 		return 1;
 	}
@@ -66,8 +94,9 @@ inside(int (*act)(void *), void *ctx)
 }
 
 int
-enter_run(int (*act)(void *), void *ctx, struct error *e)
+enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
 {
+	own_free char *copy = path_join(dir, "root");
 	pid_t pid;
 	int status;
 
@@ -81,13 +110,14 @@ enter_run(int (*act)(void *), void *ctx, struct error *e)
 		signal(SIGINT, SIG_IGN);
 		signal(SIGTERM, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);
-		status = inside(act, ctx);
+		status = inside(act, ctx, copy);
 		fflush(NULL);
 		_exit(status);
 	}
 	while (waitpid(pid, &status, 0) == -1)
 		if (errno == EINTR && stopped_by != 0)
 			kill(pid, SIGKILL);
+	(void)umount2(copy, MNT_DETACH);
 	if (stopped_by != 0)
 		return error_set(
 		    e, EINTR, "stopped by %s", strsignal(stopped_by));

@@ -304,10 +304,11 @@ int steps_in_target(
 
 /*
  * Run act in a child with private mount, PID, IPC and UTS namespaces, so that
- * nothing it mounts or starts outlives it.  Returns the child's exit status,
- * or -1.
+ * nothing it mounts or starts outlives it.  dir is a scratch folder.  Returns
+ * the child's exit status, or -1.
  */
-int enter_run(int (*act)(void *ctx), void *ctx, struct error *e);
+int
+enter_run(int (*act)(void *ctx), void *ctx, const char *dir, struct error *e);
 
 /* Put the build folder on a tmpfs of the given size in bytes. */
 int enter_tmpfs(const char *dir, uint64_t bytes, struct error *e);
