@@ -117,12 +117,7 @@ static void
 folders(struct build *b)
 {
 	const struct settings *s = b->settings;
-	char exe[4096] = "";
-	own_free char *bin = NULL;
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 
-	exe[n < 0 ? 0 : n] = '\0';
-	bin = path_dir(exe);
 	set(b, "TMP_BUILD_DIR", b->dir);
 	set(b, "TMP_IMAGE_DIR", b->image_dir);
 	set(b, "TMP_HOOKS_PATH", b->hooks);
@@ -130,7 +125,7 @@ folders(struct build *b)
 	set(b, "TARGET_ROOT", b->tree);
 	set(b, "ELEMENTS_PATH", s->elements_path);
 	set(b, "DIB_IMAGE_CACHE", s->cache);
-	set(b, "INGOT_BIN", bin);
+	set(b, "INGOT_BIN", s->bin);
 	set(b, "INGOT_DATA", s->data);
 }
 

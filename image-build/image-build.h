@@ -36,6 +36,7 @@ struct settings {
 	struct strlist elements; /* named by the caller, with defaults added */
 	const char *elements_path; /* ELEMENTS_PATH, our own appended */
 	const char *data; /* folder of our elements' parent */
+	const char *bin; /* folder of this program */
 	const char *cache; /* DIB_IMAGE_CACHE */
 	const char *tmp; /* TMP_DIR */
 	const char *install_type;

@@ -74,6 +74,7 @@ find_data(struct settings *s, struct error *e)
 		return error_errno(e, "/proc/self/exe");
 	exe[n] = '\0';
 	dir = path_dir(exe);
+	s->bin = keep(s, mem_dup(dir));
 	for (const char *const *p = places; *p != NULL; p++) {
 		own_free char *data = path_join(dir, *p);
 		own_free char *elements = path_join(data, "elements");
