@@ -16,8 +16,8 @@ struct strlist;
 #define PARTS_PATTERN "^[0-9A-Za-z_-]+$"
 
 /*
- * Order of two names: by the number that they begin with (none counts as 0,
- * so names without one come first), then by bytes.
+ * Order of two names, that of sort -n in the C locale: by the number that
+ * they begin with (a minus and a fraction count; none is 0), then by bytes.
  */
 int parts_compare(const char *a, const char *b);
 
