@@ -228,6 +228,7 @@ parts_environment(
 		.line = p->line,
 		.ctx = p->ctx,
 		.echo = p->echo,
+		.stop = p->stop,
 		.answer = &answer };
 	struct proc_status status;
 

@@ -40,6 +40,7 @@ struct parts_environment {
 	proc_line *line; /* gets what the fragments print */
 	void *ctx;
 	bool echo; /* copy it to our own 1 and 2 */
+	const volatile sig_atomic_t *stop; /* when it becomes true, end it */
 };
 
 /*

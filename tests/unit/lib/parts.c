@@ -233,6 +233,36 @@ fragments_are_sourced(void)
 	}
 }
 
+static volatile sig_atomic_t stop_now;
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	stop_now = 1;
+}
+
+static void
+fragments_can_be_stopped(void)
+{
+	own_free char *in = path_join(dir, "slow");
+	own(strlist_clear) struct strlist start = { 0 }, env = { 0 };
+	const struct sigaction sa = { .sa_handler = on_alarm };
+	struct parts_environment p = {
+		.dir = in, .seen = in, .stop = &stop_now
+	};
+	struct error e = { 0 };
+
+	put("slow", "10-slow", "sleep 60", 0644);
+	strlist_split(&start, "PATH=/usr/bin:/bin", " ");
+	p.env = strlist_argv(&start);
+	sigaction(SIGALRM, &sa, NULL);
+	alarm(1);
+	CHECK(parts_environment(&p, &env, &e) == -1);
+	CHECK(strstr(e.text, "stopped after") != NULL);
+	CHECK(env.len == 0);
+}
+
 /* ---- the tail of output ------------------------------------------------- */
 
 static void
@@ -269,6 +299,7 @@ main(void)
 	order_is_total();
 	programs_are_selected();
 	fragments_are_sourced();
+	fragments_can_be_stopped();
 	tails_are_bounded();
 	tree_remove(AT_FDCWD, dir, &e);
 	return check_result();
