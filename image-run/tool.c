@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A program that is run to its end and should say nothing. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "image-run/image-run.h"
@@ -34,7 +35,9 @@ tool_run(char *const *argv, struct error *e)
 	struct proc_status s;
 
 	if (proc_run(&p, &s, e) == -1)
-		return -1;
+		return e->code == ENOENT
+		    ? error_set(e, ENOENT, "%s is not installed", argv[0])
+		    : -1;
 	if (proc_check(&s, e) == 0)
 		return 0;
 	if (last != NULL && s.code != 0)

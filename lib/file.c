@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,55 @@
 
 #include "lib/error.h"
 #include "lib/fault.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
+
+/* A pipe's writer may take its time, but not for ever. */
+static int
+await(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n = poll(&p, 1, LIMIT_READ_SECONDS * 1000);
+
+	if (n == 0)
+		errno = ETIMEDOUT;
+	return n == 1 || (n == -1 && errno == EINTR) ? 0 : -1;
+}
+
+/* Read to the end.  Returns 0, or -1 with errno set (EFBIG: beyond max). */
+static int
+read_all(int fd, size_t max, struct strbuf *b)
+{
+	size_t start = b->len;
+
+	for (;;) {
+		size_t room = b->cap - b->len;
+		ssize_t n;
+
+		if (room < 2) {
+			strbuf_reserve(b, b->len - start + 4096);
+			room = b->cap - b->len;
+		}
+		n = read(fd, b->s + b->len, room - 1);
+		if (n == 0)
+			return 0;
+		if (n == -1 && errno != EINTR &&
+		    (errno != EAGAIN || await(fd) == -1))
+			return -1;
+		if (n == -1)
+			continue;
+		b->len += (size_t)n;
+		b->s[b->len] = '\0';
+		if (b->len - start > max) {
+			errno = EFBIG;
+			return -1;
+		}
+	}
+}
 
 int
 file_read_fd(
@@ -30,28 +75,13 @@ file_read_fd(
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
 	    (size_t)st.st_size <= max)
 		strbuf_reserve(b, (size_t)st.st_size + 1);
-	for (;;) {
-		size_t room = b->cap - b->len;
-		ssize_t n;
-
-		if (room < 2) {
-			strbuf_reserve(b, b->len - start + 4096);
-			room = b->cap - b->len;
-		}
-		n = read(fd, b->s + b->len, room - 1);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return error_errno(e, "%s", name);
-		if (n == 0)
-			break;
-		b->len += (size_t)n;
-		if (b->len - start > max)
-			return error_set(
-			    e, EFBIG, "%s: longer than %zu bytes", name, max);
-	}
-	b->s[b->len] = '\0';
-	return 0;
+	if (read_all(fd, max, b) == 0)
+		return 0;
+	strbuf_cut(b, start);
+	if (errno == EFBIG)
+		return error_set(
+		    e, EFBIG, "%s: longer than %zu bytes", name, max);
+	return error_errno(e, "%s", name);
 }
 
 int
@@ -203,7 +233,7 @@ file_copy_fd(int from, int to, struct error *e)
 		if (n > 0)
 			continue;
 		if (n == 0)
-			return 0;
+			break; /* the end, or a file whose size is not told */
 		if (errno != EXDEV && errno != EINVAL && errno != ENOSYS &&
 		    errno != EOPNOTSUPP && errno != EPERM && errno != EBADF)
 			return error_errno(e, "copy");

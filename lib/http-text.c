@@ -30,16 +30,17 @@ http_is_temporary(long status)
 char *
 http_redacted(const char *url)
 {
-	const char *host = strstr(url, "://");
-	size_t scheme, end, at;
+	size_t end = strcspn(url, "?#");
+	const char *colon = memmem(url, end, "://", 3);
+	const char *host = colon == NULL ? url : colon + 3;
+	size_t authority = strcspn(host, "/?#");
+	/* A password may hold another @: the last one ends it. */
+	const char *at = memrchr(host, '@', authority);
 
-	scheme = host == NULL ? 0 : (size_t)(host - url) + 3;
-	end = strcspn(url, "?#");
-	at = scheme + strcspn(url + scheme, "/?#@");
-	if (at < end && url[at] == '@')
-		return mem_printf("%.*s%.*s", (int)scheme, url,
-		    (int)(end - at - 1), url + at + 1);
-	return mem_printf("%.*s", (int)end, url);
+	if (at == NULL)
+		return mem_dupn(url, end);
+	return mem_printf("%.*s%.*s", (int)(host - url), url,
+	    (int)(url + end - at - 1), at + 1);
 }
 
 void

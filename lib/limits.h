@@ -11,6 +11,7 @@
 #define LIMIT_DOC_DEPTH 512 /* nested lists and maps */
 #define LIMIT_YAML_BYTES MIB(64) /* one YAML file */
 #define LIMIT_YAML_NODES 5000000 /* after aliases are expanded */
+#define LIMIT_READ_SECONDS 60 /* for a pipe to say more */
 #define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
 
 /* Templates and what they become. */

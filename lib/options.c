@@ -111,13 +111,19 @@ tables(const struct option_def *defs, struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
-/* Name, for a message, the option that getopt refused. */
+/* Name, for a message, the option that getopt refused with c. */
 static int
-refuse(char **argv, const char *why, struct error *e)
+refuse(char **argv, int c, struct error *e)
 {
-	if (optopt != 0 && optopt < 255)
+	const char *last = argv[optind - 1];
+	bool is_long = strncmp(last, "--", 2) == 0;
+	const char *why = c == ':'   ? "argument missing"
+	    : is_long && optopt != 0 ? "takes no argument"
+				     : "no such option";
+
+	if (optopt != 0 && optopt < 255 && !is_long)
 		return error_set(e, EINVAL, "-%c: %s", optopt, why);
-	return error_set(e, EINVAL, "%s: %s", argv[optind - 1], why);
+	return error_set(e, EINVAL, "%s: %s", last, why);
 }
 
 /* The row of the table that getopt's answer stands for; NULL: help. */
@@ -167,10 +173,8 @@ options_parse(const struct options *o, int argc, char **argv, struct error *e)
 	opterr = 0;
 	optind = 0;
 	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		if (c == ':')
-			return refuse(argv, "argument missing", e);
-		if (c == '?')
-			return refuse(argv, "no such option", e);
+		if (c == ':' || c == '?')
+			return refuse(argv, c, e);
 		if (c == 255) {
 			printf("%s %s\n", o->program, VERSION);
 			return OPTIONS_SHOWN;

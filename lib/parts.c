@@ -21,42 +21,66 @@
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
-/* The digits that a name begins with, without leading zeros. */
+/* The digits that a name begins with, as sort -n takes them. */
 struct number {
-	const char *digits;
-	size_t len;
+	const char *whole; /* without leading zeros */
+	const char *fraction; /* without trailing zeros */
+	size_t nwhole, nfraction;
 	bool negative;
 };
+
+static size_t
+digits(const char *s)
+{
+	return strspn(s, "0123456789");
+}
 
 static struct number
 number_of(const char *s)
 {
-	struct number n = { .negative = *s == '-' };
+	struct number n = { .fraction = "" };
 
+	s += strspn(s, " \t");
+	n.negative = *s == '-';
 	if (n.negative)
 		s++;
-	while (*s == '0')
-		s++;
-	n.digits = s;
-	while (isdigit((unsigned char)s[n.len]))
-		n.len++;
-	if (n.len == 0)
+	s += strspn(s, "0");
+	n.whole = s;
+	n.nwhole = digits(s);
+	if (s[n.nwhole] == '.') {
+		n.fraction = s + n.nwhole + 1;
+		n.nfraction = digits(n.fraction);
+		while (n.nfraction > 0 && n.fraction[n.nfraction - 1] == '0')
+			n.nfraction--;
+	}
+	if (n.nwhole == 0 && n.nfraction == 0)
 		n.negative = false;
 	return n;
+}
+
+/* Of the sizes alone. */
+static int
+size_compare(struct number a, struct number b)
+{
+	size_t shorter = a.nfraction < b.nfraction ? a.nfraction : b.nfraction;
+	int r;
+
+	if (a.nwhole != b.nwhole)
+		return a.nwhole < b.nwhole ? -1 : 1;
+	r = memcmp(a.whole, b.whole, a.nwhole);
+	if (r == 0)
+		r = memcmp(a.fraction, b.fraction, shorter);
+	if (r == 0 && a.nfraction != b.nfraction)
+		r = a.nfraction < b.nfraction ? -1 : 1;
+	return r;
 }
 
 static int
 number_compare(struct number a, struct number b)
 {
-	int r;
-
 	if (a.negative != b.negative)
 		return a.negative ? -1 : 1;
-	if (a.len != b.len)
-		r = a.len < b.len ? -1 : 1;
-	else
-		r = memcmp(a.digits, b.digits, a.len);
-	return a.negative ? -r : r;
+	return a.negative ? -size_compare(a, b) : size_compare(a, b);
 }
 
 int
@@ -173,9 +197,11 @@ fragments(const char *dir, struct strlist *names, struct error *e)
 
 	if (d == NULL)
 		return errno == ENOENT ? 0 : error_errno(e, "%s", dir);
-	while ((entry = readdir(d)) != NULL)
+	for (errno = 0; (entry = readdir(d)) != NULL; errno = 0)
 		if (is_fragment(dirfd(d), entry->d_name))
 			strlist_add(names, entry->d_name);
+	if (errno != 0)
+		return error_errno(e, "%s", dir);
 	strlist_sort(names);
 	return 0;
 }
@@ -202,6 +228,7 @@ parts_environment(
 		.line = p->line,
 		.ctx = p->ctx,
 		.echo = p->echo,
+		.stop = p->stop,
 		.answer = &answer };
 	struct proc_status status;
 

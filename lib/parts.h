@@ -16,8 +16,8 @@ struct strlist;
 #define PARTS_PATTERN "^[0-9A-Za-z_-]+$"
 
 /*
- * Order of two names: by the number that they begin with (none counts as 0,
- * so names without one come first), then by bytes.
+ * Order of two names, that of sort -n in the C locale: by the number that
+ * they begin with (a minus and a fraction count; none is 0), then by bytes.
  */
 int parts_compare(const char *a, const char *b);
 
@@ -40,6 +40,7 @@ struct parts_environment {
 	proc_line *line; /* gets what the fragments print */
 	void *ctx;
 	bool echo; /* copy it to our own 1 and 2 */
+	const volatile sig_atomic_t *stop; /* when it becomes true, end it */
 };
 
 /*

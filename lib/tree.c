@@ -155,45 +155,61 @@ struct copy {
 	const char *to; /* its path from there */
 };
 
+/* A name below a descriptor for calls that know no descriptors. */
 static char *
-proc_path(int fd)
+proc_path(int dir, const char *name)
 {
-	return mem_printf("/proc/self/fd/%d", fd);
+	return dir == AT_FDCWD || *name == '/'
+	    ? mem_dup(name)
+	    : mem_printf("/proc/self/fd/%d/%s", dir, name);
 }
 
 /* Extended attributes that the target refuses are an error, not a loss. */
 static int
-copy_xattrs(int from, int to, const char *name)
+copy_xattrs(const struct tree_entry *t, int dir, const char *to)
 {
-	own_free char *src = proc_path(from), *dst = proc_path(to);
-	char names[4096], value[65536];
-	ssize_t n = listxattr(src, names, sizeof(names));
+	own_free char *from = proc_path(t->dir, t->name);
+	own_free char *target = proc_path(dir, to);
+	own_free char *names = NULL, *value = NULL;
+	ssize_t n = llistxattr(from, NULL, 0);
 
-	(void)name;
-	if (n == -1)
-		return errno == EOPNOTSUPP ? 0 : -1;
+	if (n <= 0) /* most have none */
+		return n == 0 || errno == EOPNOTSUPP ? 0 : -1;
+	names = mem_alloc(XATTR_LIST_MAX);
+	value = mem_alloc(XATTR_SIZE_MAX);
+	n = llistxattr(from, names, XATTR_LIST_MAX);
 	for (char *s = names; s < names + n; s += strlen(s) + 1) {
-		ssize_t v = getxattr(src, s, value, sizeof(value));
+		ssize_t v = lgetxattr(from, s, value, XATTR_SIZE_MAX);
 
-		if (v == -1 || setxattr(dst, s, value, (size_t)v, 0) == -1)
+		if (v == -1 || lsetxattr(target, s, value, (size_t)v, 0) == -1)
 			return -1;
 	}
 	return 0;
 }
 
+/*
+ * A change of owner takes file capabilities away and a change of mode bends
+ * ACLs, so the extended attributes, which hold both, follow; times are last.
+ */
 static int
-copy_attributes(int dir, const char *name, const struct stat *st)
+copy_attributes(
+    const struct tree_entry *t, int dir, const char *to, struct error *e)
 {
+	const struct stat *st = t->st;
 	struct timespec times[2] = { st->st_atim, st->st_mtim };
 
-	if (fchownat(dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) ==
+	if (fchownat(dir, to, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) ==
 		-1 &&
 	    errno != EPERM)
-		return -1;
+		return error_errno(e, "%s: owner", to);
 	if (!S_ISLNK(st->st_mode) &&
-	    fchmodat(dir, name, st->st_mode & 07777, 0) == -1)
-		return -1;
-	return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+	    fchmodat(dir, to, st->st_mode & 07777, 0) == -1)
+		return error_errno(e, "%s: mode", to);
+	if (copy_xattrs(t, dir, to) == -1)
+		return error_errno(e, "%s: extended attributes", to);
+	if (utimensat(dir, to, times, AT_SYMLINK_NOFOLLOW) == -1)
+		return error_errno(e, "%s: times", to);
+	return 0;
 }
 
 static int
@@ -221,9 +237,24 @@ copy_regular(
 		return error_errno(e, "%s", to);
 	if (file_copy_fd(in, out, e) == -1)
 		return error_prefix(e, "%s", to);
-	if (copy_xattrs(in, out, to) == -1)
-		return error_errno(e, "%s: extended attributes", to);
 	return 0;
+}
+
+/* A symlink of that name is no folder to be filled: it may lead anywhere. */
+static int
+copy_folder(int dir, const char *to, struct error *e)
+{
+	struct stat st;
+
+	if (mkdirat(dir, to, 0700) == 0)
+		return 0;
+	if (errno == EEXIST &&
+	    fstatat(dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		errno = ENOTDIR;
+	}
+	return error_errno(e, "%s", to);
 }
 
 static int
@@ -234,11 +265,8 @@ copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
 	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
 	mode_t type = t->st->st_mode & S_IFMT;
 
-	if (type == S_IFDIR) {
-		if (mkdirat(c->dir, to, 0700) == -1 && errno != EEXIST)
-			return error_errno(e, "%s", to);
-		return 0;
-	}
+	if (type == S_IFDIR)
+		return copy_folder(c->dir, to, e);
 	if (unlinkat(c->dir, to, 0) == -1 && errno != ENOENT)
 		return error_errno(e, "%s", to);
 	if (type == S_IFREG) {
@@ -250,9 +278,7 @@ copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
 	} else if (mknodat(c->dir, to, t->st->st_mode, t->st->st_rdev) == -1) {
 		return error_errno(e, "%s", to);
 	}
-	if (copy_attributes(c->dir, to, t->st) == -1)
-		return error_errno(e, "%s", to);
-	return 0;
+	return copy_attributes(t, c->dir, to, e);
 }
 
 /* A folder's attributes come last: filling it changes its times. */
@@ -263,9 +289,7 @@ copy_leave(void *ctx, const struct tree_entry *t, struct error *e)
 	own_free char *to =
 	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
 
-	if (S_ISDIR(t->st->st_mode) && copy_attributes(c->dir, to, t->st) == -1)
-		return error_errno(e, "%s", to);
-	return 0;
+	return S_ISDIR(t->st->st_mode) ? copy_attributes(t, c->dir, to, e) : 0;
 }
 
 int

@@ -38,8 +38,9 @@ int tree_remove(int dir, const char *path, struct error *e);
 
 /*
  * Copy an entry and all below it with owner, mode, times, symlinks, devices
- * and extended attributes.  Folders that exist are merged into; files that
- * exist are replaced.
+ * and extended attributes (so ACLs and file capabilities).  Folders that
+ * exist are merged into; files that exist are replaced; a symlink where a
+ * folder is to go is an error.
  */
 int tree_copy(int from_dir, const char *from, int to_dir, const char *to,
     struct error *e);

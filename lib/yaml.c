@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libyaml's document tree turned into values.  libyaml does no typing; the
- * patterns of YAML 1.1, in the form that PyYAML uses, are matched here.
+ * libyaml's events turned into values as they come.  libyaml does no typing:
+ * yaml-scalar.c has it.
  */
 #include "lib/yaml.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -21,289 +18,123 @@
 #include "lib/own.h"
 #include "lib/strbuf.h"
 
-/* ---- plain scalars ----------------------------------------------------- */
-
-static bool
-is_one_of(const char *s, const char *const *words)
-{
-	for (; *words != NULL; words++)
-		if (strcmp(s, *words) == 0)
-			return true;
-	return false;
-}
-
-/* How many leading characters of s are in set. */
-static size_t
-span(const char *s, const char *set)
-{
-	return strspn(s, set);
-}
-
-#define DIGITS "0123456789"
-#define DIGITS_ DIGITS "_"
-
-/* Copy without underscores. */
-static char *
-strip(const char *s)
-{
-	char *copy = mem_dup(s), *to = copy;
-
-	for (; *s != '\0'; s++)
-		if (*s != '_')
-			*to++ = *s;
-	*to = '\0';
-	return copy;
-}
-
-/* An integer in base 2, 8 or 16, exact while it fits 64 bits. */
-static struct value *
-based(struct doc *d, const char *s, int base, bool negative)
-{
-	own_free char *digits = strip(s);
-	unsigned long long n;
-	char text[32];
-
-	errno = 0;
-	n = strtoull(digits, NULL, base);
-	if (errno != 0)
-		return NULL;
-	snprintf(text, sizeof(text), "%s%llu", negative && n ? "-" : "", n);
-	return value_number(d, text);
-}
-
-/* 190:20:30, as YAML 1.1 has it; fraction only in the last part. */
-static struct value *
-sexagesimal(struct doc *d, const char *s, bool negative)
-{
-	double n = 0;
-	bool real = strchr(s, '.') != NULL;
-	const char *at = s;
-
-	for (;;) {
-		own_free char *part = mem_dupn(at, strcspn(at, ":"));
-		own_free char *clean = strip(part);
-
-		n = n * 60 + strtod(clean, NULL);
-		at += strlen(part);
-		if (*at == '\0')
-			break;
-		at++;
-	}
-	if (negative)
-		n = -n;
-	if (real)
-		return value_real(d, n);
-	if (n > 9e15 || n < -9e15)
-		return NULL;
-	return value_int(d, (long long)n);
-}
-
-/* Each part after the first is one digit, or 0 to 5 and one digit. */
-static bool
-is_sexagesimal(const char *s, bool real)
-{
-	size_t n = span(s, DIGITS_);
-
-	if (n == 0 || !isdigit((unsigned char)*s) || (!real && *s == '0'))
-		return false;
-	s += n;
-	if (*s != ':')
-		return false;
-	while (*s == ':') {
-		s++;
-		n = span(s, DIGITS);
-		if (n < 1 || n > 2 || (n == 2 && *s > '5'))
-			return false;
-		s += n;
-	}
-	if (!real)
-		return *s == '\0';
-	if (*s++ != '.')
-		return false;
-	return s[span(s, DIGITS_)] == '\0';
-}
-
-static struct value *
-integer(struct doc *d, const char *s)
-{
-	bool negative = *s == '-';
-
-	if (*s == '-' || *s == '+')
-		s++;
-	if (s[0] == '0' && s[1] == 'b' && s[2] != '\0' &&
-	    s[2 + span(s + 2, "01_")] == '\0')
-		return based(d, s + 2, 2, negative);
-	if (s[0] == '0' && s[1] == 'x' && s[2] != '\0' &&
-	    s[2 + span(s + 2, DIGITS_ "abcdefABCDEF")] == '\0')
-		return based(d, s + 2, 16, negative);
-	if (s[0] == '0' && s[1] != '\0' && s[span(s, "01234567_")] == '\0')
-		return based(d, s, 8, negative);
-	if (strcmp(s, "0") == 0)
-		return value_int(d, 0);
-	if (*s >= '1' && *s <= '9' && s[span(s, DIGITS_)] == '\0') {
-		own_free char *digits = strip(s);
-		own_free char *text =
-		    mem_printf("%s%s", negative ? "-" : "", digits);
-
-		return value_number(d, text);
-	}
-	if (is_sexagesimal(s, false))
-		return sexagesimal(d, s, negative);
-	return NULL;
-}
-
-/* Digits, a point, digits, a signed exponent; or a point and digits. */
-static bool
-is_real(const char *s)
-{
-	bool whole = isdigit((unsigned char)*s);
-
-	if (whole)
-		s += span(s, DIGITS_);
-	if (*s++ != '.')
-		return false;
-	if (!whole && *s == '\0')
-		return false;
-	if (!whole && !isdigit((unsigned char)*s) && *s != '_')
-		return false;
-	s += span(s, DIGITS_);
-	if (*s == 'e' || *s == 'E') {
-		s++;
-		if (*s != '+' && *s != '-')
-			return false;
-		s++;
-		if (!isdigit((unsigned char)*s))
-			return false;
-		s += span(s, DIGITS);
-	}
-	return *s == '\0';
-}
-
-static struct value *
-real(struct doc *d, const char *s)
-{
-	static const char *const inf[] = { ".inf", ".Inf", ".INF", NULL };
-	static const char *const nan[] = { ".nan", ".NaN", ".NAN", NULL };
-	bool negative = *s == '-';
-	own_free char *clean = NULL;
-
-	if (is_one_of(s, nan))
-		return value_number(d, "NaN");
-	if (*s == '-' || *s == '+')
-		s++;
-	if (is_one_of(s, inf))
-		return value_number(d, negative ? "-Infinity" : "Infinity");
-	if (is_sexagesimal(s, true))
-		return sexagesimal(d, s, negative);
-	if (!is_real(s))
-		return NULL;
-	clean = strip(s);
-	return value_real(
-	    d, negative ? -strtod(clean, NULL) : strtod(clean, NULL));
-}
-
-struct value *
-yaml_scalar(struct doc *d, const char *text, size_t len)
-{
-	static const char *const nulls[] = { "", "~", "null", "Null", "NULL",
-		NULL };
-	static const char *const yes[] = { "yes", "Yes", "YES", "true", "True",
-		"TRUE", "on", "On", "ON", NULL };
-	static const char *const no[] = { "no", "No", "NO", "false", "False",
-		"FALSE", "off", "Off", "OFF", NULL };
-	struct value *v = NULL;
-
-	if (strlen(text) != len)
-		return value_stringn(d, text, len);
-	if (is_one_of(text, nulls))
-		return value_null(d);
-	if (is_one_of(text, yes))
-		return value_bool(d, true);
-	if (is_one_of(text, no))
-		return value_bool(d, false);
-	if (*text != '\0' && strchr("-+.0123456789", *text) != NULL) {
-		v = integer(d, text);
-		if (v == NULL)
-			v = real(d, text);
-	}
-	return v != NULL ? v : value_stringn(d, text, len);
-}
-
-/* ---- nodes ------------------------------------------------------------- */
-
 struct loader {
 	struct doc *doc;
-	yaml_document_t *yaml;
+	yaml_parser_t parser;
+	yaml_event_t event; /* the one that is looked at */
 	const char *name;
+	struct value *anchors; /* a map: what &name stands for */
 	unsigned depth;
 	size_t nodes;
 	struct error *error;
 };
 
-static struct value *convert(struct loader *l, int id);
+static struct value *node(struct loader *l);
 
 static void *
-bad(struct loader *l, const yaml_node_t *n, const char *what)
+bad_at(struct loader *l, yaml_mark_t at, const char *what)
 {
-	error_set(l->error, EINVAL, "%s:%zu:%zu: %s", l->name,
-	    n->start_mark.line + 1, n->start_mark.column + 1, what);
+	error_set(l->error, EINVAL, "%s:%zu:%zu: %s", l->name, at.line + 1,
+	    at.column + 1, what);
+	return NULL;
+}
+
+/* Fail at the event that is looked at. */
+static void *
+bad(struct loader *l, const char *what)
+{
+	return bad_at(l, l->event.start_mark, what);
+}
+
+static int
+parser_error(struct loader *l)
+{
+	const yaml_parser_t *p = &l->parser;
+	const char *what = p->problem != NULL ? p->problem : "invalid YAML";
+
+	if (p->error == YAML_READER_ERROR)
+		return error_set(l->error, EINVAL, "%s: byte %zu: %s", l->name,
+		    p->problem_offset, what);
+	bad_at(l, p->problem_mark, what);
+	return -1;
+}
+
+/* Look at the next event. */
+static int
+next(struct loader *l)
+{
+	yaml_event_delete(&l->event);
+	if (yaml_parser_parse(&l->parser, &l->event))
+		return 0;
+	l->event = (yaml_event_t){ 0 };
+	return parser_error(l);
+}
+
+/* What a tag like !!int demands of a scalar, or NULL if it is not so. */
+static struct value *
+tagged(struct loader *l, const char *tag, const char *text, size_t len)
+{
+	struct value *v = yaml_scalar(l->doc, text, len);
+
+	if (strcmp(tag, "!") == 0 || strcmp(tag, YAML_STR_TAG) == 0 ||
+	    strcmp(tag, YAML_TIMESTAMP_TAG) == 0)
+		return value_stringn(l->doc, text, len);
+	if (strcmp(tag, YAML_NULL_TAG) == 0)
+		return value_null(l->doc);
+	if (strcmp(tag, YAML_BOOL_TAG) == 0)
+		return v->kind == VALUE_BOOL ? v : NULL;
+	if (strcmp(tag, YAML_INT_TAG) == 0)
+		return value_is_int(v) ? v : NULL;
+	if (strcmp(tag, YAML_FLOAT_TAG) == 0 && v->kind == VALUE_NUMBER)
+		return value_is_int(v) ? value_real(l->doc, value_to_real(v))
+				       : v;
 	return NULL;
 }
 
 static struct value *
-scalar(struct loader *l, const yaml_node_t *n)
+scalar(struct loader *l)
 {
-	const char *text = (const char *)n->data.scalar.value;
-	const char *tag = (const char *)n->tag;
-	size_t len = n->data.scalar.length;
-	bool plain = n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	const char *text = (const char *)l->event.data.scalar.value;
+	size_t len = l->event.data.scalar.length;
+	const char *tag = (const char *)l->event.data.scalar.tag;
+	struct value *v;
 
-	/* libyaml gives untagged scalars, quoted or not, the tag str. */
-	if (tag == NULL || strcmp(tag, YAML_STR_TAG) == 0)
-		return plain ? yaml_scalar(l->doc, text, len)
-			     : value_stringn(l->doc, text, len);
-	if (strcmp(tag, YAML_NULL_TAG) == 0)
-		return value_null(l->doc);
-	if (strcmp(tag, YAML_BOOL_TAG) == 0 || strcmp(tag, YAML_INT_TAG) == 0 ||
-	    strcmp(tag, YAML_FLOAT_TAG) == 0)
-		return yaml_scalar(l->doc, text, len);
-	return bad(l, n, "unknown tag");
+	if (l->event.data.scalar.plain_implicit)
+		v = yaml_scalar(l->doc, text, len);
+	else if (l->event.data.scalar.quoted_implicit || tag == NULL)
+		v = value_stringn(l->doc, text, len);
+	else
+		v = tagged(l, tag, text, len);
+	return v != NULL ? v : bad(l, "unknown tag, or not of its type");
+}
+
+/* The tags that change nothing. */
+static bool
+is_tagged_as(const yaml_char_t *tag, const char *usual)
+{
+	return tag == NULL || strcmp((const char *)tag, usual) == 0 ||
+	    strcmp((const char *)tag, "!") == 0;
 }
 
 static struct value *
-sequence(struct loader *l, const yaml_node_t *n)
+sequence(struct loader *l)
 {
 	struct value *list = value_list(l->doc);
 
-	for (yaml_node_item_t *i = n->data.sequence.items.start;
-	     i < n->data.sequence.items.top; i++) {
-		struct value *v = convert(l, *i);
+	if (!is_tagged_as(l->event.data.sequence_start.tag, YAML_SEQ_TAG))
+		return bad(l, "unknown tag");
+	for (;;) {
+		struct value *v;
 
+		if (next(l) == -1)
+			return NULL;
+		if (l->event.type == YAML_SEQUENCE_END_EVENT)
+			return list;
+		v = node(l);
 		if (v == NULL)
 			return NULL;
 		value_add(l->doc, list, v);
 	}
-	return list;
-}
-
-/* Keys of our maps are text; others are written as JSON writes them. */
-static int
-key_text(struct loader *l, int id, struct strbuf *text)
-{
-	struct value *v = convert(l, id);
-
-	if (v == NULL)
-		return -1;
-	if (v->kind == VALUE_LIST || v->kind == VALUE_MAP) {
-		bad(l, yaml_document_get_node(l->yaml, id),
-		    "a list or map cannot be a key");
-		return -1;
-	}
-	if (v->kind == VALUE_STRING)
-		strbuf_add(text, v->text, v->len);
-	else
-		value_print(v, STYLE_UTF8, text);
-	return 0;
 }
 
 /* Members of v that map does not have yet. */
@@ -318,145 +149,203 @@ fill_in(struct loader *l, struct value *map, const struct value *v)
 	}
 }
 
-static int
-merge_key(struct loader *l, const yaml_node_t *n, struct value *map, int id)
+/* Of several << the last counts most, of a list of maps the first. */
+static void
+merge_in(struct loader *l, struct value *map, const struct value *merges)
 {
-	struct value *v = convert(l, id);
+	for (uint32_t i = merges->len; i-- > 0;) {
+		const struct value *v = merges->items[i];
 
-	if (v == NULL)
-		return -1;
-	if (v->kind == VALUE_MAP) {
-		fill_in(l, map, v);
-		return 0;
+		if (v->kind == VALUE_MAP)
+			fill_in(l, map, v);
+		else
+			for (uint32_t k = 0; k < v->len; k++)
+				fill_in(l, map, v->items[k]);
 	}
-	if (v->kind != VALUE_LIST)
-		return bad(l, n, "<< wants a map or a list of maps"), -1;
-	for (uint32_t i = 0; i < v->len; i++) {
-		if (v->items[i]->kind != VALUE_MAP)
-			return bad(l, n, "<< wants a list of maps"), -1;
-		fill_in(l, map, v->items[i]);
-	}
-	return 0;
 }
 
 static bool
-is_merge(struct loader *l, int id)
+can_merge(const struct value *v)
 {
-	const yaml_node_t *k = yaml_document_get_node(l->yaml, id);
+	if (v->kind != VALUE_LIST)
+		return v->kind == VALUE_MAP;
+	for (uint32_t i = 0; i < v->len; i++)
+		if (v->items[i]->kind != VALUE_MAP)
+			return false;
+	return true;
+}
 
-	return k->type == YAML_SCALAR_NODE && k->data.scalar.length == 2 &&
-	    k->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-	    memcmp(k->data.scalar.value, "<<", 2) == 0;
+static bool
+is_merge(const struct loader *l)
+{
+	return l->event.type == YAML_SCALAR_EVENT &&
+	    l->event.data.scalar.plain_implicit &&
+	    l->event.data.scalar.length == 2 &&
+	    memcmp(l->event.data.scalar.value, "<<", 2) == 0;
+}
+
+/* Keys of our maps are text; others are written as JSON writes them. */
+static int
+key_text(struct loader *l, struct strbuf *text)
+{
+	yaml_mark_t at = l->event.start_mark;
+	const struct value *v = node(l);
+
+	if (v == NULL)
+		return -1;
+	if (v->kind == VALUE_LIST || v->kind == VALUE_MAP)
+		return bad_at(l, at, "a list or map cannot be a key"), -1;
+	if (v->kind == VALUE_STRING)
+		strbuf_add(text, v->text, v->len);
+	else
+		value_print(v, STYLE_UTF8, text);
+	return 0;
+}
+
+/* A key, which is looked at, and its value. */
+static int
+member(struct loader *l, struct value *map, struct value *merges)
+{
+	own(strbuf_clear) struct strbuf key = { 0 };
+	yaml_mark_t at = l->event.start_mark;
+	bool merge = is_merge(l);
+	struct value *v;
+
+	if ((!merge && key_text(l, &key) == -1) || next(l) == -1)
+		return -1;
+	v = node(l);
+	if (v == NULL)
+		return -1;
+	if (!merge)
+		value_setn(l->doc, map, strbuf_text(&key), key.len, v);
+	else if (can_merge(v))
+		value_add(l->doc, merges, v);
+	else
+		return bad_at(l, at, "<< wants a map or a list of maps"), -1;
+	return 0;
 }
 
 static struct value *
-mapping(struct loader *l, const yaml_node_t *n)
+mapping(struct loader *l)
 {
-	struct value *map = value_map(l->doc);
-	yaml_node_pair_t *start = n->data.mapping.pairs.start,
-			 *top = n->data.mapping.pairs.top;
+	struct value *map = value_map(l->doc), *merges = value_list(l->doc);
 
-	for (yaml_node_pair_t *i = start; i < top; i++) {
-		own(strbuf_clear) struct strbuf key = { 0 };
-		struct value *v;
-
-		if (is_merge(l, i->key))
-			continue;
-		if (key_text(l, i->key, &key) == -1 ||
-		    (v = convert(l, i->value)) == NULL)
+	if (!is_tagged_as(l->event.data.mapping_start.tag, YAML_MAP_TAG))
+		return bad(l, "unknown tag");
+	for (;;) {
+		if (next(l) == -1)
 			return NULL;
-		value_setn(l->doc, map, strbuf_text(&key), key.len, v);
+		if (l->event.type == YAML_MAPPING_END_EVENT)
+			break;
+		if (member(l, map, merges) == -1)
+			return NULL;
 	}
-	for (yaml_node_pair_t *i = start; i < top; i++)
-		if (is_merge(l, i->key) && merge_key(l, n, map, i->value) == -1)
-			return NULL;
+	merge_in(l, map, merges);
 	return map;
 }
 
-/* Each node is converted as often as it is named, within the bounds. */
-static struct value *
-convert(struct loader *l, int id)
+/* Count what an alias brings in, as if it had been written out. */
+static bool
+fits(struct loader *l, const struct value *v, unsigned depth)
 {
-	const yaml_node_t *n = yaml_document_get_node(l->yaml, id);
+	if (++l->nodes > LIMIT_YAML_NODES || depth > LIMIT_DOC_DEPTH)
+		return false;
+	for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->len; i++)
+		if (!fits(l, v->items[i], depth + 1))
+			return false;
+	for (uint32_t i = 0; v->kind == VALUE_MAP && i < v->len; i++)
+		if (!fits(l, value_member(v, i)->value, depth + 1))
+			return false;
+	return true;
+}
+
+/* A copy, since a later merge may change one of the two. */
+static struct value *
+alias(struct loader *l)
+{
+	const struct value *v =
+	    value_get(l->anchors, (const char *)l->event.data.alias.anchor);
+
+	if (v == NULL)
+		return bad(l, "no such anchor before this alias");
+	if (!fits(l, v, l->depth))
+		return bad(l, "aliases expand to too much");
+	return value_copy(l->doc, v);
+}
+
+/* The node whose first event is looked at; afterwards its last one is. */
+static struct value *
+node(struct loader *l)
+{
+	const yaml_event_t *e = &l->event;
+	own_free char *anchor = NULL;
 	struct value *v = NULL;
 
 	if (++l->nodes > LIMIT_YAML_NODES)
-		return bad(l, n, "too many nodes");
+		return bad(l, "too many nodes");
 	if (++l->depth > LIMIT_DOC_DEPTH)
-		return bad(l, n, "nested too deeply");
-	if (n->type == YAML_SCALAR_NODE)
-		v = scalar(l, n);
-	else if (n->type == YAML_SEQUENCE_NODE)
-		v = sequence(l, n);
-	else if (n->type == YAML_MAPPING_NODE)
-		v = mapping(l, n);
+		return bad(l, "nested too deeply");
+	if (e->type == YAML_SCALAR_EVENT) {
+		anchor = mem_dup((const char *)e->data.scalar.anchor);
+		v = scalar(l);
+	} else if (e->type == YAML_SEQUENCE_START_EVENT) {
+		anchor = mem_dup((const char *)e->data.sequence_start.anchor);
+		v = sequence(l);
+	} else if (e->type == YAML_MAPPING_START_EVENT) {
+		anchor = mem_dup((const char *)e->data.mapping_start.anchor);
+		v = mapping(l);
+	} else if (e->type == YAML_ALIAS_EVENT) {
+		v = alias(l);
+	}
 	l->depth--;
+	if (v != NULL && anchor != NULL)
+		value_set(l->doc, l->anchors, anchor, v);
 	return v;
 }
 
 /* ---- documents --------------------------------------------------------- */
 
-static int
-parser_error(yaml_parser_t *p, const char *name, struct error *e)
-{
-	const char *what = p->problem != NULL ? p->problem : "invalid YAML";
-
-	if (p->error == YAML_READER_ERROR)
-		return error_set(e, EINVAL, "%s: byte %zu: %s", name,
-		    p->problem_offset, what);
-	return error_set(e, EINVAL, "%s:%zu:%zu: %s", name,
-	    p->problem_mark.line + 1, p->problem_mark.column + 1, what);
-}
-
+/* The one document of the stream. */
 static struct value *
-convert_document(
-    struct doc *d, yaml_document_t *yaml, const char *name, struct error *e)
+document(struct loader *l)
 {
-	struct loader l = { .doc = d, .yaml = yaml, .name = name, .error = e };
-	yaml_node_t *root = yaml_document_get_root_node(yaml);
+	struct value *v;
 
-	return root == NULL ? value_null(d) : convert(&l, 1);
-}
-
-/* Whether something other than the stream's end comes next. */
-static int
-expect_end(yaml_parser_t *p, const char *name, struct error *e)
-{
-	yaml_document_t next;
-	bool more;
-
-	if (!yaml_parser_load(p, &next))
-		return parser_error(p, name, e);
-	more = yaml_document_get_root_node(&next) != NULL;
-	if (more)
-		error_set(e, EINVAL, "%s:%zu: a second document", name,
-		    next.start_mark.line + 1);
-	yaml_document_delete(&next);
-	return more ? -1 : 0;
+	if (next(l) == -1 || next(l) == -1) /* the stream's start, then this */
+		return NULL;
+	if (l->event.type == YAML_STREAM_END_EVENT)
+		return value_null(l->doc);
+	if (next(l) == -1)
+		return NULL;
+	v = node(l);
+	if (v == NULL || next(l) == -1 || next(l) == -1)
+		return NULL;
+	if (l->event.type != YAML_STREAM_END_EVENT)
+		return bad(l, "a second document");
+	return v;
 }
 
 struct value *
 yaml_parse(struct doc *d, const char *text, size_t len, const char *name,
     struct error *e)
 {
-	own(yaml_parser_delete) yaml_parser_t parser = { 0 };
-	yaml_document_t yaml;
+	struct loader l = {
+		.doc = d, .name = name, .anchors = value_map(d), .error = e
+	};
 	struct value *v;
 
-	if (!yaml_parser_initialize(&parser)) {
-		error_set(e, ENOMEM, "%s: out of memory", name);
+	if (len > LIMIT_YAML_BYTES) {
+		error_set(e, EFBIG, "%s: longer than %zu bytes", name,
+		    LIMIT_YAML_BYTES);
 		return NULL;
 	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	if (!yaml_parser_load(&parser, &yaml)) {
-		parser_error(&parser, name, e);
-		return NULL;
-	}
-	v = convert_document(d, &yaml, name, e);
-	if (v != NULL && yaml_document_get_root_node(&yaml) != NULL &&
-	    expect_end(&parser, name, e) == -1)
-		v = NULL;
-	yaml_document_delete(&yaml);
+	if (!yaml_parser_initialize(&l.parser))
+		mem_exhausted();
+	yaml_parser_set_input_string(
+	    &l.parser, (const unsigned char *)text, len);
+	v = document(&l);
+	yaml_event_delete(&l.event);
+	yaml_parser_delete(&l.parser);
 	return v;
 }
 

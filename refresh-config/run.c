@@ -132,6 +132,7 @@ phase_source(struct phase *p, struct error *e)
 	struct parts_environment source = { .dir = dir,
 		.seen = dir,
 		.line = fragment_line,
+		.stop = p->run->stop,
 		.announce = faithful ? "dib-run-parts" : NULL,
 		.echo = faithful };
 	int r;

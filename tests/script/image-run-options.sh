@@ -43,6 +43,11 @@ refused 1 'empty' "$tmp/empty.img"
 refused 1 'neither a file nor a disk' "$tmp"
 refused 1 'neither a file nor a disk' /dev/null
 
+image_run=$(command -v image-run)
+PATH=/nowhere "$image_run" "$i" >"$tmp/out" 2>"$tmp/err"
+same "without QEMU: status" $? 1
+same "without QEMU: error" "$(cat "$tmp/err")" "image-run: qemu-img is not installed"
+
 image-run --dry-run --forward 0:80 --memory 512 --cpus 1 "$i" \
     -- -device foo,bar=1 >"$tmp/plan" || bad=1
 same format "$(jq -r .format "$tmp/plan")" raw

@@ -215,9 +215,10 @@ escaped_talker_is_left(void)
 	struct proc_status s;
 	struct error e = { 0 };
 
-	CHECK(shell("setsid timeout 60 sh -c 'while echo x; do :; done' & "
-		    "sleep 0.2; exit 5",
+	CHECK(shell("setsid sh -c \"timeout 20 sh -c 'while echo x; do :; "
+		    "done'; echo finished\" & sleep 0.2; exit 5",
 		  (struct proc){ 0 }, &s, &seen, &e) == 0);
+	CHECK(strstr(strbuf_text(&seen), "finished") == NULL);
 	CHECK(s.code == 5);
 }
 
@@ -344,8 +345,9 @@ child_dies_with_the_parent(void)
 	CHECK(pipe(fds) == 0);
 	pid = fork();
 	if (pid == 0) {
-		own_free char *line = mem_printf(
-		    "exec sleep 62 >/proc/%d/fd/%d", (int)getpid(), fds[1]);
+		own_free char *line =
+		    mem_printf("exec >/proc/%d/fd/%d; sleep 20; echo late",
+			(int)getpid(), fds[1]);
 		own(strlist_clear) struct strlist argv = { 0 };
 		struct error e;
 
@@ -358,7 +360,7 @@ child_dies_with_the_parent(void)
 	usleep(300000);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	/* The child held the other end: its death is the end of file. */
+	/* The child holds the other end: its death is the end of file. */
 	CHECK(read(fds[0], &c, 1) == 0);
 	close(fds[0]);
 }

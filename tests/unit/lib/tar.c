@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disc images read without mounting, whole and damaged. */
+#include "lib/tar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/proc.h"
+#include "lib/strbuf.h"
+#include "lib/strlist.h"
+#include "lib/tree.h"
+#include "tests/unit/check.h"
+
+static int root; /* a scratch folder */
+static char dir[] = "/tmp/tar-XXXXXX";
+
+static void
+put(const char *path, const char *text)
+{
+	struct error e;
+
+	CHECK(file_replace(root, path, 0644, text, strlen(text), &e) == 0);
+}
+
+/* Returns 0 when the image was made, -1 where the maker is missing. */
+static int
+make_image(const char *name, const char *how)
+{
+	own(strlist_clear) struct strlist argv = { 0 };
+	struct error e = { 0 };
+
+	strlist_add(&argv, "genisoimage");
+	strlist_split(&argv, how, " ");
+	strlist_add(&argv, "-o");
+	strlist_printf(&argv, "%s/%s", dir, name);
+	strlist_printf(&argv, "%s/disc", dir);
+	if (proc_do(strlist_argv(&argv), &e) == -1) {
+		printf("%s\n", e.text);
+		return -1;
+	}
+	return 0;
+}
+
+struct visit {
+	struct strbuf seen;
+	const char *stop; /* at this path */
+	int stop_with;
+	size_t max;
+};
+
+static int
+visit(void *ctx, const char *path, struct tar_entry *entry, struct error *e)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	struct visit *v = ctx;
+
+	if (v->stop != NULL && strcmp(path, v->stop) == 0)
+		return v->stop_with == -1 ? error_set(e, 0, "enough")
+					  : v->stop_with;
+	if (tar_read(entry, v->max, &text, e) == -1)
+		return -1;
+	strbuf_printf(
+	    &v->seen, "%s=%.8s/%zu|", path, strbuf_text(&text), text.len);
+	return 0;
+}
+
+static void
+discs_are_read(void)
+{
+	struct visit v = { .max = 1 << 20 }, stop = v, fail = v, small = v;
+	struct error e = { 0 };
+
+	CHECK(tar_walk_iso(root, "rock.iso", visit, &v, &e) == 0);
+	CHECK(strstr(strbuf_text(&v.seen), "meta_data.json={\"a\": 1}/8|") !=
+	    NULL);
+	CHECK(strstr(strbuf_text(&v.seen),
+		  "openstack/latest/User Data with blanks=text/4|") != NULL);
+	CHECK(strstr(strbuf_text(&v.seen), "big=xxxxxxxx/300000|") != NULL);
+	CHECK(strstr(strbuf_text(&v.seen), "link") == NULL);
+	stop.stop = "meta_data.json";
+	stop.stop_with = 1;
+	CHECK(tar_walk_iso(root, "rock.iso", visit, &stop, &e) == 0);
+	fail.stop = "meta_data.json";
+	fail.stop_with = -1;
+	CHECK(tar_walk_iso(root, "rock.iso", visit, &fail, &e) == -1);
+	CHECK_STR(e.text, "rock.iso: enough");
+	small.max = 1000;
+	CHECK(tar_walk_iso(root, "rock.iso", visit, &small, &e) == -1);
+	CHECK(e.code == EFBIG);
+	CHECK_STR(e.text, "rock.iso: big: longer than 1000 bytes");
+	strbuf_clear(&v.seen);
+	strbuf_clear(&stop.seen);
+	strbuf_clear(&fail.seen);
+	strbuf_clear(&small.seen);
+}
+
+/* Joliet names, as other makers of config drives have them. */
+static void
+joliet_names_are_read(void)
+{
+	struct visit v = { .max = 1 << 20 };
+	struct error e = { 0 };
+
+	CHECK(tar_walk_iso(root, "joliet.iso", visit, &v, &e) == 0);
+	CHECK(strstr(strbuf_text(&v.seen),
+		  "openstack/latest/User Data with blanks=text/4|") != NULL);
+	strbuf_clear(&v.seen);
+}
+
+static void
+what_is_no_disc_is_refused(void)
+{
+	struct visit v = { .max = 1 << 20 };
+	struct error e = { 0 };
+
+	CHECK(tar_walk_iso(root, "none.iso", visit, &v, &e) == -1);
+	CHECK(e.code == ENOENT);
+	put("text", "this is no disc");
+	CHECK(tar_walk_iso(root, "text", visit, &v, &e) == -1);
+	CHECK(strncmp(e.text, "text: ", 6) == 0);
+	put("empty", "");
+	CHECK(tar_walk_iso(root, "empty", visit, &v, &e) == -1);
+	CHECK(tar_walk_iso(root, "disc", visit, &v, &e) == -1);
+	CHECK(v.seen.len == 0);
+}
+
+/* Cut anywhere or with any byte changed: an answer, and no more than that. */
+static void
+damaged_discs_do_no_harm(void)
+{
+	own(strbuf_clear) struct strbuf disc = { 0 };
+	struct error e = { 0 };
+	uint32_t seed = 1;
+
+	CHECK(file_read(root, "rock.iso", 1 << 24, &disc, &e) == 0);
+	for (int i = 0; i < 300; i++) {
+		struct visit v = { .max = 1 << 20 };
+		size_t n = disc.len, at;
+		char old;
+
+		seed = seed * 1664525 + 1013904223;
+		at = 32768 + seed % 30000;
+		if (i % 3 == 0)
+			n = seed % disc.len;
+		old = disc.s[at];
+		disc.s[at] = (char)(seed >> 24);
+		CHECK(file_replace(root, "d.iso", 0600, disc.s, n, &e) == 0);
+		(void)tar_walk_iso(root, "d.iso", visit, &v, &e);
+		disc.s[at] = old;
+		strbuf_clear(&v.seen);
+	}
+}
+
+int
+main(void)
+{
+	struct error e;
+	char big[300001];
+	int made;
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(file_mkdirs(root, "disc/openstack/latest", 0755, &e) == 0);
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	put("disc/meta_data.json", "{\"a\": 1}");
+	put("disc/openstack/latest/User Data with blanks", "text");
+	put("disc/big", big);
+	CHECK(symlinkat("big", root, "disc/link") == 0);
+	made = make_image("rock.iso", "-quiet -R");
+	if (made == 0)
+		made = make_image("joliet.iso", "-quiet -J");
+	if (made == 0) {
+		discs_are_read();
+		joliet_names_are_read();
+		damaged_discs_do_no_harm();
+	}
+	what_is_no_disc_is_refused();
+	tree_remove(AT_FDCWD, dir, &e);
+	if (made == -1 && check_failed == 0)
+		return 77;
+	return check_result();
+}
