@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "apply-config/secrets.h"
+#include "apply-config/version.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
@@ -33,7 +34,11 @@ struct settings {
 	const char *templates; /* the template root */
 	const char *partials; /* folder, or NULL: beside the template root */
 	const char *output; /* the output root */
+	const char *state; /* the state folder, or NULL: the usual one */
 	const char *subhash; /* the sub-map to render from, or NULL */
+	const char *changed_file; /* gets what changed, or NULL */
+	unsigned keep; /* generations */
+	unsigned confirm_within; /* seconds; 0: no need to confirm */
 	bool html; /* escape in {{name}} */
 	bool strict; /* a name that nothing has is an error */
 	struct strlist secret_words;
@@ -126,17 +131,21 @@ enum change_kind {
 struct change {
 	enum change_kind kind;
 	char *path; /* below the output root */
-	struct rendered *from; /* the text and what else is wanted */
-	mode_t mode;
-	uid_t uid; /* (uid_t)-1: as created */
-	gid_t gid;
+	struct version new; /* xattrs NULL: those of the old file */
+	char *owned; /* text of its own, or NULL */
+	const struct strlist *validate; /* or NULL */
+	const char *on_change; /* or NULL */
+	bool secret;
+	const struct spans *spans; /* where secrets stand, or NULL */
 };
 
 struct changes {
-	struct change *items; /* by path */
+	struct change *items;
 	size_t len, cap;
 };
 
+struct change *
+changes_add(struct changes *c, enum change_kind kind, const char *path);
 void changes_clear(struct changes *c);
 
 struct output;

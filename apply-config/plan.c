@@ -19,23 +19,43 @@
 void
 changes_clear(struct changes *c)
 {
-	for (size_t i = 0; i < c->len; i++)
+	for (size_t i = 0; i < c->len; i++) {
 		free(c->items[i].path);
+		free(c->items[i].owned);
+	}
 	free(c->items);
 	*c = (struct changes){ 0 };
 }
 
-static void
-add(struct changes *c, enum change_kind kind, const char *path,
-    struct rendered *r, const struct stat *want)
+struct change *
+changes_add(struct changes *c, enum change_kind kind, const char *path)
 {
+	struct change *one;
+
 	c->items = mem_grow(c->items, &c->cap, c->len + 1, sizeof(*c->items));
-	c->items[c->len++] = (struct change){ .kind = kind,
-		.path = mem_dup(path),
-		.from = r,
-		.mode = want->st_mode,
+	one = &c->items[c->len++];
+	*one = (struct change){ .kind = kind, .path = mem_dup(path) };
+	return one;
+}
+
+static void
+add(struct changes *c, enum change_kind kind, const struct rendered *r,
+    const struct stat *want)
+{
+	const struct control *control = &r->control;
+	struct change *one = changes_add(c, kind, r->template->path);
+
+	one->on_change = control->on_change;
+	one->secret = r->secret;
+	one->spans = &r->spans;
+	if (kind == CHANGE_DELETE)
+		return;
+	one->validate = control->validate.len > 0 ? &control->validate : NULL;
+	one->new = (struct version){ .mode = S_IFREG | want->st_mode,
 		.uid = want->st_uid,
-		.gid = want->st_gid };
+		.gid = want->st_gid,
+		.text = strbuf_text(&r->body),
+		.len = r->body.len };
 }
 
 /* Whether an open file holds exactly these bytes. */
@@ -135,17 +155,17 @@ plan_add(struct output *o, const struct settings *s, struct rendered *r,
 	want_owner(s, r, old.st_mode != 0 ? &old : NULL, &want);
 	if (r->body.len == 0 && !r->control.keep_empty) {
 		if (old.st_mode != 0)
-			add(c, CHANGE_DELETE, path, r, &want);
+			add(c, CHANGE_DELETE, r, &want);
 		return 0;
 	}
 	if (self.st_mode == 0) {
-		add(c, CHANGE_CREATE, path, r, &want);
+		add(c, CHANGE_CREATE, r, &want);
 		return 0;
 	}
 	dir = output_dir(o, path, e);
 	if (dir == -1)
 		return -1;
 	if (!is_same(dir, path_base(path), &self, &want, &r->body))
-		add(c, CHANGE_UPDATE, path, r, &want);
+		add(c, CHANGE_UPDATE, r, &want);
 	return 0;
 }

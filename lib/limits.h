@@ -21,6 +21,9 @@
 #define LIMIT_TEMPLATES 100000 /* in one tree */
 #define LIMIT_TEMPLATE_SECONDS 300 /* a program that is a template */
 
+#define LIMIT_STATE_BYTES MIB(1024) /* a journal with the files it replaces */
+#define LIMIT_VALIDATE_SECONDS 60 /* a program that checks a new file */
+
 /* Programs that we run. */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook or an element's script */
 #define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
