@@ -23,6 +23,7 @@
 #include "lib/strlist.h"
 
 struct error;
+struct reads;
 struct value;
 
 /* ---- what to do --------------------------------------------------------- */
@@ -57,7 +58,7 @@ struct template
 {
 	char *path; /* below the template root, and below the output root */
 	struct stat st; /* of the file, after symlinks; st_mode 0: none */
-	bool control; /* a control file is beside it */
+	struct stat control; /* of the control file; st_mode 0: none */
 };
 
 struct templates {
@@ -93,19 +94,24 @@ void control_clear(struct control *c);
 
 struct rendered {
 	const struct template *template;
+	bool current; /* not rendered: it would change nothing */
 	struct strbuf body;
 	struct control control;
 	bool secret; /* a secret went in */
 	struct spans spans; /* where secrets stand in body */
+	uint32_t *marks; /* what it read: reads_marked() */
+	size_t mark_count;
+	uint32_t *partials; /* numbers of the renderer's partials, each once */
+	size_t partial_count, partial_cap;
 };
 
 void rendered_clear(struct rendered *r);
 
 struct renderer;
 
-/* root and templates are borrowed until the renderer is freed. */
+/* All is borrowed until the renderer is freed.  reads may be NULL. */
 struct renderer *renderer_new(const struct settings *s,
-    const struct templates *t, const struct value *root);
+    const struct templates *t, const struct value *root, struct reads *reads);
 void renderer_free(struct renderer *r);
 OWN_POINTER(renderer)
 
@@ -116,6 +122,13 @@ int renderer_run(struct renderer *r, const struct template *t,
 /* Render text of a file that is no part of the tree. */
 int renderer_text(
     struct renderer *r, const char *path, struct strbuf *to, struct error *e);
+
+/* The partials that were asked for by a template or by this, by number. */
+uint32_t renderer_partial(struct renderer *r, const char *name, size_t len);
+size_t renderer_partial_count(const struct renderer *r);
+const char *
+renderer_partial_name(const struct renderer *r, uint32_t at, size_t *len);
+const struct stat *renderer_partial_stat(const struct renderer *r, uint32_t at);
 
 /* In strict rendering: the names that nothing has, one an item. */
 const struct strlist *renderer_missing(const struct renderer *r);

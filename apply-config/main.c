@@ -24,6 +24,8 @@
 #include "lib/options.h"
 #include "lib/path.h"
 
+#define STATUS_CHANGES 3 /* a plan that is not empty */
+
 #define TEMPLATES "/usr/libexec/os-apply-config/templates"
 #define TEMPLATES_OLD "/opt/stack/os-apply-config/templates"
 #define TEMPLATES_OLDER "/opt/stack/os-config-applier/templates"
@@ -36,6 +38,7 @@ static struct strlist metadata, fallback, secret_words;
 static const char *list_path, *key, *key_default, *boolean_key, *render;
 static const char *escape = "none", *type = "default", *root_path;
 static bool validate, print_templates, recover, confirm, generations, rollback;
+static bool plan, diff, json;
 static uint64_t rollback_to = UINT64_MAX;
 
 /* The rows that os-apply-config has too. */
@@ -86,6 +89,11 @@ static const struct option_def own_defs[] = {
 	    "how {{name}} is escaped (none)" },
 	{ 0, "strict", NULL, OPTION_FLAG, &settings.strict, NULL,
 	    "fail if a template names what the metadata does not have" },
+	{ 0, "plan", NULL, OPTION_FLAG, &plan, NULL,
+	    "list what would change and exit, with 3 if anything would" },
+	{ 0, "diff", NULL, OPTION_FLAG, &diff, NULL,
+	    "the same as a unified diff without secrets" },
+	{ 0, "json", NULL, OPTION_FLAG, &json, NULL, "the same for programs" },
 	{ 0, "changed-file", "FILE", OPTION_STRING, &settings.changed_file,
 	    NULL, "add to this file what changed" },
 	{ 0, "state", "DIR", OPTION_STRING, &settings.state, NULL,
@@ -248,6 +256,18 @@ run_ways_back(struct error *e)
 	return r == -1 ? -1 : 1;
 }
 
+static int
+run_plan(const struct value *root, struct error *e)
+{
+	int r = step_plan(&settings, root,
+	    json       ? PLAN_JSON
+		: diff ? PLAN_DIFF
+		       : PLAN_LIST,
+	    e);
+
+	return r == 1 ? STATUS_CHANGES : r;
+}
+
 /* Returns the exit status, or -1. */
 static int
 run(struct error *e)
@@ -274,7 +294,11 @@ run(struct error *e)
 		return -1;
 	if (render != NULL)
 		return step_render(&settings, root, render, e);
-	return step_apply(&settings, root, validate, e);
+	if (validate)
+		return step_validate(&settings, root, e);
+	if (plan || diff || json)
+		return run_plan(root, e);
+	return step_apply(&settings, root, e);
 }
 
 static int

@@ -150,6 +150,8 @@ plan_add(struct output *o, const struct settings *s, struct rendered *r,
 	struct stat self, old, want;
 	int dir;
 
+	if (r->current)
+		return 0;
 	if (look(o, path, &self, &old, e) == -1)
 		return -1;
 	want_owner(s, r, old.st_mode != 0 ? &old : NULL, &want);

@@ -10,9 +10,23 @@ struct error;
 struct settings;
 struct value;
 
-/* Render all, write what differs.  validate: write nothing. */
-int step_apply(const struct settings *s, const struct value *root,
-    bool validate, struct error *e);
+/* Render all, write what differs. */
+int
+step_apply(const struct settings *s, const struct value *root, struct error *e);
+
+/* Render all, write nothing. */
+int step_validate(
+    const struct settings *s, const struct value *root, struct error *e);
+
+enum plan_form {
+	PLAN_LIST, /* a line for each change */
+	PLAN_DIFF, /* a unified diff */
+	PLAN_JSON, /* both, for programs */
+};
+
+/* Print what an apply would change: 1, 0 if there is nothing, -1. */
+int step_plan(const struct settings *s, const struct value *root,
+    enum plan_form form, struct error *e);
 
 /* Print one rendered template. */
 int step_render(const struct settings *s, const struct value *root,
