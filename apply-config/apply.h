@@ -22,6 +22,7 @@
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
+struct doc;
 struct error;
 struct reads;
 struct value;
@@ -145,7 +146,6 @@ struct change {
 	enum change_kind kind;
 	char *path; /* below the output root */
 	struct version new; /* xattrs NULL: those of the old file */
-	char *owned; /* text of its own, or NULL */
 	const struct strlist *validate; /* or NULL */
 	const char *on_change; /* or NULL */
 	bool secret;
@@ -155,6 +155,7 @@ struct change {
 struct changes {
 	struct change *items;
 	size_t len, cap;
+	struct doc *arena; /* texts that nobody else has; NULL until needed */
 };
 
 struct change *

@@ -79,12 +79,12 @@ last_number(const struct state *st, uint64_t *n, struct error *e)
 }
 
 uint64_t
-seconds_since_boot(void)
+time_since_boot(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (uint64_t)t.tv_sec;
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 static char *
@@ -119,7 +119,8 @@ generations_next(const struct settings *s, const struct state *st,
 	j->base = r == 1 ? p.base : last;
 	j->deadline = r == 1 ? p.deadline : 0;
 	if (s->confirm_within > 0)
-		j->deadline = seconds_since_boot() + s->confirm_within;
+		j->deadline =
+		    time_since_boot() + s->confirm_within * UINT64_C(1000);
 	return 0;
 }
 
@@ -302,7 +303,7 @@ pending_read(const struct state *st, struct pending *p, struct error *e)
 	p->deadline = decode_number(&d);
 	boot = decode_text(&d);
 	now = boot_id();
-	p->due = strcmp(boot, now) != 0 || seconds_since_boot() >= p->deadline;
+	p->due = strcmp(boot, now) != 0 || time_since_boot() >= p->deadline;
 	return 1;
 }
 

@@ -59,7 +59,7 @@ int generations_back(const struct state *st, struct output *o, uint64_t to,
 
 struct pending {
 	uint64_t base; /* what to go back to */
-	uint64_t deadline; /* seconds since boot */
+	uint64_t deadline; /* milliseconds since boot */
 	bool due; /* it is too late, or the machine was restarted */
 };
 
@@ -69,7 +69,7 @@ int
 pending_write(const struct state *st, const struct journal *j, struct error *e);
 int pending_remove(const struct state *st, struct error *e);
 
-/* Seconds since the machine was started, time asleep included. */
-uint64_t seconds_since_boot(void);
+/* Milliseconds since the machine was started, time asleep included. */
+uint64_t time_since_boot(void);
 
 #endif

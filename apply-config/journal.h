@@ -32,7 +32,8 @@ struct journal {
 	uint64_t number; /* of the generation that this makes */
 	int64_t time; /* seconds since 1970 */
 	uint64_t base; /* what to go back to while it is not confirmed */
-	uint64_t deadline; /* to confirm it: seconds since boot; 0: no need */
+	uint64_t
+	    deadline; /* to confirm it: milliseconds since boot; 0: no need */
 	char *boot; /* which boot that was */
 	struct strlist folders; /* that are made, outermost first */
 	struct entry *items;

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,14 +35,42 @@ look(const struct settings *s, struct pending *p, struct error *e)
 	return pending_read(&st, p, e);
 }
 
-static void
-sleep_until(uint64_t deadline)
+/*
+ * Sleep until then, or until a file of the state comes or goes: what was
+ * waited for may be confirmed, or have a new deadline.
+ */
+static int
+sleep_until(const struct settings *s, uint64_t deadline, struct error *e)
 {
-	const struct timespec t = { .tv_sec = (time_t)deadline };
+	const struct itimerspec t = {
+		.it_value = { .tv_sec = (time_t)(deadline / 1000),
+		    .tv_nsec = (long)(deadline % 1000) * 1000000 },
+	};
+	own(state_close) struct state st = { .fd = -1, .lock = -1 };
+	own_fd int timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);
+	own_fd int watch = inotify_init1(IN_CLOEXEC);
+	struct pollfd fds[2] = {
+		{ .fd = timer, .events = POLLIN },
+		{ .fd = watch, .events = POLLIN },
+	};
+	struct pending p;
+	int r;
 
-	while (
-	    clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &t, NULL) == EINTR)
-		;
+	if (state_open(s, &st, e) == -1)
+		return -1;
+	if (st.fd == -1)
+		return 0; /* somebody took it all away */
+	if (timerfd_settime(timer, TFD_TIMER_ABSTIME, &t, NULL) == -1 ||
+	    inotify_add_watch(watch, st.path,
+		IN_DELETE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF) == -1)
+		return error_errno(e, "%s", st.path);
+	/* What happened before we watched is not told. */
+	r = pending_read(&st, &p, e);
+	if (r != 1 || p.deadline != deadline)
+		return r == -1 ? -1 : 0;
+	if (poll(fds, 2, -1) == -1 && errno != EINTR)
+		return error_errno(e, "poll");
+	return 0;
 }
 
 static int
@@ -49,7 +80,8 @@ wait_for_it(const struct settings *s, struct error *e)
 	int r;
 
 	while ((r = look(s, &p, e)) == 1 && !p.due)
-		sleep_until(p.deadline);
+		if (sleep_until(s, p.deadline, e) == -1)
+			return -1;
 	/* Recovering is what goes back, and nobody must be at work. */
 	while (r == 1 && (r = step_recover(s, false, e)) == -1 &&
 	    e->code == EAGAIN) {
