@@ -374,7 +374,7 @@ render_program(struct renderer *r, const struct template *t, const char *name,
 	(void)t;
 	if (run_program(r, path, &to->body, e) == -1)
 		return -1;
-	if (to->body.len > LIMIT_RENDERED_BYTES)
+	if (to->body.len >= LIMIT_RENDERED_BYTES)
 		return error_set(e, EFBIG, "%s: printed more than %zu bytes",
 		    name, LIMIT_RENDERED_BYTES);
 	if (!utf8_valid(strbuf_text(&to->body), to->body.len))

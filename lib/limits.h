@@ -16,7 +16,7 @@
 /* Templates and what they become. */
 #define LIMIT_TEMPLATE_BYTES MIB(64) /* one template */
 #define LIMIT_TEMPLATE_DEPTH 256 /* nested sections, partials, blocks */
-#define LIMIT_TEMPLATE_STEPS 20000000 /* tags and texts in one rendering */
+#define LIMIT_TEMPLATE_STEPS 100000000 /* of work in one rendering */
 #define LIMIT_RENDERED_BYTES MIB(64) /* one rendered file */
 #define LIMIT_TEMPLATES 100000 /* in one tree */
 #define LIMIT_TEMPLATE_SECONDS 300 /* a program that is a template */
