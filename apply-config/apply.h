@@ -17,11 +17,14 @@
 #include <sys/types.h>
 
 #include "apply-config/secrets.h"
+#include "apply-config/version.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
+struct doc;
 struct error;
+struct reads;
 struct value;
 
 /* ---- what to do --------------------------------------------------------- */
@@ -33,7 +36,11 @@ struct settings {
 	const char *templates; /* the template root */
 	const char *partials; /* folder, or NULL: beside the template root */
 	const char *output; /* the output root */
+	const char *state; /* the state folder, or NULL: the usual one */
 	const char *subhash; /* the sub-map to render from, or NULL */
+	const char *changed_file; /* gets what changed, or NULL */
+	unsigned keep; /* generations */
+	unsigned confirm_within; /* seconds; 0: no need to confirm */
 	bool html; /* escape in {{name}} */
 	bool strict; /* a name that nothing has is an error */
 	struct strlist secret_words;
@@ -52,7 +59,7 @@ struct template
 {
 	char *path; /* below the template root, and below the output root */
 	struct stat st; /* of the file, after symlinks; st_mode 0: none */
-	bool control; /* a control file is beside it */
+	struct stat control; /* of the control file; st_mode 0: none */
 };
 
 struct templates {
@@ -88,19 +95,24 @@ void control_clear(struct control *c);
 
 struct rendered {
 	const struct template *template;
+	bool current; /* not rendered: it would change nothing */
 	struct strbuf body;
 	struct control control;
 	bool secret; /* a secret went in */
 	struct spans spans; /* where secrets stand in body */
+	uint32_t *marks; /* what it read: reads_marked() */
+	size_t mark_count;
+	uint32_t *partials; /* numbers of the renderer's partials, each once */
+	size_t partial_count, partial_cap;
 };
 
 void rendered_clear(struct rendered *r);
 
 struct renderer;
 
-/* root and templates are borrowed until the renderer is freed. */
+/* All is borrowed until the renderer is freed.  reads may be NULL. */
 struct renderer *renderer_new(const struct settings *s,
-    const struct templates *t, const struct value *root);
+    const struct templates *t, const struct value *root, struct reads *reads);
 void renderer_free(struct renderer *r);
 OWN_POINTER(renderer)
 
@@ -111,6 +123,13 @@ int renderer_run(struct renderer *r, const struct template *t,
 /* Render text of a file that is no part of the tree. */
 int renderer_text(
     struct renderer *r, const char *path, struct strbuf *to, struct error *e);
+
+/* The partials that were asked for by a template or by this, by number. */
+uint32_t renderer_partial(struct renderer *r, const char *name, size_t len);
+size_t renderer_partial_count(const struct renderer *r);
+const char *
+renderer_partial_name(const struct renderer *r, uint32_t at, size_t *len);
+const struct stat *renderer_partial_stat(const struct renderer *r, uint32_t at);
 
 /* In strict rendering: the names that nothing has, one an item. */
 const struct strlist *renderer_missing(const struct renderer *r);
@@ -126,17 +145,21 @@ enum change_kind {
 struct change {
 	enum change_kind kind;
 	char *path; /* below the output root */
-	struct rendered *from; /* the text and what else is wanted */
-	mode_t mode;
-	uid_t uid; /* (uid_t)-1: as created */
-	gid_t gid;
+	struct version new; /* xattrs NULL: those of the old file */
+	const struct strlist *validate; /* or NULL */
+	const char *on_change; /* or NULL */
+	bool secret;
+	const struct spans *spans; /* where secrets stand, or NULL */
 };
 
 struct changes {
-	struct change *items; /* by path */
+	struct change *items;
 	size_t len, cap;
+	struct doc *arena; /* texts that nobody else has; NULL until needed */
 };
 
+struct change *
+changes_add(struct changes *c, enum change_kind kind, const char *path);
 void changes_clear(struct changes *c);
 
 struct output;

@@ -13,9 +13,8 @@
 #include <unistd.h>
 
 #include "apply-config/apply.h"
-#include "apply-config/output.h"
-#include "apply-config/publish.h"
 #include "apply-config/query.h"
+#include "apply-config/steps.h"
 #include "apply-config/talk.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -25,18 +24,22 @@
 #include "lib/options.h"
 #include "lib/path.h"
 
+#define STATUS_CHANGES 3 /* a plan that is not empty */
+
 #define TEMPLATES "/usr/libexec/os-apply-config/templates"
 #define TEMPLATES_OLD "/opt/stack/os-apply-config/templates"
 #define TEMPLATES_OLDER "/opt/stack/os-config-applier/templates"
 
 static struct settings settings = { .root = AT_FDCWD,
 	.root_path = "",
-	.output = "/" };
+	.keep = 5 };
 
 static struct strlist metadata, fallback, secret_words;
 static const char *list_path, *key, *key_default, *boolean_key, *render;
 static const char *escape = "none", *type = "default", *root_path;
-static bool validate, print_templates;
+static bool validate, print_templates, recover, confirm, generations, rollback;
+static bool plan, diff, json;
+static uint64_t rollback_to = UINT64_MAX;
 
 /* The rows that os-apply-config has too. */
 #define SHARED_OPTIONS \
@@ -86,6 +89,28 @@ static const struct option_def own_defs[] = {
 	    "how {{name}} is escaped (none)" },
 	{ 0, "strict", NULL, OPTION_FLAG, &settings.strict, NULL,
 	    "fail if a template names what the metadata does not have" },
+	{ 0, "plan", NULL, OPTION_FLAG, &plan, NULL,
+	    "list what would change and exit, with 3 if anything would" },
+	{ 0, "diff", NULL, OPTION_FLAG, &diff, NULL,
+	    "the same as a unified diff without secrets" },
+	{ 0, "json", NULL, OPTION_FLAG, &json, NULL, "the same for programs" },
+	{ 0, "changed-file", "FILE", OPTION_STRING, &settings.changed_file,
+	    NULL, "add to this file what changed" },
+	{ 0, "state", "DIR", OPTION_STRING, &settings.state, NULL,
+	    "the state folder (/var/lib/apply-config)" },
+	{ 0, "keep", "N", OPTION_NUMBER, &settings.keep, NULL,
+	    "how many generations can be undone (5)" },
+	{ 0, "generations", NULL, OPTION_FLAG, &generations, NULL,
+	    "print the generations that are kept and exit" },
+	{ 0, "rollback", NULL, OPTION_FLAG, &rollback, NULL,
+	    "undo the last generation, or go back to the one given" },
+	{ 0, "confirm-within", "SECONDS", OPTION_NUMBER,
+	    &settings.confirm_within, NULL,
+	    "go back unless confirmed in time" },
+	{ 0, "confirm", NULL, OPTION_FLAG, &confirm, NULL,
+	    "keep what is to be confirmed" },
+	{ 0, "recover", NULL, OPTION_FLAG, &recover, NULL,
+	    "deal with what interrupted runs left, and exit" },
 	{ 0, "secret-names", "[WORD...]", OPTION_VALUES, &secret_words, NULL,
 	    "words that make the name of a value secret" },
 	{ 0 },
@@ -184,102 +209,6 @@ sub_map(const struct value *root, struct error *e)
 	}
 }
 
-/* ---- the steps of an apply ---------------------------------------------- */
-
-static int
-put_out(const struct strbuf *b, struct error *e)
-{
-	if (file_write_all(STDOUT_FILENO, strbuf_text(b), b->len) == -1)
-		return error_errno(e, "standard output");
-	return 0;
-}
-
-/* In strict rendering, say what is missing, a line each. */
-static int
-check_missing(const struct renderer *r, struct error *e)
-{
-	const struct strlist *missing = renderer_missing(r);
-
-	for (size_t i = 0; i < missing->len; i++)
-		talk_warn("%s: is missing", missing->items[i]);
-	if (missing->len > 0)
-		return error_set(e, ENOENT, "names missing: %zu", missing->len);
-	return 0;
-}
-
-static int
-render_all(struct renderer *r, const struct templates *t,
-    struct rendered *rendered, struct error *e)
-{
-	for (size_t i = 0; i < t->len; i++)
-		if (renderer_run(r, &t->items[i], &rendered[i], e) == -1)
-			return -1;
-	return check_missing(r, e);
-}
-
-static int
-act(struct rendered *rendered, size_t n, struct error *e)
-{
-	own(output_closep) struct output *o = output_open(&settings, e);
-	own(changes_clear) struct changes changes = { 0 };
-
-	if (o == NULL)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (plan_add(o, &settings, &rendered[i], &changes, e) == -1)
-			return -1;
-	for (size_t i = 0; i < changes.len; i++) {
-		const struct change *c = &changes.items[i];
-		own_free char *name = output_name(o, c->path);
-
-		talk_info("%s %s",
-		    c->kind == CHANGE_DELETE ? "deleting" : "writing", name);
-	}
-	return publish(o, &changes, e);
-}
-
-static void
-rendered_free(struct rendered *rendered, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		rendered_clear(&rendered[i]);
-	free(rendered);
-}
-
-static int
-apply(const struct value *root, struct error *e)
-{
-	own(templates_clear) struct templates t;
-	ownp(renderer_free) struct renderer *r = NULL;
-	struct rendered *rendered;
-	int result;
-
-	if (templates_load(&settings, &t, e) == -1)
-		return -1;
-	r = renderer_new(&settings, &t, root);
-	rendered = mem_alloc((t.len + 1) * sizeof(*rendered));
-	result = render_all(r, &t, rendered, e);
-	if (result == 0 && !validate)
-		result = act(rendered, t.len, e);
-	rendered_free(rendered, t.len);
-	if (result == 0 && (settings.compat || validate))
-		talk_info("success");
-	return result;
-}
-
-static int
-render_one(const struct value *root, struct error *e)
-{
-	ownp(renderer_free) struct renderer *r =
-	    renderer_new(&settings, NULL, root);
-	own(strbuf_clear) struct strbuf text = { 0 };
-
-	if (renderer_text(r, render, &text, e) == -1 ||
-	    check_missing(r, e) == -1)
-		return -1;
-	return put_out(&text, e);
-}
-
 static int
 answer(const struct value *root, struct error *e)
 {
@@ -292,7 +221,9 @@ answer(const struct value *root, struct error *e)
 
 	if (query_key(&q, root, &text, e) == -1)
 		return -1;
-	return put_out(&text, e);
+	if (file_write_all(STDOUT_FILENO, text.s, text.len) == -1)
+		return error_errno(e, "standard output");
+	return 0;
 }
 
 /* ---- what was asked for -------------------------------------------------- */
@@ -303,13 +234,50 @@ given(const char *text)
 	return text != NULL && *text != '\0';
 }
 
+/* Steps that need no metadata: 1 when one was taken, 0, or -1. */
+static int
+run_ways_back(struct error *e)
+{
+	const bool all = settings.output == NULL;
+	int r;
+
+	if (settings.output == NULL)
+		settings.output = "/";
+	if (recover)
+		r = step_recover(&settings, all, e);
+	else if (rollback)
+		r = step_rollback(&settings, rollback_to, e);
+	else if (confirm)
+		r = step_confirm(&settings, e);
+	else if (generations)
+		r = step_generations(&settings, e);
+	else
+		return 0;
+	return r == -1 ? -1 : 1;
+}
+
+static int
+run_plan(const struct value *root, struct error *e)
+{
+	int r = step_plan(&settings, root,
+	    json       ? PLAN_JSON
+		: diff ? PLAN_DIFF
+		       : PLAN_LIST,
+	    e);
+
+	return r == 1 ? STATUS_CHANGES : r;
+}
+
 /* Returns the exit status, or -1. */
 static int
 run(struct error *e)
 {
 	ownp(doc_free) struct doc *d = doc_new();
 	const struct value *root;
+	int r = run_ways_back(e);
 
+	if (r != 0)
+		return r == -1 ? -1 : 0;
 	if (given(key) && given(boolean_key))
 		talk_warn("--key is not compatible with --boolean-key. "
 			  "--boolean-key ignored.");
@@ -324,7 +292,13 @@ run(struct error *e)
 	root = sub_map(root, e);
 	if (root == NULL)
 		return -1;
-	return render != NULL ? render_one(root, e) : apply(root, e);
+	if (render != NULL)
+		return step_render(&settings, root, render, e);
+	if (validate)
+		return step_validate(&settings, root, e);
+	if (plan || diff || json)
+		return run_plan(root, e);
+	return step_apply(&settings, root, e);
 }
 
 static int
@@ -352,12 +326,39 @@ check_options(struct error *e)
 	return 0;
 }
 
+/* The only operand there is: the generation to go back to. */
+static int
+take_operands(int n, char **operands, struct error *e)
+{
+	char *end;
+
+	if (n == 0)
+		return 0;
+	if (n > 1 || !rollback)
+		return error_set(e, EINVAL, "unrecognized arguments: %s",
+		    operands[rollback ? 1 : 0]);
+	errno = 0;
+	rollback_to = strtoull(operands[0], &end, 10);
+	if (errno != 0 || *end != '\0' || *operands[0] < '0' ||
+	    *operands[0] > '9')
+		return error_set(e, EINVAL, "no generation: %s", operands[0]);
+	return 0;
+}
+
 static int
 misused(const struct options *o, const struct error *e)
 {
 	fprintf(stderr, "usage: %s [options]\n%s: error: %s\n", o->program,
 	    o->program, e->text);
 	return 2;
+}
+
+/* What is left to be done by another run, perhaps later. */
+static int
+failed(const struct error *e)
+{
+	talk_error(e);
+	return e->code == EAGAIN && !settings.compat ? 75 : 1;
 }
 
 int
@@ -378,27 +379,22 @@ main(int argc, char **argv)
 	settings.secrets.words = &secret_words;
 	metadata_fallback(&fallback);
 	secrets_usual(&secret_words);
+	settings.state = getenv("APPLY_CONFIG_STATE");
+	settings.changed_file = getenv("APPLY_CONFIG_CHANGED_FILE");
 	talk_open(options.program, compat);
 	status = options_parse(&options, argc, argv, &e);
 	if (status == OPTIONS_SHOWN)
 		return 0;
-	if (status != -1 && status < argc)
-		status = error_set(
-		    &e, EINVAL, "unrecognized arguments: %s", argv[status]);
-	if (status == -1 || check_options(&e) == -1)
+	if (status == -1 ||
+	    take_operands(argc - status, argv + status, &e) == -1 ||
+	    check_options(&e) == -1)
 		return misused(&options, &e);
-	if (open_root(&e) == -1) {
-		talk_error(&e);
-		return 1;
-	}
+	if (open_root(&e) == -1)
+		return failed(&e);
 	if (print_templates) {
 		printf("%s\n", template_root());
 		return 0;
 	}
 	status = run(&e);
-	if (status == -1) {
-		talk_error(&e);
-		return 1;
-	}
-	return status;
+	return status == -1 ? failed(&e) : status;
 }

@@ -19,6 +19,8 @@
 #include "lib/strlist.h"
 #include "lib/utf8.h"
 
+#define STEPS_PER_NODE 4 /* a look into a frame is one */
+
 /* A value on the context stack, or one that was looked up. */
 struct frame {
 	const struct value *value; /* NULL: not found */
@@ -70,6 +72,7 @@ find_first(struct render *r, const struct part *part)
 	for (unsigned i = r->depth; i-- > 0;) {
 		const struct frame *f = &r->frames[i];
 
+		r->steps++;
 		if (f->value->kind != VALUE_MAP)
 			continue;
 		found.place = reads_child(
@@ -378,7 +381,8 @@ render_node(struct render *r, const struct program *p, const struct node *n)
 static int
 count_step(struct render *r, const struct program *p, uint32_t at)
 {
-	if (++r->steps > LIMIT_TEMPLATE_STEPS)
+	r->steps += STEPS_PER_NODE;
+	if (r->steps > LIMIT_TEMPLATE_STEPS)
 		return program_error(
 		    p, at, r->error, "does not come to an end");
 	if (r->out->len > r->limit)

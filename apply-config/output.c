@@ -151,6 +151,62 @@ output_mkdirs(struct output *o, const char *path, struct error *e)
 	return output_dir(o, path, e);
 }
 
+void
+output_rmdir(struct output *o, const char *path)
+{
+	struct error ignored;
+	int dir = output_dir(o, path, &ignored);
+
+	if (dir != -1)
+		(void)unlinkat(dir, path_base(path), AT_REMOVEDIR);
+}
+
+#define DEVICES 16 /* filesystems that are told apart */
+
+/* Whether dev is new to the list; a full list knows all. */
+static bool
+note_device(dev_t *devices, unsigned *n, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1 || *n == DEVICES)
+		return *n < DEVICES;
+	for (unsigned i = 0; i < *n; i++)
+		if (devices[i] == st.st_dev)
+			return false;
+	devices[(*n)++] = st.st_dev;
+	return true;
+}
+
+int
+output_sync(
+    struct output *o, char *const *paths, size_t n, bool bulk, struct error *e)
+{
+	dev_t devices[DEVICES];
+	unsigned known = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool open = is_open(o, paths[i]);
+		int fd = output_dir(o, paths[i], e), r = 0;
+
+		if (fd == -1 && e->code == ENOENT)
+			continue;
+		if (fd == -1)
+			return -1;
+		if (bulk && (i == 0 || !open) &&
+		    note_device(devices, &known, fd))
+			r = syncfs(fd);
+		else if (!bulk && (i == 0 || !open))
+			r = fsync(fd);
+		if (r == -1) {
+			own_free char *name = output_name(o, o->dir);
+
+			return error_errno(e, "%s", name);
+		}
+	}
+	return 0;
+}
+
 int
 output_stat(struct output *o, const char *path, struct stat *st)
 {

@@ -7,6 +7,7 @@
 #ifndef APPLY_CONFIG_OUTPUT_H
 #define APPLY_CONFIG_OUTPUT_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "lib/own.h"
@@ -33,6 +34,16 @@ int output_dir(struct output *o, const char *path, struct error *e);
 
 /* The same; folders that are missing are made, mode 0777 less the umask. */
 int output_mkdirs(struct output *o, const char *path, struct error *e);
+
+/* Remove an empty folder; others and those that are gone are let be. */
+void output_rmdir(struct output *o, const char *path);
+
+/*
+ * See to the disk the folders that these paths stand in; bulk: and all else
+ * on their filesystems, which for many files is faster.
+ */
+int output_sync(
+    struct output *o, char *const *paths, size_t n, bool bulk, struct error *e);
 
 /* stat(2) of path, symlinks followed within the root.  0, or -1 with errno. */
 int output_stat(struct output *o, const char *path, struct stat *st);

@@ -8,6 +8,7 @@
 
 #include "apply-config/apply.h"
 #include "apply-config/output.h"
+#include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/mem.h"
 #include "lib/own.h"
@@ -22,20 +23,39 @@ changes_clear(struct changes *c)
 	for (size_t i = 0; i < c->len; i++)
 		free(c->items[i].path);
 	free(c->items);
+	doc_free(c->arena);
 	*c = (struct changes){ 0 };
 }
 
-static void
-add(struct changes *c, enum change_kind kind, const char *path,
-    struct rendered *r, const struct stat *want)
+struct change *
+changes_add(struct changes *c, enum change_kind kind, const char *path)
 {
+	struct change *one;
+
 	c->items = mem_grow(c->items, &c->cap, c->len + 1, sizeof(*c->items));
-	c->items[c->len++] = (struct change){ .kind = kind,
-		.path = mem_dup(path),
-		.from = r,
-		.mode = want->st_mode,
+	one = &c->items[c->len++];
+	*one = (struct change){ .kind = kind, .path = mem_dup(path) };
+	return one;
+}
+
+static void
+add(struct changes *c, enum change_kind kind, const struct rendered *r,
+    const struct stat *want)
+{
+	const struct control *control = &r->control;
+	struct change *one = changes_add(c, kind, r->template->path);
+
+	one->on_change = control->on_change;
+	one->secret = r->secret;
+	one->spans = &r->spans;
+	if (kind == CHANGE_DELETE)
+		return;
+	one->validate = control->validate.len > 0 ? &control->validate : NULL;
+	one->new = (struct version){ .mode = S_IFREG | want->st_mode,
 		.uid = want->st_uid,
-		.gid = want->st_gid };
+		.gid = want->st_gid,
+		.text = strbuf_text(&r->body),
+		.len = r->body.len };
 }
 
 /* Whether an open file holds exactly these bytes. */
@@ -122,8 +142,41 @@ look(struct output *o, const char *path, struct stat *self, struct stat *old,
 	return 0;
 }
 
-int
-plan_add(struct output *o, const struct settings *s, struct rendered *r,
+/* The name of the i-th old version of a file; 0 is the file itself. */
+static char *
+backup_name(const char *path, unsigned i)
+{
+	return i == 0 ? mem_dup(path) : mem_printf("%s.bak.%u", path, i);
+}
+
+/* Each old version moves one on, the oldest goes. */
+static int
+plan_backups(struct output *o, const struct rendered *r, struct changes *c,
+    struct error *e)
+{
+	if (c->arena == NULL)
+		c->arena = doc_new();
+	for (unsigned i = 0; i < r->control.backup; i++) {
+		own_free char *from = backup_name(r->template->path, i);
+		own_free char *to = backup_name(r->template->path, i + 1);
+		struct version v, there;
+		struct change *one;
+
+		if (version_read(o, from, c->arena, &v, e) == -1 ||
+		    version_read(o, to, c->arena, &there, e) == -1)
+			return -1;
+		if (v.mode == 0)
+			break;
+		one = changes_add(
+		    c, there.mode == 0 ? CHANGE_CREATE : CHANGE_UPDATE, to);
+		one->new = v;
+		one->secret = r->secret;
+	}
+	return 0;
+}
+
+static int
+plan_change(struct output *o, const struct settings *s, struct rendered *r,
     struct changes *c, struct error *e)
 {
 	const char *path = r->template->path;
@@ -135,17 +188,32 @@ plan_add(struct output *o, const struct settings *s, struct rendered *r,
 	want_owner(s, r, old.st_mode != 0 ? &old : NULL, &want);
 	if (r->body.len == 0 && !r->control.keep_empty) {
 		if (old.st_mode != 0)
-			add(c, CHANGE_DELETE, path, r, &want);
+			add(c, CHANGE_DELETE, r, &want);
 		return 0;
 	}
 	if (self.st_mode == 0) {
-		add(c, CHANGE_CREATE, path, r, &want);
+		add(c, CHANGE_CREATE, r, &want);
 		return 0;
 	}
 	dir = output_dir(o, path, e);
 	if (dir == -1)
 		return -1;
 	if (!is_same(dir, path_base(path), &self, &want, &r->body))
-		add(c, CHANGE_UPDATE, path, r, &want);
+		add(c, CHANGE_UPDATE, r, &want);
 	return 0;
+}
+
+int
+plan_add(struct output *o, const struct settings *s, struct rendered *r,
+    struct changes *c, struct error *e)
+{
+	size_t before = c->len;
+
+	if (r->current)
+		return 0;
+	if (plan_change(o, s, r, c, e) == -1)
+		return -1;
+	if (c->len == before || c->items[before].kind == CHANGE_CREATE)
+		return 0;
+	return plan_backups(o, r, c, e);
 }

@@ -1,54 +1,271 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each file is written beside its place, made durable, and renamed. */
+/* Stage, check, sync, commit, rename, sync, put the journal away. */
 #include "apply-config/publish.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "apply-config/apply.h"
+#include "apply-config/changed.h"
+#include "apply-config/generations.h"
+#include "apply-config/journal.h"
 #include "apply-config/output.h"
+#include "apply-config/state.h"
+#include "apply-config/validate.h"
 #include "lib/error.h"
-#include "lib/file.h"
-#include "lib/own.h"
+#include "lib/mem.h"
 #include "lib/path.h"
 
-static int
-remove_file(struct output *o, const struct change *c, struct error *e)
-{
-	int dir = output_dir(o, c->path, e);
+/* From so many files on, one sync of all is faster than one for each. */
+#define BULK 8
 
-	if (dir == -1)
+struct publication {
+	const struct settings *settings;
+	struct output *output;
+	const struct state *state;
+	struct journal *journal;
+	bool bulk;
+};
+
+/* ---- what there was -------------------------------------------------------- */
+
+/* Note the folders above path that are missing, outermost first. */
+static int
+note_folders(struct publication *p, const char *path, struct error *e)
+{
+	own_free char *copy = mem_dup(path);
+	struct strlist *folders = &p->journal->folders;
+
+	if (output_dir(p->output, path, e) != -1)
+		return 0;
+	if (e->code != ENOENT)
 		return -1;
-	if (unlinkat(dir, path_base(c->path), 0) == -1 && errno != ENOENT)
-		return error_errno(e, "%s", c->path);
+	for (char *s = copy; (s = strchr(s, '/')) != NULL; s++) {
+		own_free char *inside = mem_dupn(path, (size_t)(s - copy) + 1);
+
+		if (output_dir(p->output, inside, e) != -1)
+			continue;
+		inside[s - copy] = '\0';
+		if (!strlist_has(folders, inside))
+			strlist_add(folders, inside);
+	}
 	return 0;
 }
 
 static int
-write_file(struct output *o, const struct change *c, struct error *e)
-{
-	own(file_discard) struct file_writer w = { 0 };
-	int dir = output_mkdirs(o, c->path, e);
-
-	if (dir == -1 ||
-	    file_begin(&w, dir, path_base(c->path), c->mode, e) == -1)
-		return -1;
-	w.uid = c->uid;
-	w.gid = c->gid;
-	file_add(&w, strbuf_text(&c->from->body), c->from->body.len);
-	return file_publish(&w, e);
-}
-
-int
-publish(struct output *o, const struct changes *c, struct error *e)
+note_old(struct publication *p, const struct changes *c, struct error *e)
 {
 	for (size_t i = 0; i < c->len; i++) {
 		const struct change *one = &c->items[i];
-		int r = one->kind == CHANGE_DELETE ? remove_file(o, one, e)
-						   : write_file(o, one, e);
+		struct entry *entry = journal_add(p->journal, one->path);
 
-		if (r == -1)
+		entry->on_change =
+		    mem_dup(one->on_change != NULL ? one->on_change : "");
+		entry->gone = one->kind == CHANGE_DELETE;
+		if (version_read(p->output, one->path, p->journal->arena,
+			&entry->old, e) == -1)
+			return -1;
+		if (!entry->gone && note_folders(p, one->path, e) == -1)
 			return -1;
 	}
 	return 0;
+}
+
+/* ---- before the commit ------------------------------------------------------ */
+
+static int
+stage(struct publication *p, const struct changes *c, struct error *e)
+{
+	for (size_t i = 0; i < c->len; i++) {
+		const struct change *one = &c->items[i];
+		const struct version *old = &p->journal->items[i].old;
+		struct version new = one->new;
+
+		if (one->kind == CHANGE_DELETE)
+			continue;
+		if (new.xattrs == NULL) {
+			new.xattrs = old->xattrs;
+			new.xattrs_len = old->xattrs_len;
+		}
+		if (output_mkdirs(p->output, one->path, e) == -1 ||
+		    version_stage(p->output, one->path, &new, !p->bulk, e) ==
+			-1)
+			return -1;
+	}
+	for (size_t i = 0; i < c->len; i++)
+		if (c->items[i].validate != NULL &&
+		    validate_run(p->output, &c->items[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+/* See all folders with changes to the disk, new folders included. */
+static int
+sync_folders(struct publication *p, struct error *e)
+{
+	const struct journal *j = p->journal;
+	struct strlist paths = { 0 };
+	int r;
+
+	strlist_add_all(&paths, &j->folders);
+	for (size_t i = 0; i < j->len; i++)
+		strlist_add(&paths, j->items[i].path);
+	r = output_sync(p->output, paths.items, paths.len, p->bulk, e);
+	strlist_clear(&paths);
+	return r;
+}
+
+/* Give up: what was staged goes, and with it the journal. */
+static void
+discard(struct publication *p)
+{
+	struct error ignored;
+
+	if (journal_discard(p->journal, p->output, &ignored) == 0)
+		(void)state_remove(p->state, "staging", &ignored);
+}
+
+static int
+prepare(struct publication *p, const struct changes *c, struct error *e)
+{
+	if (journal_write(p->journal, p->state, "staging", e) == -1)
+		return -1;
+	if (stage(p, c, e) == -1 || sync_folders(p, e) == -1 ||
+	    state_sync(p->state, "staging", e) == -1 ||
+	    state_rename(p->state, "staging", "commit", e) == -1) {
+		discard(p);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- after the commit --------------------------------------------------------- */
+
+/* Take back a set that could not be renamed to its place whole. */
+static int
+undo(struct publication *p, struct error *e)
+{
+	struct error why;
+
+	if (state_rename(p->state, "commit", "abort", &why) == -1 ||
+	    state_sync(p->state, ".", &why) == -1 ||
+	    journal_backward(p->journal, p->output, &why) == -1 ||
+	    sync_folders(p, &why) == -1 ||
+	    state_remove(p->state, "abort", &why) == -1)
+		error_prefix(e, "%s (not undone yet: %s)", "publishing failed",
+		    why.text);
+	return -1;
+}
+
+/*
+ * The names in the state folder go to the disk before the first file takes
+ * its place, and all files before the journal is put away.
+ */
+static int
+finish(struct publication *p, struct changed *done, struct error *e)
+{
+	own_free char *name = generation_name(p->journal->number);
+
+	if (state_sync(p->state, ".", e) == -1 ||
+	    journal_forward(p->journal, p->output, e) == -1)
+		return undo(p, e);
+	if (sync_folders(p, e) == -1)
+		return -1;
+	if (p->journal->deadline != 0 &&
+	    pending_write(p->state, p->journal, e) == -1)
+		return -1;
+	changed_note(done, p->output, p->journal);
+	if (changed_tell(p->settings, done, e) == -1)
+		return -1;
+	return state_rename(p->state, "commit", name, e);
+}
+
+int
+publish(const struct settings *s, struct output *o, const struct state *st,
+    const struct changes *c, struct journal *j, struct changed *done,
+    struct error *e)
+{
+	struct publication p = { .settings = s,
+		.output = o,
+		.state = st,
+		.journal = j,
+		.bulk = c->len > BULK };
+
+	/* Whoever is to be told can be told, or nothing happens. */
+	if (changed_tell(s, done, e) == -1)
+		return -1;
+	if (note_old(&p, c, e) == -1 || prepare(&p, c, e) == -1)
+		return -1;
+	return finish(&p, done, e);
+}
+
+/* ---- after a crash --------------------------------------------------------------- */
+
+/* 1 when there was such a journal and it was dealt with. */
+static int
+recover_staging(struct publication *p, struct error *e)
+{
+	int r = journal_read(p->journal, p->state, "staging", e);
+
+	if (r == 1 && journal_discard(p->journal, p->output, e) == -1)
+		return -1;
+	/* One that is not whole was not acted on yet. */
+	if (r > 0 && state_remove(p->state, "staging", e) == -1)
+		return -1;
+	return r;
+}
+
+static int
+read_whole(struct publication *p, const char *name, struct error *e)
+{
+	int r = journal_read(p->journal, p->state, name, e);
+
+	if (r != 2)
+		return r;
+	return error_set(
+	    e, EIO, "%s/%s: the journal is damaged", p->state->path, name);
+}
+
+static int
+recover_commit(struct publication *p, struct changed *done, struct error *e)
+{
+	int r = read_whole(p, "commit", e);
+
+	return r == 1 && finish(p, done, e) == -1 ? -1 : r;
+}
+
+static int
+recover_abort(struct publication *p, struct error *e)
+{
+	int r = read_whole(p, "abort", e);
+
+	if (r == 1 &&
+	    (journal_backward(p->journal, p->output, e) == -1 ||
+		sync_folders(p, e) == -1 ||
+		state_remove(p->state, "abort", e) == -1))
+		return -1;
+	return r;
+}
+
+int
+publish_recover(const struct settings *s, struct output *o,
+    const struct state *st, struct changed *done, struct error *e)
+{
+	own(journal_clear) struct journal a = { 0 }, b = { 0 }, c = { 0 };
+	struct publication p = {
+		.settings = s, .output = o, .state = st, .journal = &a
+	};
+	int staging, commit, aborted;
+
+	if (st->fd == -1)
+		return 0;
+	staging = recover_staging(&p, e);
+	p.journal = &b;
+	commit = staging == -1 ? -1 : recover_commit(&p, done, e);
+	p.journal = &c;
+	aborted = commit == -1 ? -1 : recover_abort(&p, e);
+	return aborted == -1 ? -1 : staging || commit || aborted;
 }

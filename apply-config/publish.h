@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Carry changes out. */
+/*
+ * Carry changes out, all or none.
+ *
+ * The new files are written beside their places and checked; a journal says
+ * which, and what was there before.  Once all of that is on the disk the
+ * journal is renamed to "commit": before, a crash leaves the old set; after,
+ * the next run brings the new one about.
+ */
 #ifndef APPLY_CONFIG_PUBLISH_H
 #define APPLY_CONFIG_PUBLISH_H
 
+struct changed;
 struct changes;
 struct error;
+struct journal;
 struct output;
+struct settings;
+struct state;
 
-int publish(struct output *o, const struct changes *c, struct error *e);
+/*
+ * j has the header of the new generation and gets its entries.  Before the
+ * journal is put away, what changed is noted in done and told.
+ */
+int publish(const struct settings *s, struct output *o, const struct state *st,
+    const struct changes *c, struct journal *j, struct changed *done,
+    struct error *e);
+
+/* Finish or undo what an earlier run left unfinished: 1, 0 nothing, -1. */
+int publish_recover(const struct settings *s, struct output *o,
+    const struct state *st, struct changed *done, struct error *e);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "apply-config/apply.h"
 #include "apply-config/mustache.h"
+#include "apply-config/reads.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -21,11 +22,12 @@
 #include "lib/proc.h"
 #include "lib/utf8.h"
 
-/* A partial that was asked for; template is NULL when there is none. */
-struct cached {
+/* A partial that was asked for. */
+struct partial {
 	char *name;
 	size_t len;
-	struct mustache *template;
+	struct stat st; /* st_mode 0: there is none */
+	struct mustache *template; /* NULL: not loaded, or there is none */
 };
 
 struct renderer {
@@ -34,11 +36,14 @@ struct renderer {
 	const struct value *root;
 	struct mustache_dialect dialect;
 	struct strbuf input; /* the metadata, for programs */
+	struct strlist secret_texts; /* in it */
 	int partials_fd; /* -1: not open */
 	bool partials_tried;
-	struct cached *cache;
-	size_t cached, cache_cap;
+	struct partial *partials;
+	size_t partial_count, partial_cap;
 	struct strlist missing;
+	struct reads *reads;
+	struct rendered *now; /* what is being rendered */
 };
 
 void
@@ -47,17 +52,20 @@ rendered_clear(struct rendered *r)
 	strbuf_clear(&r->body);
 	control_clear(&r->control);
 	spans_clear(&r->spans);
+	free(r->marks);
+	free(r->partials);
 }
 
 struct renderer *
 renderer_new(const struct settings *s, const struct templates *t,
-    const struct value *root)
+    const struct value *root, struct reads *reads)
 {
 	struct renderer *r = mem_alloc(sizeof(*r));
 
 	r->settings = s;
 	r->templates = t;
 	r->root = root;
+	r->reads = reads;
 	r->dialect.extended = !s->compat;
 	r->dialect.secrets = &s->secrets;
 	r->partials_fd = -1;
@@ -69,12 +77,13 @@ renderer_free(struct renderer *r)
 {
 	if (r == NULL)
 		return;
-	for (size_t i = 0; i < r->cached; i++) {
-		free(r->cache[i].name);
-		mustache_free(r->cache[i].template);
+	for (size_t i = 0; i < r->partial_count; i++) {
+		free(r->partials[i].name);
+		mustache_free(r->partials[i].template);
 	}
-	free(r->cache);
+	free(r->partials);
 	strbuf_clear(&r->input);
+	strlist_clear(&r->secret_texts);
 	strlist_clear(&r->missing);
 	if (r->partials_fd != -1)
 		close(r->partials_fd);
@@ -151,31 +160,74 @@ open_partial(struct renderer *r, const char *name)
 	return fd;
 }
 
+uint32_t
+renderer_partial(struct renderer *r, const char *name, size_t len)
+{
+	struct partial *p = r->partials;
+	own_fd int fd = -1;
+
+	for (size_t i = 0; i < r->partial_count; i++, p++)
+		if (p->len == len && memcmp(p->name, name, len) == 0)
+			return (uint32_t)i;
+	r->partials = mem_grow(r->partials, &r->partial_cap,
+	    r->partial_count + 1, sizeof(*r->partials));
+	p = &r->partials[r->partial_count];
+	*p = (struct partial){ .name = mem_dupn(name, len), .len = len };
+	fd = open_partial(r, p->name);
+	if (fd != -1)
+		(void)fstat(fd, &p->st);
+	return (uint32_t)r->partial_count++;
+}
+
+size_t
+renderer_partial_count(const struct renderer *r)
+{
+	return r->partial_count;
+}
+
+const char *
+renderer_partial_name(const struct renderer *r, uint32_t at, size_t *len)
+{
+	*len = r->partials[at].len;
+	return r->partials[at].name;
+}
+
+const struct stat *
+renderer_partial_stat(const struct renderer *r, uint32_t at)
+{
+	return &r->partials[at].st;
+}
+
 static int
-load_partial(
-    struct renderer *r, const char *name, struct mustache **m, struct error *e)
+load_partial(struct renderer *r, struct partial *p, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
-	own_free char *label = mem_printf("partial %s", name);
-	own_fd int fd = open_partial(r, name);
+	own_free char *label = mem_printf("partial %s", p->name);
+	own_fd int fd = open_partial(r, p->name);
+	size_t n;
 
-	*m = NULL;
-	if (fd == -1 &&
-	    (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG))
-		return 0;
 	if (fd == -1)
 		return error_errno(e, "%s", label);
 	if (read_text(fd, label, &text, e) == -1)
 		return -1;
 	if (r->templates != NULL)
 		unify_newlines(&text);
-	{
-		size_t n = text.len;
+	n = text.len;
+	p->template =
+	    mustache_compile(label, strbuf_take(&text), n, &r->dialect, e);
+	return p->template == NULL ? -1 : 0;
+}
 
-		*m = mustache_compile(
-		    label, strbuf_take(&text), n, &r->dialect, e);
-	}
-	return *m == NULL ? -1 : 0;
+/* The template that is being rendered depends on a partial. */
+static void
+note_partial(struct rendered *to, uint32_t number)
+{
+	for (size_t i = 0; i < to->partial_count; i++)
+		if (to->partials[i] == number)
+			return;
+	to->partials = mem_grow(to->partials, &to->partial_cap,
+	    to->partial_count + 1, sizeof(*to->partials));
+	to->partials[to->partial_count++] = number;
 }
 
 static int
@@ -184,20 +236,18 @@ get_partial(void *ctx, const char *name, size_t len, struct mustache **m,
 {
 	struct renderer *r = ctx;
 	own_free char *copy = mem_dupn(name, len);
+	struct partial *p;
+	uint32_t number;
 
-	for (size_t i = 0; i < r->cached; i++)
-		if (r->cache[i].len == len &&
-		    memcmp(r->cache[i].name, name, len) == 0) {
-			*m = r->cache[i].template;
-			return 0;
-		}
 	if (strlen(copy) != len || !path_is_inside(copy))
 		return error_set(e, EINVAL, "not the name of a partial");
-	if (load_partial(r, copy, m, e) == -1)
+	number = renderer_partial(r, name, len);
+	note_partial(r->now, number);
+	p = &r->partials[number];
+	if (p->template == NULL && p->st.st_mode != 0 &&
+	    load_partial(r, p, e) == -1)
 		return -1;
-	r->cache =
-	    mem_grow(r->cache, &r->cache_cap, r->cached + 1, sizeof(*r->cache));
-	r->cache[r->cached++] = (struct cached){ take(copy), len, *m };
+	*m = p->template;
 	return 0;
 }
 
@@ -215,9 +265,11 @@ run_mustache(struct renderer *r, const char *name, struct strbuf *text,
 		.indexes = !r->settings->compat,
 		.partial = get_partial,
 		.ctx = r,
+		.reads = r->reads,
 		.missing = r->settings->strict ? &r->missing : NULL,
 		.spans = &to->spans };
 
+	r->now = to;
 	if (m == NULL || mustache_render(m, &job, &to->body, e) == -1)
 		return -1;
 	to->secret = job.secret;
@@ -292,8 +344,10 @@ run_program(
 	struct proc_status status;
 	struct error why;
 
-	if (r->input.len == 0)
+	if (r->input.len == 0) {
 		value_print(r->root, STYLE_PYTHON, &r->input);
+		secrets_texts(&r->settings->secrets, r->root, &r->secret_texts);
+	}
 	p.input = r->input.s;
 	p.input_len = r->input.len;
 	if (proc_run(&p, &status, e) == -1)
@@ -302,6 +356,7 @@ run_program(
 		return 0;
 	if (talk.len > 0)
 		strbuf_cut(&talk, talk.len - 1); /* the last line feed */
+	secrets_mask(&r->secret_texts, &talk);
 	return error_set(e, why.code,
 	    "config script failed: %s: %.100s, with output: %.600s", path,
 	    why.text, strbuf_text(&talk));
@@ -319,11 +374,14 @@ render_program(struct renderer *r, const struct template *t, const char *name,
 	(void)t;
 	if (run_program(r, path, &to->body, e) == -1)
 		return -1;
-	if (to->body.len > LIMIT_RENDERED_BYTES)
+	if (to->body.len >= LIMIT_RENDERED_BYTES)
 		return error_set(e, EFBIG, "%s: printed more than %zu bytes",
 		    name, LIMIT_RENDERED_BYTES);
 	if (!utf8_valid(strbuf_text(&to->body), to->body.len))
 		return error_set(e, EINVAL, "%s: printed no UTF-8", name);
+	spans_find(
+	    &to->spans, strbuf_text(&to->body), to->body.len, &r->secret_texts);
+	to->secret = to->spans.len > 0;
 	return 0;
 }
 
@@ -347,6 +405,19 @@ read_control(struct renderer *r, const struct template *t, const char *name,
 	    r->settings, strbuf_text(&text), text.len, label, c, e);
 }
 
+static void
+keep_marks(struct renderer *r, struct rendered *to)
+{
+	const uint32_t *marks;
+
+	if (r->reads == NULL)
+		return;
+	marks = reads_marked(r->reads, &to->mark_count);
+	to->marks = mem_alloc(to->mark_count * sizeof(*marks));
+	if (to->mark_count > 0)
+		memcpy(to->marks, marks, to->mark_count * sizeof(*marks));
+}
+
 int
 renderer_run(struct renderer *r, const struct template *t, struct rendered *to,
     struct error *e)
@@ -355,13 +426,16 @@ renderer_run(struct renderer *r, const struct template *t, struct rendered *to,
 
 	*to = (struct rendered){ .template = t };
 	control_init(&to->control);
+	if (r->reads != NULL)
+		reads_begin(r->reads);
 	if (is_program(r, t)) {
 		if (render_program(r, t, name, to, e) == -1)
 			return -1;
 	} else if (render_mustache(r, t, name, to, e) == -1) {
 		return error_prefix(e, "could not render moustache template");
 	}
-	if (t->control && read_control(r, t, name, &to->control, e) == -1)
-		return -1;
+	keep_marks(r, to);
+	if (t->control.st_mode != 0)
+		return read_control(r, t, name, &to->control, e);
 	return 0;
 }

@@ -9,6 +9,8 @@
 
 #include "lib/doc.h"
 #include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/strbuf.h"
 #include "lib/strlist.h"
 
 void
@@ -85,11 +87,132 @@ secrets_within(const struct secrets *s, const struct value *v)
 	return false;
 }
 
+#define SHORTEST 4 /* bytes of a secret that is looked for in a text */
+
+static void
+add_text(struct strlist *texts, const char *s, size_t n)
+{
+	if (n < SHORTEST || memchr(s, '\0', n) != NULL)
+		return;
+	for (size_t i = 0; i < texts->len; i++)
+		if (strlen(texts->items[i]) == n &&
+		    memcmp(texts->items[i], s, n) == 0)
+			return;
+	strlist_addn(texts, s, n);
+}
+
+static void
+add_scalar(const struct value *v, struct strlist *texts)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+
+	if (v->kind != VALUE_STRING && v->kind != VALUE_NUMBER)
+		return;
+	add_text(texts, v->text, v->len);
+	value_print(v, STYLE_PYTHON, &b);
+	if (v->kind == VALUE_STRING)
+		add_text(texts, b.s + 1, b.len - 2);
+}
+
+static void
+add_texts(const struct secrets *s, const struct value *v, bool secret,
+    struct strlist *texts)
+{
+	if (secret)
+		add_scalar(v, texts);
+	for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->len; i++)
+		add_texts(s, v->items[i], secret, texts);
+	for (uint32_t i = 0; v->kind == VALUE_MAP && i < v->len; i++) {
+		const struct member *m = value_member(v, i);
+
+		add_texts(s, m->value,
+		    secret || secrets_match(s, m->name, m->len), texts);
+	}
+}
+
+void
+secrets_texts(
+    const struct secrets *s, const struct value *v, struct strlist *texts)
+{
+	add_texts(s, v, false, texts);
+}
+
 void
 spans_add(struct spans *s, size_t start, size_t len)
 {
 	s->items = mem_grow(s->items, &s->cap, s->len + 1, sizeof(*s->items));
 	s->items[s->len++] = (struct span){ start, len };
+}
+
+void
+spans_add_all(struct spans *s, const struct spans *from)
+{
+	for (size_t i = 0; i < from->len; i++)
+		spans_add(s, from->items[i].start, from->items[i].len);
+}
+
+static int
+by_start(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static void
+join(struct spans *s)
+{
+	size_t n = 0;
+
+	if (s->len > 0)
+		qsort(s->items, s->len, sizeof(*s->items), by_start);
+	for (size_t i = 0; i < s->len; i++) {
+		struct span *last = n > 0 ? &s->items[n - 1] : NULL;
+		size_t end = s->items[i].start + s->items[i].len;
+
+		if (last == NULL || s->items[i].start > last->start + last->len)
+			s->items[n++] = s->items[i];
+		else if (end > last->start + last->len)
+			last->len = end - last->start;
+	}
+	s->len = n;
+}
+
+void
+spans_find(
+    struct spans *s, const char *text, size_t len, const struct strlist *texts)
+{
+	for (size_t i = 0; i < texts->len; i++) {
+		const char *word = texts->items[i], *at = text;
+		size_t n = strlen(word);
+
+		while ((at = memmem(at, len - (size_t)(at - text), word, n)) !=
+		    NULL) {
+			spans_add(s, (size_t)(at - text), n);
+			at += n;
+		}
+	}
+	join(s);
+}
+
+void
+secrets_mask(const struct strlist *texts, struct strbuf *b)
+{
+	own(spans_clear) struct spans spans = { 0 };
+	struct strbuf to = { 0 };
+	size_t at = 0;
+
+	spans_find(&spans, strbuf_text(b), b->len, texts);
+	if (spans.len == 0)
+		return;
+	for (size_t i = 0; i < spans.len; i++) {
+		strbuf_add(&to, b->s + at, spans.items[i].start - at);
+		strbuf_puts(&to, "***");
+		at = spans.items[i].start + spans.items[i].len;
+	}
+	strbuf_add(&to, b->s + at, b->len - at);
+	strbuf_clear(b);
+	*b = to;
 }
 
 void

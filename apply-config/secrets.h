@@ -30,6 +30,13 @@ bool secrets_match(const struct secrets *s, const char *name, size_t len);
 /* Whether a value has a member with a secret name in it. */
 bool secrets_within(const struct secrets *s, const struct value *v);
 
+/*
+ * Add the texts of all secret values that are long enough to be known by
+ * them, as they are and as they stand in JSON.
+ */
+void secrets_texts(
+    const struct secrets *s, const struct value *v, struct strlist *texts);
+
 /* Runs of bytes in rising order. */
 struct span {
 	size_t start, len;
@@ -41,6 +48,15 @@ struct spans {
 };
 
 void spans_add(struct spans *s, size_t start, size_t len);
+void spans_add_all(struct spans *s, const struct spans *from);
+
+/* Add all places where one of these texts stands; overlapping runs join. */
+void spans_find(
+    struct spans *s, const char *text, size_t len, const struct strlist *texts);
+
+/* Put "***" in the place of each of these texts in b. */
+void secrets_mask(const struct strlist *texts, struct strbuf *b);
+
 void spans_clear(struct spans *s);
 
 #endif

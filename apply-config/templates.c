@@ -20,7 +20,8 @@
 
 struct walk {
 	struct templates *templates;
-	struct strlist controls; /* paths of templates that have one */
+	struct templates
+	    controls; /* control files, by their templates' paths */
 };
 
 static bool
@@ -32,32 +33,36 @@ has_suffix(const char *s, const char *suffix)
 }
 
 static int
+add(struct templates *t, const char *path, size_t n, const struct stat *st,
+    struct error *e)
+{
+	if (t->len == LIMIT_TEMPLATES)
+		return error_set(e, E2BIG, "%s: more than %d templates", path,
+		    LIMIT_TEMPLATES);
+	t->items = mem_grow(t->items, &t->cap, t->len + 1, sizeof(*t->items));
+	t->items[t->len++] =
+	    (struct template){ .path = mem_dupn(path, n), .st = *st };
+	return 0;
+}
+
+static int
 visit(void *ctx, const struct tree_entry *entry, struct error *e)
 {
 	struct walk *w = ctx;
-	struct templates *t = w->templates;
 	struct stat st = *entry->st;
+	size_t n = strlen(entry->path);
 
-	if (S_ISDIR(st.st_mode))
-		return 0;
 	if (S_ISLNK(st.st_mode) &&
 	    fstatat(entry->dir, entry->name, &st, 0) == -1)
 		st = (struct stat){ 0 };
 	if (S_ISDIR(st.st_mode))
 		return 0;
-	if (has_suffix(entry->name, CONTROL_SUFFIX)) {
-		if (S_ISREG(st.st_mode))
-			strlist_addn(&w->controls, entry->path,
-			    strlen(entry->path) - strlen(CONTROL_SUFFIX));
+	if (!has_suffix(entry->name, CONTROL_SUFFIX))
+		return add(w->templates, entry->path, n, &st, e);
+	if (!S_ISREG(st.st_mode))
 		return 0;
-	}
-	if (t->len == LIMIT_TEMPLATES)
-		return error_set(e, E2BIG, "%s: more than %d templates",
-		    entry->path, LIMIT_TEMPLATES);
-	t->items = mem_grow(t->items, &t->cap, t->len + 1, sizeof(*t->items));
-	t->items[t->len++] =
-	    (struct template){ .path = mem_dup(entry->path), .st = st };
-	return 0;
+	return add(
+	    &w->controls, entry->path, n - strlen(CONTROL_SUFFIX), &st, e);
 }
 
 static int
@@ -69,24 +74,33 @@ by_path(const void *a, const void *b)
 }
 
 static void
-mark_controls(struct templates *t, const struct strlist *controls)
+sort(struct templates *t)
 {
-	for (size_t i = 0; i < controls->len; i++) {
-		struct template key = { .path = controls->items[i] }, *found;
+	if (t->len > 0)
+		qsort(t->items, t->len, sizeof(*t->items), by_path);
+}
 
-		if (t->len == 0)
-			return;
-		found =
-		    bsearch(&key, t->items, t->len, sizeof(*t->items), by_path);
-		if (found != NULL)
-			found->control = true;
+/* Give the templates their control files; both are in order. */
+static void
+join(struct templates *t, const struct templates *controls)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < t->len; i++) {
+		int c = -1;
+
+		while (k < controls->len &&
+		    (c = strcmp(controls->items[k].path, t->items[i].path)) < 0)
+			k++;
+		if (k < controls->len && c == 0)
+			t->items[i].control = controls->items[k].st;
 	}
 }
 
 int
 templates_load(const struct settings *s, struct templates *t, struct error *e)
 {
-	struct walk w = { .templates = t };
+	struct walk w = { .templates = t, .controls = { .fd = -1 } };
 	int r;
 
 	*t = (struct templates){ .fd = -1 };
@@ -101,10 +115,10 @@ templates_load(const struct settings *s, struct templates *t, struct error *e)
 	r = tree_walk(t->fd, ".", visit, &w, e);
 	if (r == -1)
 		error_prefix(e, "%s", s->templates);
-	if (t->len > 0)
-		qsort(t->items, t->len, sizeof(*t->items), by_path);
-	mark_controls(t, &w.controls);
-	strlist_clear(&w.controls);
+	sort(t);
+	sort(&w.controls);
+	join(t, &w.controls);
+	templates_clear(&w.controls);
 	return r;
 }
 

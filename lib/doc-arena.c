@@ -15,8 +15,15 @@ struct chunk {
 	_Alignas(16) char data[];
 };
 
+/* Memory that came from elsewhere. */
+struct kept {
+	struct kept *next;
+	void *memory;
+};
+
 struct doc {
 	struct chunk *chunks; /* the first has room */
+	struct kept *kept;
 	size_t size;
 	size_t next; /* size of the next ordinary chunk */
 };
@@ -37,6 +44,8 @@ doc_free(struct doc *d)
 
 	if (d == NULL)
 		return;
+	for (struct kept *k = d->kept; k != NULL; k = k->next)
+		free(k->memory);
 	for (c = d->chunks; c != NULL; c = next) {
 		next = c->next;
 		free(c);
@@ -108,4 +117,15 @@ doc_text(struct doc *d, const char *s, size_t n)
 	memcpy(p, s, n);
 	p[n] = '\0';
 	return p;
+}
+
+void
+doc_keep(struct doc *d, void *memory, size_t n)
+{
+	struct kept *k = doc_alloc(d, sizeof(*k));
+
+	k->memory = memory;
+	k->next = d->kept;
+	d->kept = k;
+	d->size += n;
 }

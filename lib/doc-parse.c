@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON text to values, in one pass.  Nesting is bounded, so that recursion
- * is; lists and maps are gathered on a stack and then stored in one piece.
+ * is; lists and maps are gathered on stacks and then stored in one piece.
+ * The text is the doc's own: strings stay in it, without their escapes and
+ * with a NUL in the place of the closing quote.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,9 +22,14 @@
 struct parser {
 	struct doc *doc;
 	const char *name;
-	const char *start, *at, *end;
+	char *at, *end;
+	char *line_start; /* line breaks stand between tokens only */
+	unsigned long line;
 	unsigned depth;
-	struct strbuf text; /* a string with escapes is built here */
+	struct value **items; /* of the lists that are open */
+	size_t item_count, item_cap;
+	struct member *members; /* of the maps that are open */
+	size_t member_count, member_cap;
 	struct error *error;
 };
 
@@ -32,27 +39,22 @@ static struct value *parse_value(struct parser *p);
 static void *
 bad(struct parser *p, const char *what)
 {
-	unsigned long line = 1, column = 1;
-
-	for (const char *s = p->start; s < p->at; s++) {
-		column++;
-		if (*s == '\n') {
-			line++;
-			column = 1;
-		}
-	}
-	error_set(
-	    p->error, EINVAL, "%s:%lu:%lu: %s", p->name, line, column, what);
+	error_set(p->error, EINVAL, "%s:%lu:%lu: %s", p->name, p->line,
+	    (unsigned long)(p->at - p->line_start) + 1, what);
 	return NULL;
 }
 
 static void
 blanks(struct parser *p)
 {
-	while (p->at < p->end &&
-	    (*p->at == ' ' || *p->at == '\n' || *p->at == '\t' ||
-		*p->at == '\r'))
-		p->at++;
+	for (; p->at < p->end; p->at++) {
+		if (*p->at == '\n') {
+			p->line++;
+			p->line_start = p->at + 1;
+		} else if (*p->at != ' ' && *p->at != '\t' && *p->at != '\r') {
+			return;
+		}
+	}
 }
 
 /* Step over a word if it stands here. */
@@ -94,16 +96,15 @@ hex4(struct parser *p, uint32_t *code)
 
 /* After "\u": one code point, from two escapes if they make a pair. */
 static int
-escape_u(struct parser *p)
+escape_u(struct parser *p, char **to)
 {
 	uint32_t code, low;
-	char bytes[4];
 
 	if (hex4(p, &code) == -1)
 		return -1;
 	if (code >= 0xd800 && code < 0xdc00 && p->end - p->at >= 6 &&
 	    p->at[0] == '\\' && p->at[1] == 'u') {
-		const char *back = p->at;
+		char *back = p->at;
 
 		p->at += 2;
 		if (hex4(p, &low) == -1)
@@ -114,87 +115,104 @@ escape_u(struct parser *p)
 		else
 			p->at = back;
 	}
-	strbuf_add(&p->text, bytes, utf8_encode(code, bytes));
+	*to += utf8_encode(code, *to);
 	return 0;
 }
 
 static int
-escape(struct parser *p)
+escape(struct parser *p, char **to)
 {
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	static const char from[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
 	const char *s;
 
 	if (p->at == p->end)
 		return -1;
 	if (*p->at == 'u') {
 		p->at++;
-		return escape_u(p);
+		return escape_u(p, to);
 	}
 	s = memchr(from, *p->at, sizeof(from) - 1);
 	if (s == NULL)
 		return -1;
-	strbuf_putc(&p->text, to[s - from]);
+	*(*to)++ = meant[s - from];
 	p->at++;
 	return 0;
 }
 
+/* Step over bytes that stand for themselves, as far as they are ASCII. */
+static void
+skip_plain(struct parser *p)
+{
+	const unsigned char *s = (const unsigned char *)p->at,
+			    *end = (const unsigned char *)p->end;
+
+	while (s < end && *s >= 0x20 && *s < 0x80 && *s != '"' && *s != '\\')
+		s++;
+	p->at += s - (const unsigned char *)p->at;
+}
+
+/* Step over plain bytes and characters; 0, or -1 at one that is malformed. */
+static int
+skip_run(struct parser *p)
+{
+	for (;;) {
+		size_t n;
+
+		skip_plain(p);
+		if (p->at == p->end || (unsigned char)*p->at < 0x80)
+			return 0;
+		n = utf8_length(p->at, (size_t)(p->end - p->at));
+		if (n == 0)
+			return -1;
+		p->at += n;
+	}
+}
+
 /*
- * The bytes up to the closing quote.  *text is borrowed: from the input, or
- * from p->text when there were escapes.
+ * The bytes up to the closing quote, in the place where they stand; what
+ * the escapes leave over is used by nobody.
  */
 static int
 parse_text(struct parser *p, const char **text, size_t *len)
 {
-	const char *run = ++p->at;
+	char *start = ++p->at, *to = start;
 
-	strbuf_cut(&p->text, 0);
 	for (;;) {
-		unsigned char c;
-		size_t n;
+		char *run = p->at;
 
+		if (skip_run(p) == -1)
+			return bad(p, "invalid UTF-8"), -1;
+		if (to != run)
+			memmove(to, run, (size_t)(p->at - run));
+		to += p->at - run;
 		if (p->at == p->end)
 			return bad(p, "string does not end"), -1;
-		c = (unsigned char)*p->at;
-		if (c == '"' || c == '\\') {
-			bool whole = c == '"' && p->text.len == 0;
-
-			if (whole) {
-				*text = run;
-				*len = (size_t)(p->at++ - run);
-				return 0;
-			}
-			strbuf_add(&p->text, run, (size_t)(p->at - run));
-			p->at++;
-			if (c == '"')
-				break;
-			if (escape(p) == -1)
-				return bad(p, "invalid escape in string"), -1;
-			run = p->at;
-		} else if (c < 0x20) {
+		if (*p->at == '"')
+			break;
+		if (*p->at != '\\')
 			return bad(p, "control character in string"), -1;
-		} else if (c < 0x80) {
-			p->at++;
-		} else {
-			n = utf8_length(p->at, (size_t)(p->end - p->at));
-			if (n == 0)
-				return bad(p, "invalid UTF-8"), -1;
-			p->at += n;
-		}
+		p->at++;
+		if (escape(p, &to) == -1)
+			return bad(p, "invalid escape in string"), -1;
 	}
-	*text = strbuf_text(&p->text);
-	*len = p->text.len;
+	*to = '\0';
+	p->at++;
+	*text = start;
+	*len = (size_t)(to - start);
 	return 0;
 }
 
 static struct value *
 parse_string(struct parser *p)
 {
-	const char *text;
+	struct value *v = doc_alloc(p->doc, sizeof(*v));
 	size_t len;
 
-	if (parse_text(p, &text, &len) == -1)
+	if (parse_text(p, &v->text, &len) == -1)
 		return NULL;
-	return value_stringn(p->doc, text, len);
+	v->kind = VALUE_STRING;
+	v->len = (uint32_t)len;
+	return v;
 }
 
 static size_t
@@ -228,7 +246,7 @@ parse_number(struct parser *p)
 		digits(p);
 	}
 	if (p->at < p->end && (*p->at == 'e' || *p->at == 'E')) {
-		const char *back = p->at++;
+		char *back = p->at++;
 
 		if (p->at < p->end && (*p->at == '+' || *p->at == '-'))
 			p->at++;
@@ -243,85 +261,100 @@ parse_number(struct parser *p)
 }
 
 static struct value *
+end_list(struct parser *p, size_t first)
+{
+	size_t n = p->item_count - first;
+
+	p->at++;
+	p->item_count = first;
+	return value_list_of(p->doc, p->items + first, n);
+}
+
+static struct value *
 parse_list(struct parser *p)
 {
-	struct value *list = value_list(p->doc);
+	size_t first = p->item_count;
 
 	p->at++;
 	blanks(p);
-	if (p->at < p->end && *p->at == ']') {
-		p->at++;
-		return list;
-	}
+	if (p->at < p->end && *p->at == ']')
+		return end_list(p, first);
 	for (;;) {
 		struct value *v = parse_value(p);
 
 		if (v == NULL)
 			return NULL;
-		value_add(p->doc, list, v);
+		p->items = mem_grow(p->items, &p->item_cap, p->item_count + 1,
+		    sizeof(struct value *));
+		p->items[p->item_count++] = v;
 		blanks(p);
 		if (p->at == p->end)
 			return bad(p, "list does not end");
 		if (*p->at == ']')
-			break;
+			return end_list(p, first);
 		if (*p->at != ',')
 			return bad(p, "expected ',' or ']'");
 		p->at++;
 	}
-	p->at++;
-	return list;
 }
 
 static int
-parse_member(struct parser *p, struct value *map)
+parse_member(struct parser *p)
 {
-	const char *text;
-	char *name;
+	struct member m = { 0 };
 	size_t len;
-	struct value *v;
 
 	blanks(p);
 	if (p->at == p->end || *p->at != '"')
 		return bad(p, "expected a name in double quotes"), -1;
-	if (parse_text(p, &text, &len) == -1)
+	if (parse_text(p, &m.name, &len) == -1)
 		return -1;
-	name = doc_text(p->doc, text, len);
+	m.len = (uint32_t)len;
+	m.hash = value_hash(m.name, len);
 	blanks(p);
 	if (p->at == p->end || *p->at != ':')
 		return bad(p, "expected ':'"), -1;
 	p->at++;
-	v = parse_value(p);
-	if (v == NULL)
+	m.value = parse_value(p);
+	if (m.value == NULL)
 		return -1;
-	value_setn(p->doc, map, name, len, v);
+	p->members = mem_grow(p->members, &p->member_cap, p->member_count + 1,
+	    sizeof(*p->members));
+	p->members[p->member_count++] = m;
 	return 0;
+}
+
+static struct value *
+end_map(struct parser *p, size_t first)
+{
+	size_t n = p->member_count - first;
+
+	p->at++;
+	p->member_count = first;
+	return value_map_of(p->doc, p->members + first, n);
 }
 
 static struct value *
 parse_map(struct parser *p)
 {
-	struct value *map = value_map(p->doc);
+	size_t first = p->member_count;
 
 	p->at++;
 	blanks(p);
-	if (p->at < p->end && *p->at == '}') {
-		p->at++;
-		return map;
-	}
+	if (p->at < p->end && *p->at == '}')
+		return end_map(p, first);
 	for (;;) {
-		if (parse_member(p, map) == -1)
+		if (parse_member(p) == -1)
 			return NULL;
 		blanks(p);
 		if (p->at == p->end)
 			return bad(p, "map does not end");
 		if (*p->at == '}')
-			break;
+			return end_map(p, first);
 		if (*p->at != ',')
 			return bad(p, "expected ',' or '}'");
 		p->at++;
 	}
-	p->at++;
-	return map;
 }
 
 static struct value *
@@ -373,26 +406,27 @@ parse_value(struct parser *p)
 	return bad(p, "not a value");
 }
 
-struct value *
-doc_parse(struct doc *d, const char *text, size_t len, const char *name,
-    struct error *e)
+/* Parse what is in the doc's own text. */
+static struct value *
+parse(struct doc *d, char *text, size_t len, const char *name, struct error *e)
 {
-	own(strbuf_clear) struct strbuf scratch = { 0 };
 	struct parser p = { .doc = d,
 		.name = name,
-		.start = text,
 		.at = text,
 		.end = text + len,
+		.line_start = text,
+		.line = 1,
 		.error = e };
-	struct value *v;
+	struct value *v = NULL;
 
-	if (len > LIMIT_DOC_BYTES) {
+	/* Lengths and counts are kept in 32 bits. */
+	if (len > LIMIT_DOC_BYTES)
 		error_set(e, EFBIG, "%s: longer than %zu bytes", name,
 		    LIMIT_DOC_BYTES);
-		return NULL;
-	}
-	v = parse_value(&p);
-	scratch = p.text;
+	else
+		v = parse_value(&p);
+	free(p.items);
+	free(p.members);
 	if (v == NULL)
 		return NULL;
 	blanks(&p);
@@ -402,11 +436,29 @@ doc_parse(struct doc *d, const char *text, size_t len, const char *name,
 }
 
 struct value *
+doc_parse(struct doc *d, const char *text, size_t len, const char *name,
+    struct error *e)
+{
+	return parse(d, doc_text(d, text, len), len, name, e);
+}
+
+struct value *
+doc_parse_taken(
+    struct doc *d, struct strbuf *text, const char *name, struct error *e)
+{
+	size_t len = text->len;
+	char *s = strbuf_take(text);
+
+	doc_keep(d, s, len);
+	return parse(d, s, len, name, e);
+}
+
+struct value *
 doc_load(struct doc *d, int dir, const char *path, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
 
 	if (file_read(dir, path, LIMIT_DOC_BYTES, &text, e) == -1)
 		return NULL;
-	return doc_parse(d, strbuf_text(&text), text.len, path, e);
+	return doc_parse_taken(d, &text, path, e);
 }

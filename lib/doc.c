@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
+#include <sys/auxv.h>
 
 #include "lib/mem.h"
 
@@ -134,6 +133,22 @@ value_add(struct doc *d, struct value *list, struct value *item)
 	list->items[list->len++] = item;
 }
 
+struct value *
+value_list_of(struct doc *d, struct value *const *items, size_t n)
+{
+	struct value *list = value_list(d);
+	size_t cap = 4;
+
+	if (n == 0)
+		return list;
+	while (cap < n)
+		cap *= 2;
+	list->items = doc_alloc(d, cap * sizeof(struct value *));
+	memcpy(list->items, items, n * sizeof(*items));
+	list->len = (uint32_t)n;
+	return list;
+}
+
 /* ---- maps -------------------------------------------------------------- */
 
 /*
@@ -147,8 +162,10 @@ hash_key(void)
 	static uint64_t key[2];
 
 	if (key[1] == 0) {
-		if (getrandom(key, sizeof(key), GRND_INSECURE) == -1)
-			key[0] = (uintptr_t)&key ^ (uint64_t)time(NULL);
+		const void *random = (const void *)getauxval(AT_RANDOM);
+
+		if (random != NULL)
+			memcpy(key, random, sizeof(key));
 		key[1] |= 1;
 	}
 	return key;
@@ -221,36 +238,42 @@ table_put(struct map *map, uint32_t hash, uint32_t number)
 	map->table[i & (map->slots - 1)] = number + 1;
 }
 
-/* Make room for one more member; the table is kept at most half full. */
+/* Make room for cap members; the table is kept at most half full. */
 static void
-map_grow(struct doc *d, struct value *v)
+map_reserve(struct doc *d, struct value *v, uint32_t cap)
 {
 	struct map *map = v->map;
-	struct member *members;
+	struct member *members = doc_alloc(d, cap * sizeof(*members));
 
-	if (map == NULL)
-		map = v->map = doc_alloc(d, sizeof(*map));
-	if (v->len < map->cap)
-		return;
-	map->cap = map->cap ? map->cap * 2 : 4;
-	members = doc_alloc(d, map->cap * sizeof(*members));
 	if (v->len > 0)
 		memcpy(members, map->members, v->len * sizeof(*members));
+	map->cap = cap;
 	map->members = members;
-	if (map->cap <= SMALL_MAP)
+	if (cap <= SMALL_MAP)
 		return;
-	map->slots = map->cap * 2;
+	map->slots = 2 * SMALL_MAP;
+	while (map->slots / 2 < cap)
+		map->slots *= 2;
 	map->table = doc_alloc(d, map->slots * sizeof(*map->table));
 	for (uint32_t i = 0; i < v->len; i++)
 		table_put(map, members[i].hash, i);
 }
 
+/* Make room for one more member. */
+static void
+map_grow(struct doc *d, struct value *v)
+{
+	if (v->map == NULL)
+		v->map = doc_alloc(d, sizeof(*v->map));
+	if (v->len == v->map->cap)
+		map_reserve(d, v, v->map->cap ? v->map->cap * 2 : 4);
+}
+
 /* name is kept, not copied. */
 static void
 map_put(struct doc *d, struct value *v, const char *name, size_t n,
-    struct value *value)
+    uint32_t hash, struct value *value)
 {
-	uint32_t hash = value_hash(name, n);
 	struct member *m = member_find(v, name, n, hash);
 
 	if (m != NULL) {
@@ -265,16 +288,32 @@ map_put(struct doc *d, struct value *v, const char *name, size_t n,
 	};
 }
 
+struct value *
+value_map_of(struct doc *d, const struct member *members, size_t n)
+{
+	struct value *v = value_map(d);
+
+	if (n == 0)
+		return v;
+	v->map = doc_alloc(d, sizeof(*v->map));
+	map_reserve(d, v, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		map_put(d, v, members[i].name, members[i].len, members[i].hash,
+		    members[i].value);
+	return v;
+}
+
 void
 value_setn(struct doc *d, struct value *map, const char *name, size_t n,
     struct value *value)
 {
-	struct member *m = member_find(map, name, n, value_hash(name, n));
+	uint32_t hash = value_hash(name, n);
+	struct member *m = member_find(map, name, n, hash);
 
 	if (m != NULL)
 		m->value = value;
 	else
-		map_put(d, map, doc_text(d, name, n), n, value);
+		map_put(d, map, doc_text(d, name, n), n, hash, value);
 }
 
 void
@@ -460,7 +499,7 @@ value_copy(struct doc *d, const struct value *v)
 			const struct member *m = value_member(v, i);
 
 			map_put(d, n, doc_text(d, m->name, m->len), m->len,
-			    value_copy(d, m->value));
+			    m->hash, value_copy(d, m->value));
 		}
 		break;
 	default:
@@ -492,7 +531,7 @@ value_merge(struct doc *d, struct value *into, const struct value *from)
 		    old->value->kind == VALUE_MAP)
 			value_merge(d, old->value, v);
 		else
-			map_put(d, into, m->name, m->len,
+			map_put(d, into, m->name, m->len, m->hash,
 			    v->kind == VALUE_MAP ? map_dup(d, v) : v);
 	}
 }

@@ -60,6 +60,9 @@ OWN_POINTER(doc)
 void *doc_alloc(struct doc *d, size_t n);
 char *doc_text(struct doc *d, const char *s, size_t n);
 
+/* Memory from malloc that d frees with itself. */
+void doc_keep(struct doc *d, void *memory, size_t n);
+
 /* How much memory d holds, in bytes. */
 size_t doc_size(const struct doc *d);
 
@@ -69,6 +72,10 @@ size_t doc_size(const struct doc *d);
  */
 struct value *doc_parse(struct doc *d, const char *text, size_t len,
     const char *name, struct error *e);
+
+/* The same for a text that d takes over, which spares copying it. */
+struct value *doc_parse_taken(
+    struct doc *d, struct strbuf *text, const char *name, struct error *e);
 struct value *
 doc_load(struct doc *d, int dir, const char *path, struct error *e);
 
@@ -90,11 +97,20 @@ void value_set(
 void value_setn(struct doc *d, struct value *map, const char *name, size_t n,
     struct value *value);
 
+/* A list or a map of all that is known beforehand; names are not copied. */
+struct value *
+value_list_of(struct doc *d, struct value *const *items, size_t n);
+struct value *
+value_map_of(struct doc *d, const struct member *members, size_t n);
+
 /* A member, or NULL when there is none or v is no map; v may be NULL. */
 struct value *value_get(const struct value *v, const char *name);
 struct value *value_getn(const struct value *v, const char *name, size_t n);
 
-/* The same for a name whose hash, value_hash(name, n), is known already. */
+/*
+ * The same for a name whose hash, value_hash(name, n), is known already.
+ * Hashes are of use within one process only.
+ */
 uint32_t value_hash(const char *name, size_t n);
 struct value *value_get_hashed(
     const struct value *v, const char *name, size_t n, uint32_t hash);

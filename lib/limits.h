@@ -17,10 +17,12 @@
 /* Templates and what they become. */
 #define LIMIT_TEMPLATE_BYTES MIB(64) /* one template */
 #define LIMIT_TEMPLATE_DEPTH 256 /* nested sections, partials, blocks */
-#define LIMIT_TEMPLATE_STEPS 100000000 /* tags and texts in one rendering */
+#define LIMIT_TEMPLATE_STEPS 100000000 /* of work in one rendering */
 #define LIMIT_RENDERED_BYTES MIB(64) /* one rendered file */
 #define LIMIT_TEMPLATES 100000 /* in one tree */
 #define LIMIT_TEMPLATE_SECONDS 300 /* a program that is a template */
+#define LIMIT_STATE_BYTES MIB(1024) /* a journal with the files it replaces */
+#define LIMIT_VALIDATE_SECONDS 60 /* a program that checks a new file */
 
 /* Programs that we run. */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook */

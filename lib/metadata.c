@@ -123,8 +123,10 @@ metadata_read(struct doc *d, int root, const char *path, struct error *e)
 			    path, e->code, why, path);
 		return NULL;
 	}
-	v = doc_parse(d, strbuf_text(&text), text.len, path, e);
-	if (v == NULL && is_yaml(path) && text.len <= LIMIT_YAML_BYTES)
+	if (!is_yaml(path))
+		v = doc_parse_taken(d, &text, path, e);
+	else if ((v = doc_parse(d, strbuf_text(&text), text.len, path, e)) ==
+	    NULL)
 		v = yaml_parse(d, strbuf_text(&text), text.len, path, e);
 	if (v == NULL)
 		error_prefix(e, "Could not parse metadata file");
@@ -136,18 +138,25 @@ metadata_load(
     struct doc *d, int root, const struct strlist *files, struct error *e)
 {
 	struct value *all = value_map(d);
+	bool first = true;
 
 	for (size_t i = 0; i < files->len; i++) {
 		const char *path = files->items[i];
-		const struct value *v;
+		struct value *v;
 
 		if (!file_exists(root, below(root, path)))
 			continue;
 		v = metadata_read(d, root, path, e);
 		if (v == NULL)
 			return NULL;
-		if (v->kind == VALUE_MAP)
+		if (v->kind != VALUE_MAP)
+			continue;
+		/* Nobody else has the first one, so it may be changed. */
+		if (first)
+			all = v;
+		else
 			value_merge(d, all, v);
+		first = false;
 	}
 	return all;
 }

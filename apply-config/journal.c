@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Journals to bytes and back. */
+#include "apply-config/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply-config/codec.h"
+#include "apply-config/output.h"
+#include "apply-config/state.h"
+#include "lib/doc.h"
+#include "lib/error.h"
+#include "lib/mem.h"
+
+#define MAGIC "apply-config journal 1"
+
+void
+journal_init(struct journal *j)
+{
+	*j = (struct journal){ .arena = doc_new() };
+}
+
+struct entry *
+journal_add(struct journal *j, const char *path)
+{
+	struct entry *entry;
+
+	j->items = mem_grow(j->items, &j->cap, j->len + 1, sizeof(*j->items));
+	entry = &j->items[j->len++];
+	*entry = (struct entry){ .path = mem_dup(path) };
+	return entry;
+}
+
+void
+journal_clear(struct journal *j)
+{
+	for (size_t i = 0; i < j->len; i++) {
+		free(j->items[i].path);
+		free(j->items[i].on_change);
+	}
+	free(j->items);
+	free(j->boot);
+	strlist_clear(&j->folders);
+	doc_free(j->arena);
+	*j = (struct journal){ 0 };
+}
+
+char *
+generation_name(uint64_t number)
+{
+	return mem_printf("generations/%llu", (unsigned long long)number);
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static void
+encode_entry(const struct entry *entry, struct strbuf *b)
+{
+	const struct version *old = &entry->old;
+
+	encode_text(b, entry->path);
+	encode_text(b, entry->on_change);
+	encode_number(b, entry->gone);
+	encode_number(b, old->mode);
+	encode_number(b, old->uid);
+	encode_number(b, old->gid);
+	encode_bytes(b, old->text, old->len);
+	encode_bytes(b, old->xattrs, old->xattrs_len);
+}
+
+int
+journal_write(const struct journal *j, const struct state *st, const char *name,
+    struct error *e)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+
+	encode_text(&b, MAGIC);
+	encode_number(&b, j->number);
+	encode_number(&b, (uint64_t)j->time);
+	encode_number(&b, j->base);
+	encode_number(&b, j->deadline);
+	encode_text(&b, j->boot);
+	encode_number(&b, j->folders.len);
+	for (size_t i = 0; i < j->folders.len; i++)
+		encode_text(&b, j->folders.items[i]);
+	encode_number(&b, j->len);
+	for (size_t i = 0; i < j->len; i++)
+		encode_entry(&j->items[i], &b);
+	encode_end(&b);
+	return state_write(st, name, &b, e);
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+/* A copy that lives as long as the journal. */
+static const char *
+decode_kept(struct decoder *d, struct journal *j, size_t *n)
+{
+	const char *s = decode_bytes(d, n);
+
+	return doc_text(j->arena, s, *n);
+}
+
+static void
+decode_entry(struct decoder *d, struct journal *j)
+{
+	own_free char *path = decode_text(d);
+	struct entry *entry = journal_add(j, path);
+	struct version *old = &entry->old;
+
+	entry->on_change = decode_text(d);
+	entry->gone = decode_number(d) != 0;
+	old->mode = (mode_t)decode_number(d);
+	old->uid = (uid_t)decode_number(d);
+	old->gid = (gid_t)decode_number(d);
+	old->text = decode_kept(d, j, &old->len);
+	old->xattrs = decode_kept(d, j, &old->xattrs_len);
+}
+
+static bool
+decode(struct journal *j, const struct strbuf *raw)
+{
+	struct decoder d;
+	own_free char *magic = NULL;
+
+	if (!decode_begin(&d, strbuf_text(raw), raw->len))
+		return false;
+	magic = decode_text(&d);
+	if (strcmp(magic, MAGIC) != 0)
+		return false;
+	j->number = decode_number(&d);
+	j->time = (int64_t)decode_number(&d);
+	j->base = decode_number(&d);
+	j->deadline = decode_number(&d);
+	j->boot = decode_text(&d);
+	for (uint64_t n = decode_number(&d); n > 0 && !d.bad; n--)
+		strlist_take(&j->folders, decode_text(&d));
+	for (uint64_t n = decode_number(&d); n > 0 && !d.bad; n--)
+		decode_entry(&d, j);
+	return !d.bad;
+}
+
+int
+journal_read(struct journal *j, const struct state *st, const char *name,
+    struct error *e)
+{
+	own(strbuf_clear) struct strbuf raw = { 0 };
+	int r;
+
+	*j = (struct journal){ 0 };
+	r = state_read(st, name, &raw, e);
+	if (r != 1)
+		return r;
+	journal_init(j);
+	if (decode(j, &raw))
+		return 1;
+	journal_clear(j);
+	return 2;
+}
+
+/* ---- carrying out --------------------------------------------------------- */
+
+int
+journal_forward(const struct journal *j, struct output *o, struct error *e)
+{
+	for (size_t i = 0; i < j->len; i++) {
+		const struct entry *entry = &j->items[i];
+		int r = entry->gone ? version_remove(o, entry->path, e)
+				    : version_publish(o, entry->path, e);
+
+		if (r == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Put back what was there, unless the new file is still only staged. */
+static int
+restore(const struct entry *entry, struct output *o, struct error *e)
+{
+	if (!entry->gone && version_is_staged(o, entry->path))
+		return 0;
+	if (entry->old.mode == 0)
+		return version_remove(o, entry->path, e);
+	if (version_stage(o, entry->path, &entry->old, true, e) == -1)
+		return -1;
+	return version_publish(o, entry->path, e) == -1 ? -1 : 0;
+}
+
+int
+journal_backward(const struct journal *j, struct output *o, struct error *e)
+{
+	for (size_t i = 0; i < j->len; i++)
+		if (restore(&j->items[i], o, e) == -1)
+			return -1;
+	return journal_discard(j, o, e);
+}
+
+int
+journal_discard(const struct journal *j, struct output *o, struct error *e)
+{
+	for (size_t i = 0; i < j->len; i++)
+		if (version_discard(o, j->items[i].path, e) == -1)
+			return -1;
+	journal_tidy(j, o);
+	return 0;
+}
+
+void
+journal_tidy(const struct journal *j, struct output *o)
+{
+	for (size_t i = j->folders.len; i-- > 0;)
+		output_rmdir(o, j->folders.items[i]);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is about to be done to the files below an output root, and what it
+ * takes to undo it.  The journal of what was done is the record of a
+ * generation.
+ */
+#ifndef APPLY_CONFIG_JOURNAL_H
+#define APPLY_CONFIG_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "apply-config/version.h"
+#include "lib/strbuf.h"
+#include "lib/strlist.h"
+
+struct doc;
+struct error;
+struct output;
+struct state;
+
+struct entry {
+	char *path; /* below the output root */
+	char *on_change; /* "" if there is none */
+	bool gone; /* the file is removed */
+	struct version old;
+};
+
+struct journal {
+	uint64_t number; /* of the generation that this makes */
+	int64_t time; /* seconds since 1970 */
+	uint64_t base; /* what to go back to while it is not confirmed */
+	uint64_t
+	    deadline; /* to confirm it: milliseconds since boot; 0: no need */
+	char *boot; /* which boot that was */
+	struct strlist folders; /* that are made, outermost first */
+	struct entry *items;
+	size_t len, cap;
+	struct doc *arena; /* what the versions point into */
+};
+
+void journal_init(struct journal *j);
+struct entry *journal_add(struct journal *j, const char *path);
+void journal_clear(struct journal *j);
+
+int journal_write(const struct journal *j, const struct state *st,
+    const char *name, struct error *e);
+
+/* 1, 0 when there is no such journal, 2 when it is not whole, -1. */
+int journal_read(struct journal *j, const struct state *st, const char *name,
+    struct error *e);
+
+/*
+ * Rename all that was staged to its place, and remove what is to go.  It
+ * does no harm to do so again.
+ */
+int journal_forward(const struct journal *j, struct output *o, struct error *e);
+
+/* Take back what was renamed or removed, and discard the rest. */
+int
+journal_backward(const struct journal *j, struct output *o, struct error *e);
+
+/* Remove what was staged, and the folders that were made for it. */
+int journal_discard(const struct journal *j, struct output *o, struct error *e);
+
+/* Remove the folders that it made and that are empty now. */
+void journal_tidy(const struct journal *j, struct output *o);
+
+/* "generations/N"; the caller's. */
+char *generation_name(uint64_t number);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing the record: templates first, since they say what else is in it. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "apply-config/apply.h"
+#include "apply-config/codec.h"
+#include "apply-config/reads.h"
+#include "apply-config/record-private.h"
+#include "apply-config/state.h"
+#include "lib/bytes.h"
+#include "lib/mem.h"
+
+struct saver {
+	const struct record_run *run;
+	struct strbuf items;
+	uint32_t *number; /* of a mark in the new record, from 1; 0: none */
+	uint32_t *marks; /* by that number less 1 */
+	size_t mark_count, mark_cap;
+	uint32_t
+	    *place; /* of a place in the new record; 0: none but the root */
+	uint32_t place_count;
+};
+
+static uint32_t
+number_of(struct saver *v, uint32_t mark)
+{
+	if (v->number[mark] == 0) {
+		v->marks = mem_grow(v->marks, &v->mark_cap, v->mark_count + 1,
+		    sizeof(*v->marks));
+		v->marks[v->mark_count++] = mark;
+		v->number[mark] = (uint32_t)v->mark_count;
+	}
+	return v->number[mark] - 1;
+}
+
+static void
+add_u32(struct strbuf *b, uint32_t n)
+{
+	char bytes[4];
+
+	put_le32(bytes, n);
+	strbuf_add(b, bytes, sizeof(bytes));
+}
+
+static void
+add_u64(struct strbuf *b, uint64_t n)
+{
+	char bytes[8];
+
+	put_le64(bytes, n);
+	strbuf_add(b, bytes, sizeof(bytes));
+}
+
+static void
+encode_buffer(struct strbuf *to, struct strbuf *b)
+{
+	encode_bytes(to, strbuf_text(b), b->len);
+	strbuf_cut(b, 0);
+}
+
+static void
+encode_identities(struct strbuf *b, const struct identity *template,
+    const struct identity *control, const struct identity *output)
+{
+	encode_bytes(b, template, sizeof(*template));
+	encode_bytes(b, control, sizeof(*control));
+	encode_bytes(b, output, sizeof(*output));
+}
+
+/* A template that was not rendered: what the old record says of it. */
+static void
+encode_kept(struct saver *v, const struct item *item)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+	const struct record *old = v->run->old;
+
+	encode_identities(
+	    &v->items, &item->template, &item->control, &item->output);
+	for (size_t i = 0; i + 4 <= item->depends.len; i += 4)
+		add_u32(&b,
+		    number_of(v, old->marks[get_le32(item->depends.s + i)]));
+	encode_buffer(&v->items, &b);
+	for (size_t i = 0; i + 4 <= item->partials.len; i += 4)
+		add_u32(&b, old->partials[get_le32(item->partials.s + i)]);
+	encode_buffer(&v->items, &b);
+	encode_bytes(&v->items, item->spans.s, item->spans.len);
+}
+
+static void
+encode_rendered(struct saver *v, const struct rendered *rendered)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+	const struct template *t = rendered->template;
+	struct identity template = identity_of(&t->st),
+			control = identity_of(&t->control),
+			output = record_output(v->run->output, t->path);
+
+	encode_identities(&v->items, &template, &control, &output);
+	for (size_t i = 0; i < rendered->mark_count; i++)
+		add_u32(&b, number_of(v, rendered->marks[i]));
+	encode_buffer(&v->items, &b);
+	for (size_t i = 0; i < rendered->partial_count; i++)
+		add_u32(&b, rendered->partials[i]);
+	encode_buffer(&v->items, &b);
+	for (size_t i = 0; i < rendered->spans.len; i++) {
+		add_u64(&b, rendered->spans.items[i].start);
+		add_u64(&b, rendered->spans.items[i].len);
+	}
+	encode_buffer(&v->items, &b);
+}
+
+static void
+encode_items(struct saver *v)
+{
+	const struct templates *t = v->run->templates;
+
+	encode_number(&v->items, t->len);
+	for (size_t i = 0; i < t->len; i++) {
+		const struct rendered *rendered = &v->run->rendered[i];
+
+		encode_text(&v->items, t->items[i].path);
+		if (rendered->current)
+			encode_kept(
+			    v, record_find(v->run->old, t->items[i].path));
+		else
+			encode_rendered(v, rendered);
+	}
+}
+
+/* Only the places that something depends on, and those on the way there. */
+static void
+encode_places(struct saver *v, struct strbuf *b)
+{
+	const struct reads *reads = v->run->reads;
+	size_t n = reads_count(reads);
+	own_free bool *used = mem_alloc(n);
+	uint32_t count = 1;
+
+	for (size_t i = 0; i < v->mark_count; i++)
+		for (uint32_t p = v->marks[i] / 2; p != READS_ROOT && !used[p];
+		     p = reads_parent(reads, p))
+			used[p] = true;
+	for (uint32_t p = 1; p < n; p++)
+		if (used[p])
+			v->place[p] = count++;
+	encode_number(b, count);
+	for (uint32_t p = 1; p < n; p++) {
+		uint32_t len;
+		const char *name = reads_name(reads, p, &len);
+
+		if (!used[p])
+			continue;
+		encode_number(b, v->place[reads_parent(reads, p)]);
+		encode_bytes(b, name, len);
+	}
+}
+
+static void
+encode_marks(struct saver *v, struct strbuf *b, const uint8_t *key)
+{
+	const struct record_run *run = v->run;
+	own_free const struct value **values =
+	    record_resolve(run->settings, run->reads, run->root);
+
+	encode_number(b, v->mark_count);
+	for (size_t i = 0; i < v->mark_count; i++) {
+		uint32_t place = v->marks[i] / 2;
+
+		encode_number(b, v->place[place] * 2 + v->marks[i] % 2);
+		encode_number(
+		    b, record_digest(values[place], v->marks[i], key));
+	}
+}
+
+static void
+encode_partials(const struct saver *v, struct strbuf *b)
+{
+	struct renderer *r = v->run->renderer;
+	size_t n = renderer_partial_count(r);
+
+	encode_number(b, n);
+	for (uint32_t i = 0; i < n; i++) {
+		size_t len;
+		const char *name = renderer_partial_name(r, i, &len);
+		struct identity is = identity_of(renderer_partial_stat(r, i));
+
+		encode_bytes(b, name, len);
+		encode_bytes(b, &is, sizeof(is));
+	}
+}
+
+int
+record_save(
+    const struct record_run *run, const struct state *st, struct error *e)
+{
+	own(strbuf_clear) struct strbuf b = { 0 }, head = { 0 };
+	size_t places = reads_count(run->reads);
+	struct saver v = { .run = run };
+	uint8_t key[RECORD_KEY];
+
+	/* Nobody can make two values with one digest without the key. */
+	if (getrandom(key, sizeof(key), 0) != sizeof(key))
+		return 0;
+	v.number = mem_alloc(places * 2 * sizeof(*v.number));
+	v.place = mem_alloc(places * sizeof(*v.place));
+	encode_items(&v);
+	record_add_settings(run->settings, &head);
+	encode_buffer(&b, &head);
+	encode_bytes(&b, key, sizeof(key));
+	encode_number(&b, (uint64_t)run->started);
+	encode_number(&b, (uint64_t)record_clock());
+	encode_places(&v, &b);
+	encode_marks(&v, &b, key);
+	encode_partials(&v, &b);
+	strbuf_add(&b, strbuf_text(&v.items), v.items.len);
+	encode_end(&b);
+	strbuf_clear(&v.items);
+	free(v.number);
+	free(v.marks);
+	free(v.place);
+	return state_write(st, "record", &b, e);
+}

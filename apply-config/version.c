@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files read whole with all that belongs to them, and written so. */
+#include "apply-config/version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "apply-config/codec.h"
+#include "apply-config/output.h"
+#include "lib/doc.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/mem.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+
+#define TEMP_PREFIX ".apply-config."
+#define NAME_LONGEST 255
+
+static int
+failed(const struct output *o, const char *path, struct error *e)
+{
+	int code = errno;
+	own_free char *name = output_name(o, path);
+
+	errno = code;
+	return error_errno(e, "%s", name);
+}
+
+/* ---- extended attributes -------------------------------------------------- */
+
+/* One attribute, encoded; those that may not be read are left out. */
+static void
+add_xattr(int fd, const char *name, struct strbuf *b)
+{
+	ssize_t n = fgetxattr(fd, name, NULL, 0);
+	own_free char *value = mem_alloc(n > 0 ? (size_t)n : 1);
+
+	if (n >= 0)
+		n = fgetxattr(fd, name, value, (size_t)n);
+	if (n < 0)
+		return;
+	encode_text(b, name);
+	encode_bytes(b, value, (size_t)n);
+}
+
+static void
+read_xattrs(int fd, struct doc *arena, struct version *v)
+{
+	ssize_t n = flistxattr(fd, NULL, 0);
+	own_free char *names = NULL;
+	own(strbuf_clear) struct strbuf b = { 0 };
+
+	if (n <= 0)
+		return;
+	names = mem_alloc((size_t)n);
+	n = flistxattr(fd, names, (size_t)n);
+	for (ssize_t i = 0; i < n; i += (ssize_t)strlen(names + i) + 1)
+		add_xattr(fd, names + i, &b);
+	v->xattrs = doc_text(arena, strbuf_text(&b), b.len);
+	v->xattrs_len = b.len;
+}
+
+/* What the filesystem or our rights do not allow is left out. */
+static int
+write_xattrs(int fd, const struct version *v)
+{
+	struct decoder d = { .at = v->xattrs,
+		.end = v->xattrs + v->xattrs_len };
+
+	while (d.at < d.end && !d.bad) {
+		size_t n;
+		own_free char *name = decode_text(&d);
+		const char *value = decode_bytes(&d, &n);
+
+		if (!d.bad && fsetxattr(fd, name, value, n, 0) == -1 &&
+		    errno != ENOTSUP && errno != EPERM && errno != EACCES)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- reading ---------------------------------------------------------------- */
+
+static int
+read_regular(int fd, const char *name, struct doc *arena, struct version *v,
+    struct error *e)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+
+	if (file_read_fd(fd, name, LIMIT_DOC_BYTES, &b, e) == -1)
+		return -1;
+	v->text = doc_text(arena, strbuf_text(&b), b.len);
+	v->len = b.len;
+	read_xattrs(fd, arena, v);
+	return 0;
+}
+
+static int
+read_link(struct output *o, int dir, const char *path, struct doc *arena,
+    struct version *v, struct error *e)
+{
+	char target[4096];
+	ssize_t n = readlinkat(dir, path_base(path), target, sizeof(target));
+
+	if (n == -1)
+		return failed(o, path, e);
+	v->text = doc_text(arena, target, (size_t)n);
+	v->len = (size_t)n;
+	return 0;
+}
+
+int
+version_read(struct output *o, const char *path, struct doc *arena,
+    struct version *v, struct error *e)
+{
+	own_free char *name = output_name(o, path);
+	int dir = output_dir(o, path, e);
+	own_fd int fd = -1;
+	struct stat st;
+
+	*v = (struct version){ .text = "", .xattrs = "" };
+	if (dir == -1)
+		return e->code == ENOENT ? 0 : -1;
+	if (fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : failed(o, path, e);
+	v->mode = st.st_mode;
+	v->uid = st.st_uid;
+	v->gid = st.st_gid;
+	if (S_ISLNK(st.st_mode))
+		return read_link(o, dir, path, arena, v, e);
+	if (!S_ISREG(st.st_mode))
+		return error_set(e, EINVAL, "%s: is no regular file", name);
+	fd = openat(dir, path_base(path),
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd == -1)
+		return failed(o, path, e);
+	return read_regular(fd, name, arena, v, e);
+}
+
+/* ---- writing ---------------------------------------------------------------- */
+
+char *
+version_temp(const char *path)
+{
+	static const uint8_t key[16];
+	const char *base = path_base(path);
+	struct hash h;
+
+	if (strlen(TEMP_PREFIX) + strlen(base) <= NAME_LONGEST)
+		return mem_printf(TEMP_PREFIX "%s", base);
+	hash_begin(&h, key);
+	hash_add(&h, base, strlen(base));
+	return mem_printf(
+	    TEMP_PREFIX "%016llx", (unsigned long long)hash_end(&h));
+}
+
+/* Owner before mode: a change of owner takes bits of the mode away. */
+static int
+fill(int fd, const struct version *v, bool durable)
+{
+	if (file_write_all(fd, v->text, v->len) == -1)
+		return -1;
+	if ((v->uid != (uid_t)-1 || v->gid != (gid_t)-1) &&
+	    fchown(fd, v->uid, v->gid) == -1)
+		return -1;
+	if (write_xattrs(fd, v) == -1 || fchmod(fd, v->mode & 07777) == -1)
+		return -1;
+	return durable ? fsync(fd) : 0;
+}
+
+static int
+stage_regular(int dir, const char *temp, const struct version *v, bool durable)
+{
+	own_fd int fd = openat(dir, temp,
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	return fd == -1 ? -1 : fill(fd, v, durable);
+}
+
+static int
+stage_link(int dir, const char *temp, const struct version *v)
+{
+	own_free char *target = mem_dupn(v->text, v->len);
+
+	if (symlinkat(target, dir, temp) == -1)
+		return -1;
+	return fchownat(dir, temp, v->uid, v->gid, AT_SYMLINK_NOFOLLOW);
+}
+
+int
+version_stage(struct output *o, const char *path, const struct version *v,
+    bool durable, struct error *e)
+{
+	own_free char *temp = version_temp(path);
+	int dir = output_dir(o, path, e), r;
+
+	if (dir == -1)
+		return -1;
+	for (int try = 0; try < 2; try++) {
+		r = S_ISLNK(v->mode) ? stage_link(dir, temp, v)
+				     : stage_regular(dir, temp, v, durable);
+		if (r == 0 || errno != EEXIST)
+			break;
+		(void)unlinkat(dir, temp, 0);
+	}
+	return r == -1 ? failed(o, path, e) : 0;
+}
+
+bool
+version_is_staged(struct output *o, const char *path)
+{
+	own_free char *temp = version_temp(path);
+	struct error ignored;
+	struct stat st;
+	int dir = output_dir(o, path, &ignored);
+
+	return dir != -1 && fstatat(dir, temp, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int
+version_publish(struct output *o, const char *path, struct error *e)
+{
+	own_free char *temp = version_temp(path);
+	int dir = output_dir(o, path, e);
+
+	if (dir == -1)
+		return e->code == ENOENT ? 0 : -1;
+	if (renameat(dir, temp, dir, path_base(path)) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : failed(o, path, e);
+}
+
+static int
+remove_name(
+    struct output *o, const char *path, const char *name, struct error *e)
+{
+	int dir = output_dir(o, path, e);
+
+	if (dir == -1)
+		return e->code == ENOENT ? 0 : -1;
+	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
+		return failed(o, path, e);
+	return 0;
+}
+
+int
+version_discard(struct output *o, const char *path, struct error *e)
+{
+	own_free char *temp = version_temp(path);
+
+	return remove_name(o, path, temp, e);
+}
+
+int
+version_remove(struct output *o, const char *path, struct error *e)
+{
+	return remove_name(o, path, path_base(path), e);
+}

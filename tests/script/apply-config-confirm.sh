@@ -1,0 +1,75 @@
+#!/bin/sh
+# A set that is not confirmed goes back by itself, even if whoever waited for
+# the confirmation was killed, and stays if it was confirmed.
+set -u
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+mkdir -p "$tmp/t" "$tmp/out"
+echo '{{a}}' >"$tmp/t/f"
+bad=0
+apply() { # value option...
+	echo "{\"a\": \"$1\"}" >"$tmp/m.json"
+	shift
+	apply-config --root "$tmp" -t /t -o /out -m /m.json "$@" || bad=1
+}
+is() { # value what
+	[ "$(cat "$tmp/out/f" 2>&1)" = "$1" ] || {
+		echo "$2: $(cat "$tmp/out/f" 2>&1), wanted $1"
+		bad=1
+	}
+}
+becomes() { # value what
+	for _ in $(seq 100); do
+		[ "$(cat "$tmp/out/f" 2>&1)" = "$1" ] && return
+		sleep 0.1
+	done
+	is "$1" "$2"
+}
+pending() { find "$tmp/var" -name pending | grep -q .; }
+watchers() { # the processes that wait for a confirmation here
+	for p in /proc/[0-9]*; do
+		line=
+		read -r line 2>/dev/null <"$p/cmdline"
+		case $line in
+		apply-config--root"$tmp"-*) echo "${p#/proc/}" ;;
+		esac
+	done 2>/dev/null
+}
+
+apply first
+apply second --confirm-within 2
+becomes first "not confirmed"
+sleep 0.3
+pending && { echo "still pending"; bad=1; }
+
+# Two sets while none was confirmed: both are gone.
+apply third --confirm-within 60
+apply fourth --confirm-within 1
+becomes first "two not confirmed"
+
+# An ordinary run does not confirm what came before it.
+apply fifth --confirm-within 2
+apply sixth
+becomes first "an ordinary run in between"
+
+# The process that waits is killed: the next run finds that it is late.
+apply seventh --confirm-within 4
+killed=$(watchers)
+for p in $killed; do kill -9 "$p"; done
+[ -n "$killed" ] || { echo "nobody waited"; bad=1; }
+if pending; then
+	sleep 4.2
+	is seventh "nobody waits"
+	apply-config --root "$tmp" --recover || bad=1
+else
+	echo "slow machine: it was over before the one that waits was killed"
+fi
+is first "recovered"
+
+# Confirmed.
+apply eighth --confirm-within 1
+apply-config --root "$tmp" -o /out --confirm || bad=1
+sleep 1.5
+is eighth "confirmed"
+for p in $(watchers); do kill "$p"; done
+exit $bad
