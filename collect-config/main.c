@@ -80,7 +80,9 @@ main(int argc, char **argv)
 {
 	const char *program = path_base(argv[0]);
 	ownp(config_free) struct config *c = config_new(source_settings());
-	own(agent_close) struct agent a = { .cache.fd = -1, .signals = -1 };
+	own(agent_close) struct agent a = {
+		.cache.fd = -1, .signals = -1, .watch = -1
+	};
 	struct error e = { 0 };
 	int r;
 

@@ -2,6 +2,7 @@
 /* The program's own settings, and the table of all groups. */
 #include <stdlib.h>
 
+#include "collect-config/keystone.h"
 #include "collect-config/source.h"
 #include "lib/mem.h"
 
@@ -79,6 +80,7 @@ source_settings(void)
 	size_t n = 0;
 
 	groups[n++] = (struct setting_group){ "DEFAULT", program_settings };
+	groups[n++] = (struct setting_group){ "keystone", keystone_settings };
 	for (size_t i = 0; source_kinds[i] != NULL && n < GROUPS - 1; i++)
 		if (source_kinds[i]->settings != NULL)
 			groups[n++] =

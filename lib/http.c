@@ -19,6 +19,7 @@
 
 /* Certificates by hash: only those needed are read, not the whole bundle. */
 #define CA_FOLDER "/etc/ssl/certs"
+#define DESCRIPTORS 64 /* of the caller, waited for */
 #define CONNECTIONS 8 /* kept open for the next request */
 
 struct http_call {
@@ -360,11 +361,11 @@ int
 http_wait(
     struct http_loop *l, struct pollfd *fds, size_t n, int ms, struct error *e)
 {
-	struct curl_waitfd more[16];
+	struct curl_waitfd more[DESCRIPTORS];
 	CURLMcode r;
 	int ready;
 
-	if (n > 16)
+	if (n > DESCRIPTORS)
 		return error_set(e, EINVAL, "http: too many descriptors");
 	for (size_t i = 0; i < n; i++)
 		more[i] = (struct curl_waitfd){ .fd = fds[i].fd,
