@@ -43,6 +43,10 @@ agent_command(struct agent *a)
 		return;
 	}
 	notify_send("STATUS=running %s", a->line);
+	a->runs++;
+	a->trimmed = TRIM_NONE;
+	a->told = false;
+	a->told_at = 0;
 	a->wanted = false;
 }
 
@@ -89,6 +93,8 @@ agent_command_over(struct agent *a)
 
 	a->status = child_end(&a->command);
 	notify_send("STATUS=");
+	a->told = false;
+	a->told_at = 0;
 	if (a->status != 0) {
 		retry(a);
 		return;

@@ -13,6 +13,8 @@
 
 /* ---- taking ------------------------------------------------------------- */
 
+#define NONE_SECONDS 30 /* until a source that has nothing is asked again */
+
 static void
 note(struct strlist *l, const char *name)
 {
@@ -186,8 +188,10 @@ schedule(struct agent *a, struct source *s, const struct round *r, bool changed)
 	int64_t now = clock_ms();
 
 	s->interval = changed || s->interval == 0 ? least : s->interval * 2;
-	if (s->interval > most)
+	if (s->interval > most || r->result == STEP_NONE)
 		s->interval = most;
+	if (r->result == STEP_NONE && s->interval < NONE_SECONDS)
+		s->interval = NONE_SECONDS;
 	if (!changed && r->result != STEP_FAILED && s->interval < r->rest &&
 	    !config_given(a->config, "DEFAULT", "polling_interval"))
 		s->interval = r->rest;
@@ -217,6 +221,8 @@ end(struct agent *a, struct source *s)
 	schedule(a, s, r, changed);
 	s->round = NULL;
 	a->told = false;
+	if (a->trimmed == TRIM_ALL)
+		a->trimmed = TRIM_MOST;
 }
 
 void

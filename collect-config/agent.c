@@ -13,14 +13,19 @@
 
 #include "collect-config/clock.h"
 #include "collect-config/detect.h"
+#include "collect-config/memory.h"
 #include "collect-config/notify.h"
 #include "collect-config/reload.h"
+#include "collect-config/status.h"
 #include "collect-config/watch.h"
+#include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
 #define FIRST_MS 10000 /* that the first run waits for silent sources */
 #define IDLE_MS 60000 /* longest sleep */
+#define TRIM_MS 5000 /* a sleep that is worth giving memory back */
+#define TELL_MS 1000 /* between two writes of the status */
 #define SOURCES 48 /* at most */
 
 /* ---- setting up --------------------------------------------------------- */
@@ -39,11 +44,10 @@ open_sources(struct agent *a, struct error *e)
 		const struct source_kind *kind = source_find(names.items[a->n]);
 
 		source_init(&a->sources[a->n], kind, a->config, &a->machine);
-		if (kind->settings != NULL &&
-		    config_resolve(a->config, kind->name, e) == -1)
+		if (config_resolve(a->config, kind->name, e) == -1)
 			return -1;
 	}
-	return 0;
+	return config_resolve(a->config, "keystone", e);
 }
 
 int
@@ -205,6 +209,7 @@ begin(struct agent *a, struct error *e)
 	for (size_t i = 0; i < a->n; i++)
 		agent_recall(a, &a->sources[i]);
 	agent_names(a, &a->names);
+	status_recall(a);
 	return 0;
 }
 
@@ -219,12 +224,14 @@ agent_once(struct agent *a, bool force, struct error *e)
 			return -1;
 	if (!a->wanted && !force) {
 		log_debug("No changes detected.");
+		status_write(a);
 		return 0;
 	}
 	agent_command(a);
 	while (a->command.pid != 0)
 		if (wait_for(a, IDLE_MS, e) == -1)
 			return -1;
+	status_write(a);
 	return 0;
 }
 
@@ -285,8 +292,6 @@ do_due(struct agent *a)
 	else if (idle && a->wanted)
 		earlier(&next,
 		    a->run_after > now ? a->run_after : a->started + FIRST_MS);
-	if (idle && a->command.pid == 0 && reload_wanted(a))
-		a->restarting = true;
 	return next;
 }
 
@@ -301,17 +306,54 @@ first_due(struct agent *a)
 	a->started += wait;
 }
 
+/*
+ * Before a long sleep: all that the start or a command took; after a round
+ * only the largest part, the cryptographic library, if that was used.  To
+ * give everything back each time would double what a round costs.
+ */
+static void
+trim(struct agent *a, int64_t sleep_ms)
+{
+	if (sleep_ms < TRIM_MS || a->trimmed == TRIM_ALL)
+		return;
+	memory_trim(a->trimmed == TRIM_NONE ? 0 : MIB(1));
+	a->trimmed = TRIM_ALL;
+}
+
+/*
+ * When something happened, but not more often than once a second: say so in
+ * the status, and see whether our own files are still the same.
+ */
+static void
+look_after(struct agent *a, int64_t *next)
+{
+	int64_t now = clock_ms();
+
+	if (a->told)
+		return;
+	if (now < a->told_at + TELL_MS) {
+		earlier(next, a->told_at + TELL_MS);
+		return;
+	}
+	a->told_at = now;
+	status_write(a);
+	if (a->command.pid == 0 && reload_wanted(a))
+		a->restarting = true;
+}
+
 static int
 turn(struct agent *a, struct error *e)
 {
 	int64_t next = do_due(a), dog = notify_watchdog();
 
+	look_after(a, &next);
 	if (a->restarting && a->command.pid == 0)
 		reload_now(a);
 	if (dog > 0) {
 		notify_send("WATCHDOG=1");
 		earlier(&next, clock_ms() + dog);
 	}
+	trim(a, next - clock_ms());
 	return wait_for(a, next - clock_ms(), e);
 }
 

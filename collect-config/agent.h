@@ -31,11 +31,19 @@ struct agent {
 	bool wanted; /* a run of the command */
 	bool once; /* one round each, then the end */
 	bool stopping; /* asked to end */
+	/* Memory given back, since the last command or the last round. */
+	enum {
+		TRIM_NONE,
+		TRIM_MOST,
+		TRIM_ALL
+	} trimmed;
 	bool told; /* the status file says how things are */
+	int64_t told_at; /* clock_ms(); 0: say it now */
 	bool restarting; /* re-execute when nothing runs */
 	int64_t started, run_after; /* clock_ms() */
 	double run_interval; /* seconds to the next try of a failed command */
-	int status; /* exit status of the command, for once */
+	int status; /* last exit status of the command */
+	unsigned long runs; /* of the command */
 	char *program; /* the file that we are, for re-execution */
 	char **argv;
 	char *stamp; /* of our files; see reload.h */
