@@ -41,8 +41,8 @@ on_reply(void *ctx, struct http_reply *reply, const struct error *e)
 
 	free(w);
 	s->call = NULL;
-	if (s->round->ask.stream && reply != NULL && reply->status >= 200 &&
-	    reply->status <= 299) {
+	if ((s->round->ask.stream || s->round->ask.websocket) &&
+	    reply != NULL && reply->status >= 200 && reply->status <= 299) {
 		error_set(&ended, ECONNRESET, "the stream ended");
 		set_reply(s->round, NULL, &ended);
 	} else {
@@ -91,6 +91,26 @@ on_chunk(void *ctx, const char *data, size_t n)
 	return r->line.len <= LIMIT_HTTP_BODY;
 }
 
+/* Each message of a websocket is a reply; what the step says is sent. */
+static bool
+on_message(void *ctx, const char *data, size_t n)
+{
+	struct waiter *w = ctx;
+	struct source *s = w->source;
+	struct round *r = s->round;
+	struct http_reply reply = { .status = n == 0 ? 101 : 200 };
+	enum step step;
+
+	strbuf_add(&reply.body, data, n);
+	set_reply(r, &reply, NULL);
+	step = round_step(r);
+	for (size_t i = 0; i < r->outgoing.len; i++)
+		http_send(s->call, r->outgoing.items[i],
+		    strlen(r->outgoing.items[i]));
+	strlist_clear(&r->outgoing);
+	return step == STEP_MORE;
+}
+
 /* Link-local and loopback hosts are never behind a proxy. */
 static bool
 is_near(const char *url)
@@ -124,15 +144,18 @@ start_call(struct agent *a, struct source *s)
 		.follow = k->follow,
 		.seconds = k->seconds,
 		.idle_seconds = k->idle_seconds,
-		.chunk = k->stream ? on_chunk : NULL,
+		.websocket = k->websocket,
+		.chunk = k->websocket ? on_message
+		    : k->stream	      ? on_chunk
+				      : NULL,
 		.chunk_ctx = w };
 
 	*w = (struct waiter){ .agent = a, .source = s };
 	if (a->http == NULL)
 		a->http = http_loop_new();
 	s->requests++;
-	s->call =
-	    http_start(a->http, &request, k->stream ? on_enough : on_reply, w);
+	s->call = http_start(a->http, &request,
+	    k->stream || k->websocket ? on_enough : on_reply, w);
 }
 
 /* ---- programs ----------------------------------------------------------- */

@@ -45,6 +45,7 @@ round_free(struct round *r)
 	strlist_clear(&r->learned);
 	strlist_clear(&r->folders);
 	strlist_clear(&r->argv);
+	strlist_clear(&r->outgoing);
 	strbuf_clear(&r->line);
 	free(r);
 }

@@ -72,6 +72,27 @@ client_id(struct round *r)
 	return round_memory(r, "client");
 }
 
+static bool
+uses_socket(const struct round *r)
+{
+	return config_flag(r->source->config, "zaqar", "use_websockets");
+}
+
+static const char *
+service(const struct round *r)
+{
+	return uses_socket(r) ? "messaging-websocket" : "messaging";
+}
+
+static void
+set_trust(struct round *r)
+{
+	r->ask.follow = HTTP_FOLLOW_HOST;
+	r->ask.insecure = !config_flag(
+	    r->source->config, "zaqar", "ssl_certificate_validation");
+	r->ask.ca_file = round_text(r, "ca_file");
+}
+
 static enum step
 ask(struct round *r, unsigned place, const char *method, const char *query)
 {
@@ -88,10 +109,7 @@ ask(struct round *r, unsigned place, const char *method, const char *query)
 	round_get(r, "%.*s/v2/queues/%s/messages?%s", (int)n, endpoint, queue.s,
 	    query);
 	r->ask.method = method;
-	r->ask.follow = HTTP_FOLLOW_HOST;
-	r->ask.insecure = !config_flag(
-	    r->source->config, "zaqar", "ssl_certificate_validation");
-	r->ask.ca_file = round_text(r, "ca_file");
+	set_trust(r);
 	round_header(r, "Accept: application/json");
 	round_header(r, "X-Auth-Token: %s", round_memory(r, "token"));
 	round_header(r, "X-Project-Id: %s", round_text(r, "project_id"));
@@ -115,52 +133,229 @@ ask_remove(struct round *r)
 	return ask(r, REMOVE, "DELETE", query);
 }
 
-/* Take the newest message that can be taken; note the names of all. */
-static const struct value *
-newest(const struct value *list, struct strbuf *ids)
+/* ---- messages ----------------------------------------------------------- */
+
+struct seen {
+	struct value *ids; /* of all messages in the answer */
+	const struct value *newest; /* body that is a map, or NULL */
+};
+
+static void
+look_at(struct round *r, const struct value *list, struct seen *seen)
 {
-	const struct value *found = NULL;
-
+	seen->ids = value_list(r->doc);
+	seen->newest = NULL;
 	for (uint32_t i = 0; i < list->len; i++) {
-		const struct value *body = value_get(list->items[i], "body");
-		const char *id = value_text(list->items[i], "id", NULL);
+		struct value *body = value_get(list->items[i], "body");
+		struct value *id = value_get(list->items[i], "id");
 
-		if (id == NULL)
+		if (id == NULL || id->kind != VALUE_STRING)
 			continue;
-		strbuf_puts(ids, ids->len > 0 ? "," : "");
-		percent_encode(id, "", ids);
+		value_add(r->doc, seen->ids, id);
 		if (body != NULL && body->kind == VALUE_MAP)
-			found = body;
+			seen->newest = body;
 		else
-			log_warn("zaqar: message %.80s is %s, not a map", id,
-			    value_kind_name(body));
+			log_warn("zaqar: message %.80s is %s, not a map",
+			    id->text, value_kind_name(body));
 	}
-	return found;
+}
+
+/*
+ * Take the messages of an answer.  STEP_STORE when there is metadata, which
+ * must be safe before they are removed; STEP_DONE when there is only waste;
+ * STEP_SAME when there is nothing.  The ids are then in round.data.
+ */
+static enum step
+take_messages(struct round *r, const struct value *body, struct error *e)
+{
+	const struct value *list = value_get(body, "messages");
+	struct seen seen;
+
+	if (list == NULL || list->kind != VALUE_LIST)
+		return error_set(e, EPROTO, "%s: no messages in the answer",
+		    round_memory(r, "endpoint"));
+	look_at(r, list, &seen);
+	r->data = seen.ids;
+	if (seen.ids->len == 0)
+		return STEP_SAME;
+	if (seen.newest == NULL)
+		return STEP_DONE;
+	round_content(r, seen.newest);
+	return STEP_STORE;
+}
+
+/* ---- by HTTP ------------------------------------------------------------ */
+
+static enum step
+ask_remove(struct round *r)
+{
+	const struct value *ids = r->data;
+	own(strbuf_clear) struct strbuf query = { 0 };
+
+	for (uint32_t i = 0; i < ids->len; i++) {
+		strbuf_puts(&query, i == 0 ? "ids=" : ",");
+		percent_encode(ids->items[i]->text, "", &query);
+	}
+	return ask(r, REMOVE, "DELETE", query.s);
 }
 
 static enum step
 take_list(struct round *r, struct error *e)
 {
-	own(strbuf_clear) struct strbuf ids = { 0 };
-	const struct value *list, *body;
+	const struct value *body;
+	enum step step;
 
 	if (r->reply.status == 204)
 		return STEP_SAME;
-	list = value_get(round_body(r, e), "messages");
-	if (round_check(r, e) == -1)
-		return STEP_FAILED;
-	if (list == NULL || list->kind != VALUE_LIST)
-		return error_set(e, EPROTO, "%s: no messages in the answer",
-		    round_memory(r, "endpoint"));
-	body = newest(list, &ids);
-	if (ids.len == 0)
-		return STEP_SAME;
-	r->data = doc_text(r->doc, ids.s, ids.len);
+	body = round_body(r, e);
 	if (body == NULL)
-		return ask_remove(r);
-	round_content(r, body);
-	return STEP_STORE;
+		return STEP_FAILED;
+	step = take_messages(r, body, e);
+	return step == STEP_DONE ? ask_remove(r) : step;
 }
+
+/* ---- by websocket ------------------------------------------------------- */
+
+static enum step
+ask_socket(struct round *r)
+{
+	r->place = SOCKET_OPEN;
+	round_get(r, "%s", round_memory(r, "endpoint"));
+	r->ask.websocket = true;
+	r->ask.seconds = SOCKET_SECONDS;
+	set_trust(r);
+	return STEP_ASK;
+}
+
+/* The body of an action upon our queue; set may add to it. */
+static struct value *
+queue_body(struct round *r)
+{
+	struct value *body = value_map(r->doc);
+
+	value_set(r->doc, body, "queue_name",
+	    value_string(r->doc, round_text(r, "queue_id")));
+	return body;
+}
+
+static enum step
+say(struct round *r, unsigned place, const char *action, struct value *body)
+{
+	struct value *all = value_map(r->doc), *headers = value_map(r->doc);
+	own(strbuf_clear) struct strbuf text = { 0 };
+
+	r->place = place;
+	value_set(
+	    r->doc, headers, "Client-ID", value_string(r->doc, client_id(r)));
+	value_set(r->doc, headers, "X-Project-ID",
+	    value_string(r->doc, round_text(r, "project_id")));
+	if (place == SOCKET_LOGIN)
+		value_set(r->doc, headers, "X-Auth-Token",
+		    value_string(r->doc, round_memory(r, "token")));
+	value_set(r->doc, all, "action", value_string(r->doc, action));
+	value_set(r->doc, all, "headers", headers);
+	value_set(r->doc, all, "body", body);
+	value_print(all, STYLE_PYTHON, &text);
+	strlist_add(&r->outgoing, text.s);
+	return STEP_MORE;
+}
+
+static enum step
+say_list(struct round *r)
+{
+	struct value *body = queue_body(r);
+
+	value_set(r->doc, body, "echo", value_bool(r->doc, true));
+	value_set(r->doc, body, "limit", value_int(r->doc, MESSAGES));
+	return say(r, SOCKET_LIST, "message_list", body);
+}
+
+static enum step
+say_remove(struct round *r)
+{
+	struct value *body = queue_body(r);
+
+	value_set(r->doc, body, "message_ids", r->data);
+	return say(r, SOCKET_REMOVE, "message_delete_many", body);
+}
+
+/* What we say after each answer, in order of the places. */
+static enum step
+after_answer(struct round *r, const struct value *answer, struct error *e)
+{
+	struct value *body;
+	enum step step;
+
+	switch (r->place) {
+	case SOCKET_LOGIN:
+		return r->stored
+		    ? say_remove(r)
+		    : say(r, SOCKET_QUEUE, "queue_create", queue_body(r));
+	case SOCKET_QUEUE:
+		body = queue_body(r);
+		value_set(r->doc, body, "ttl",
+		    value_int(r->doc, SUBSCRIPTION_SECONDS));
+		return say(r, SOCKET_SUBSCRIBE, "subscription_create", body);
+	case SOCKET_SUBSCRIBE:
+		return say_list(r);
+	case SOCKET_LIST:
+		step = take_messages(r, value_get(answer, "body"), e);
+		if (step == STEP_SAME) {
+			r->place = SOCKET_WAIT;
+			return STEP_MORE;
+		}
+		return step == STEP_DONE ? say_remove(r) : step;
+	default: /* removed: begin again */
+		r->watching = true;
+		return STEP_SAME;
+	}
+}
+
+/* Status of an answer to what we said; 0 of a notification. */
+static long long
+status_of(const struct value *answer)
+{
+	long long n = 0;
+
+	value_to_int(value_get(value_get(answer, "headers"), "status"), &n);
+	return value_get(answer, "request") != NULL ? n : 0;
+}
+
+/*
+ * A notification only tells that there is something; the list then says what,
+ * with the names that are needed to remove it.
+ */
+static enum step
+socket_step(struct round *r, struct error *e)
+{
+	const struct value *answer;
+	long long status;
+
+	if (r->reply.status == 101)
+		return say(r, SOCKET_LOGIN, "authenticate", value_map(r->doc));
+	if (r->reply.status == 0 && r->place == SOCKET_WAIT &&
+	    r->failure.code == ETIMEDOUT) {
+		r->watching = true;
+		return STEP_SAME;
+	}
+	answer = round_body(r, e);
+	if (answer == NULL)
+		return STEP_FAILED;
+	status = status_of(answer);
+	if (r->place == SOCKET_WAIT)
+		return say_list(r);
+	if (status == 0)
+		return STEP_MORE;
+	if (r->place == SOCKET_LOGIN && (status == 401 || status == 403) &&
+	    !r->renewed)
+		return keystone_renew(r, service(r), e);
+	if (status >= 400 && status != 409)
+		return error_set(e, EPROTO, "%s: answered %lld",
+		    round_memory(r, "endpoint"), status);
+	return after_answer(r, answer, e);
+}
+
+/* ---- both --------------------------------------------------------------- */
 
 static enum step
 zaqar_step(struct round *r, struct error *e)
@@ -169,17 +364,21 @@ zaqar_step(struct round *r, struct error *e)
 
 	if (!is_configured(r))
 		return STEP_NONE;
+	if (r->result == STEP_STORE)
+		return uses_socket(r) ? ask_socket(r) : ask_remove(r);
+	if (r->place >= SOCKET_OPEN)
+		return socket_step(r, e);
 	if (r->place == REMOVE)
 		return round_check(r, e) == -1 ? STEP_FAILED : STEP_SAME;
-	if (r->stored)
-		return ask_remove(r);
 	if (r->place != LIST)
-		step = keystone_step(r, SERVICE, e);
+		step = keystone_step(r, service(r), e);
 	else if (r->reply.status == 401 && !r->renewed)
-		step = keystone_renew(r, SERVICE, e);
+		step = keystone_renew(r, service(r), e);
 	else
 		return take_list(r, e);
-	return step == STEP_DONE ? ask_list(r) : step;
+	if (step != STEP_DONE)
+		return step;
+	return uses_socket(r) ? ask_socket(r) : ask_list(r);
 }
 
 const struct source_kind source_zaqar = {

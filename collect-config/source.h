@@ -65,6 +65,7 @@ struct ask {
 	unsigned seconds; /* for all of it; 0: the usual */
 	unsigned idle_seconds; /* without a byte; 0: the usual */
 	bool stream; /* each line of the body is a reply of its own */
+	bool websocket; /* each message is; the first, status 101, is empty */
 };
 
 /* A file beside the cache's documents, SOURCE.SUFFIX. */
@@ -119,6 +120,7 @@ struct round {
 	struct ask ask;
 	struct strlist argv;
 	struct strbuf line; /* of a stream, not yet whole */
+	struct strlist outgoing; /* messages to send on a websocket */
 	bool recalled; /* made from the cache: nothing new to warn of */
 	bool stored; /* STEP_STORE was carried out */
 	bool replied;
