@@ -10,6 +10,7 @@
 
 #include "collect-config/keystone.h"
 #include "collect-config/sources.h"
+#include "collect-config/zaqar.h"
 #include "lib/encode.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -36,8 +37,6 @@ static const struct setting settings[] = {
 	{ .name = NULL },
 };
 
-#define SERVICE "messaging"
-#define MESSAGES 20 /* taken in one round */
 enum {
 	LIST = KEYSTONE_PLACES,
 	REMOVE
@@ -56,8 +55,8 @@ is_configured(const struct round *r)
 }
 
 /* Who we are to the queue: a UUID, made once. */
-static const char *
-client_id(struct round *r)
+const char *
+zaqar_client(struct round *r)
 {
 	unsigned char b[16] = { 0 };
 	char text[33];
@@ -78,14 +77,14 @@ uses_socket(const struct round *r)
 	return config_flag(r->source->config, "zaqar", "use_websockets");
 }
 
-static const char *
-service(const struct round *r)
+const char *
+zaqar_service(const struct round *r)
 {
 	return uses_socket(r) ? "messaging-websocket" : "messaging";
 }
 
-static void
-set_trust(struct round *r)
+void
+zaqar_set_trust(struct round *r)
 {
 	r->ask.follow = HTTP_FOLLOW_HOST;
 	r->ask.insecure = !config_flag(
@@ -109,28 +108,20 @@ ask(struct round *r, unsigned place, const char *method, const char *query)
 	round_get(r, "%.*s/v2/queues/%s/messages?%s", (int)n, endpoint, queue.s,
 	    query);
 	r->ask.method = method;
-	set_trust(r);
+	zaqar_set_trust(r);
 	round_header(r, "Accept: application/json");
 	round_header(r, "X-Auth-Token: %s", round_memory(r, "token"));
 	round_header(r, "X-Project-Id: %s", round_text(r, "project_id"));
-	round_header(r, "Client-ID: %s", client_id(r));
+	round_header(r, "Client-ID: %s", zaqar_client(r));
 	return STEP_ASK;
 }
 
 static enum step
 ask_list(struct round *r)
 {
-	own_free char *query = mem_printf("limit=%d&echo=true", MESSAGES);
+	own_free char *query = mem_printf("limit=%d&echo=true", ZAQAR_MESSAGES);
 
 	return ask(r, LIST, "GET", query);
-}
-
-static enum step
-ask_remove(struct round *r)
-{
-	own_free char *query = mem_printf("ids=%s", (const char *)r->data);
-
-	return ask(r, REMOVE, "DELETE", query);
 }
 
 /* ---- messages ----------------------------------------------------------- */
@@ -160,13 +151,8 @@ look_at(struct round *r, const struct value *list, struct seen *seen)
 	}
 }
 
-/*
- * Take the messages of an answer.  STEP_STORE when there is metadata, which
- * must be safe before they are removed; STEP_DONE when there is only waste;
- * STEP_SAME when there is nothing.  The ids are then in round.data.
- */
-static enum step
-take_messages(struct round *r, const struct value *body, struct error *e)
+enum step
+zaqar_take(struct round *r, const struct value *body, struct error *e)
 {
 	const struct value *list = value_get(body, "messages");
 	struct seen seen;
@@ -210,149 +196,8 @@ take_list(struct round *r, struct error *e)
 	body = round_body(r, e);
 	if (body == NULL)
 		return STEP_FAILED;
-	step = take_messages(r, body, e);
+	step = zaqar_take(r, body, e);
 	return step == STEP_DONE ? ask_remove(r) : step;
-}
-
-/* ---- by websocket ------------------------------------------------------- */
-
-static enum step
-ask_socket(struct round *r)
-{
-	r->place = SOCKET_OPEN;
-	round_get(r, "%s", round_memory(r, "endpoint"));
-	r->ask.websocket = true;
-	r->ask.seconds = SOCKET_SECONDS;
-	set_trust(r);
-	return STEP_ASK;
-}
-
-/* The body of an action upon our queue; set may add to it. */
-static struct value *
-queue_body(struct round *r)
-{
-	struct value *body = value_map(r->doc);
-
-	value_set(r->doc, body, "queue_name",
-	    value_string(r->doc, round_text(r, "queue_id")));
-	return body;
-}
-
-static enum step
-say(struct round *r, unsigned place, const char *action, struct value *body)
-{
-	struct value *all = value_map(r->doc), *headers = value_map(r->doc);
-	own(strbuf_clear) struct strbuf text = { 0 };
-
-	r->place = place;
-	value_set(
-	    r->doc, headers, "Client-ID", value_string(r->doc, client_id(r)));
-	value_set(r->doc, headers, "X-Project-ID",
-	    value_string(r->doc, round_text(r, "project_id")));
-	if (place == SOCKET_LOGIN)
-		value_set(r->doc, headers, "X-Auth-Token",
-		    value_string(r->doc, round_memory(r, "token")));
-	value_set(r->doc, all, "action", value_string(r->doc, action));
-	value_set(r->doc, all, "headers", headers);
-	value_set(r->doc, all, "body", body);
-	value_print(all, STYLE_PYTHON, &text);
-	strlist_add(&r->outgoing, text.s);
-	return STEP_MORE;
-}
-
-static enum step
-say_list(struct round *r)
-{
-	struct value *body = queue_body(r);
-
-	value_set(r->doc, body, "echo", value_bool(r->doc, true));
-	value_set(r->doc, body, "limit", value_int(r->doc, MESSAGES));
-	return say(r, SOCKET_LIST, "message_list", body);
-}
-
-static enum step
-say_remove(struct round *r)
-{
-	struct value *body = queue_body(r);
-
-	value_set(r->doc, body, "message_ids", r->data);
-	return say(r, SOCKET_REMOVE, "message_delete_many", body);
-}
-
-/* What we say after each answer, in order of the places. */
-static enum step
-after_answer(struct round *r, const struct value *answer, struct error *e)
-{
-	struct value *body;
-	enum step step;
-
-	switch (r->place) {
-	case SOCKET_LOGIN:
-		return r->stored
-		    ? say_remove(r)
-		    : say(r, SOCKET_QUEUE, "queue_create", queue_body(r));
-	case SOCKET_QUEUE:
-		body = queue_body(r);
-		value_set(r->doc, body, "ttl",
-		    value_int(r->doc, SUBSCRIPTION_SECONDS));
-		return say(r, SOCKET_SUBSCRIBE, "subscription_create", body);
-	case SOCKET_SUBSCRIBE:
-		return say_list(r);
-	case SOCKET_LIST:
-		step = take_messages(r, value_get(answer, "body"), e);
-		if (step == STEP_SAME) {
-			r->place = SOCKET_WAIT;
-			return STEP_MORE;
-		}
-		return step == STEP_DONE ? say_remove(r) : step;
-	default: /* removed: begin again */
-		r->watching = true;
-		return STEP_SAME;
-	}
-}
-
-/* Status of an answer to what we said; 0 of a notification. */
-static long long
-status_of(const struct value *answer)
-{
-	long long n = 0;
-
-	value_to_int(value_get(value_get(answer, "headers"), "status"), &n);
-	return value_get(answer, "request") != NULL ? n : 0;
-}
-
-/*
- * A notification only tells that there is something; the list then says what,
- * with the names that are needed to remove it.
- */
-static enum step
-socket_step(struct round *r, struct error *e)
-{
-	const struct value *answer;
-	long long status;
-
-	if (r->reply.status == 101)
-		return say(r, SOCKET_LOGIN, "authenticate", value_map(r->doc));
-	if (r->reply.status == 0 && r->place == SOCKET_WAIT &&
-	    r->failure.code == ETIMEDOUT) {
-		r->watching = true;
-		return STEP_SAME;
-	}
-	answer = round_body(r, e);
-	if (answer == NULL)
-		return STEP_FAILED;
-	status = status_of(answer);
-	if (r->place == SOCKET_WAIT)
-		return say_list(r);
-	if (status == 0)
-		return STEP_MORE;
-	if (r->place == SOCKET_LOGIN && (status == 401 || status == 403) &&
-	    !r->renewed)
-		return keystone_renew(r, service(r), e);
-	if (status >= 400 && status != 409)
-		return error_set(e, EPROTO, "%s: answered %lld",
-		    round_memory(r, "endpoint"), status);
-	return after_answer(r, answer, e);
 }
 
 /* ---- both --------------------------------------------------------------- */
@@ -365,20 +210,20 @@ zaqar_step(struct round *r, struct error *e)
 	if (!is_configured(r))
 		return STEP_NONE;
 	if (r->result == STEP_STORE)
-		return uses_socket(r) ? ask_socket(r) : ask_remove(r);
-	if (r->place >= SOCKET_OPEN)
-		return socket_step(r, e);
+		return uses_socket(r) ? zaqar_ask_socket(r) : ask_remove(r);
+	if (r->place >= ZAQAR_SOCKET)
+		return zaqar_socket_step(r, e);
 	if (r->place == REMOVE)
 		return round_check(r, e) == -1 ? STEP_FAILED : STEP_SAME;
 	if (r->place != LIST)
-		step = keystone_step(r, service(r), e);
+		step = keystone_step(r, zaqar_service(r), e);
 	else if (r->reply.status == 401 && !r->renewed)
-		step = keystone_renew(r, service(r), e);
+		step = keystone_renew(r, zaqar_service(r), e);
 	else
 		return take_list(r, e);
 	if (step != STEP_DONE)
 		return step;
-	return uses_socket(r) ? ask_socket(r) : ask_list(r);
+	return uses_socket(r) ? zaqar_ask_socket(r) : ask_list(r);
 }
 
 const struct source_kind source_zaqar = {

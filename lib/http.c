@@ -130,13 +130,11 @@ set_url(CURL *c, const struct http_request *r)
 {
 	own_free char *url = NULL;
 
-	if (!r->websocket || strncasecmp(r->url, "ws", 2) != 0) {
-		curl_easy_setopt(c, CURLOPT_URL, r->url);
-		return;
-	}
-	url = mem_printf("http%s", r->url + 2);
-	curl_easy_setopt(c, CURLOPT_URL, url);
-	curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+	if (r->websocket)
+		curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+	if (r->websocket && strncasecmp(r->url, "ws", 2) == 0)
+		url = mem_printf("http%s", r->url + 2);
+	curl_easy_setopt(c, CURLOPT_URL, url != NULL ? url : r->url);
 }
 
 static void
