@@ -4,19 +4,27 @@
  * of documents in OS_CONFIG_FILES.  Its output is ours.
  */
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "collect-config/agent.h"
 #include "collect-config/clock.h"
 #include "collect-config/notify.h"
+#include "collect-config/unit.h"
 #include "lib/limits.h"
 #include "lib/log.h"
+#include "lib/mem.h"
+
+#define STATUS_NOT_NOW 75
 
 static int
 start(struct agent *a, const char *files, struct error *e)
 {
-	const char *const argv[] = { "/bin/sh", "-c", a->line, NULL };
+	const char *unit = config_text(a->config, "DEFAULT", "command_unit");
+	const char *const shell[] = { "/bin/sh", "-c", a->line, NULL };
+	const char *const systemctl[] = { "systemctl", "start", unit, NULL };
 	own(strlist_clear) struct strlist env = { 0 };
+	bool own = unit == NULL || *unit == '\0';
 
 	for (char **v = environ; *v != NULL; v++)
 		strlist_add(&env, *v);
@@ -24,8 +32,27 @@ start(struct agent *a, const char *files, struct error *e)
 	strlist_env_unset(&env, "NOTIFY_SOCKET"); /* systemd listens to us */
 	strlist_env_unset(&env, "WATCHDOG_USEC");
 	strlist_env_unset(&env, "WATCHDOG_PID");
-	return child_start(
-	    &a->command, (char *const *)argv, strlist_argv(&env), -1, e);
+	free(take(a->token));
+	if (!own && unit_write(a->config, a->line, files, &a->token, e) == -1)
+		return -1;
+	return child_start(&a->command,
+	    (char *const *)(own ? shell : systemctl), strlist_argv(&env), -1,
+	    e);
+}
+
+/*
+ * The status of what ended.  A unit that was running when it was started only
+ * ended an earlier run: ours is still to come.
+ */
+static int
+end(struct agent *a)
+{
+	int status = child_end(&a->command), said;
+
+	if (a->token == NULL)
+		return status;
+	said = unit_status(a->config, a->token);
+	return said != -1 ? said : status != 0 ? status : STATUS_NOT_NOW;
 }
 
 void
@@ -91,7 +118,7 @@ agent_command_over(struct agent *a)
 {
 	double seconds = (double)(clock_ms() - a->command.started) / 1000;
 
-	a->status = child_end(&a->command);
+	a->status = end(a);
 	notify_send("STATUS=");
 	a->told = false;
 	a->told_at = 0;

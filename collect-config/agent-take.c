@@ -34,10 +34,10 @@ store(struct agent *a, struct source *s, bool *any, struct error *e)
 		if (cache_store(&a->cache, o->name, o->value, &changed, e) ==
 		    -1)
 			return -1;
-		if (changed && !strlist_has(&a->pending, o->name))
-			*any = true;
-		if (changed)
+		if (changed) {
 			note(&a->pending, o->name);
+			*any = true;
+		}
 	}
 	return extra_store(r, a->cache.fd, e);
 }

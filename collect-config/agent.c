@@ -79,6 +79,7 @@ agent_close(struct agent *a)
 		close(a->signals);
 	strlist_clear(&a->names);
 	strlist_clear(&a->pending);
+	free(a->token);
 	free(a->program);
 	free(a->stamp);
 }

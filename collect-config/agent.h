@@ -21,6 +21,7 @@ struct agent {
 	struct cache cache;
 	const char *line; /* the command, or NULL: only print */
 	struct child command;
+	char *token; /* of its run in a unit, or NULL; see unit.h */
 	int signals; /* signalfd, or -1 */
 	int watch; /* inotify, or -1 */
 	struct watched *watched; /* see watch.c */

@@ -9,7 +9,7 @@
 #include "collect-config/zaqar.h"
 #include "lib/own.h"
 
-#define SOCKET_SECONDS 3600 /* that one websocket lasts at most */
+#define SOCKET_SECONDS 600 /* that one websocket lasts: then look anyway */
 #define SUBSCRIPTION_SECONDS 10000
 
 enum {
