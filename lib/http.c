@@ -154,7 +154,8 @@ set_up(struct http_call *call, const struct http_request *r)
 	curl_easy_setopt(c, CURLOPT_TIMEOUT,
 	    (long)(r->seconds ? r->seconds : LIMIT_HTTP_SECONDS));
 	if (r->idle_seconds > 0) {
-		curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(
+		    c, CURLOPT_LOW_SPEED_LIMIT, (long)LIMIT_HTTP_SLOWEST);
 		curl_easy_setopt(
 		    c, CURLOPT_LOW_SPEED_TIME, (long)r->idle_seconds);
 	}

@@ -39,7 +39,7 @@ struct http_request {
 	bool direct; /* never through a proxy */
 	enum http_follow follow;
 	unsigned seconds; /* for all of it; 0: LIMIT_HTTP_SECONDS */
-	unsigned idle_seconds; /* without a byte; 0: no limit of its own */
+	unsigned idle_seconds; /* with hardly a byte; 0: no limit of its own */
 	size_t max; /* bytes of body; 0: LIMIT_HTTP_BODY */
 	http_chunk *chunk; /* gets the body of a 2xx reply instead, if set */
 	void *chunk_ctx;
