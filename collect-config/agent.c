@@ -173,7 +173,9 @@ agent_print(struct agent *a, struct error *e)
 		if (r->result == STEP_FAILED)
 			log_warn("Source [%s] Unavailable. %s",
 			    a->sources[i].kind->name, r->error.text);
-		for (size_t j = 0; r->result == STEP_DONE && j < r->len; j++)
+		if (r->result != STEP_DONE && r->result != STEP_STORE)
+			continue;
+		for (size_t j = 0; j < r->len; j++)
 			value_set(d, all, r->outputs[j].name,
 			    value_copy(d, r->outputs[j].value));
 	}

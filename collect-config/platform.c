@@ -146,8 +146,9 @@ platform_step(struct round *r, const struct platform *p, struct error *e)
 	const struct part *part = &p->parts[r->place];
 	struct walk *w = r->data;
 
+	/* A disc that is gone, say: what it had stays in use. */
 	if (bases(r)->len == 0)
-		return STEP_NONE;
+		return r->source->names.len > 0 ? STEP_SAME : STEP_NONE;
 	if (w == NULL) {
 		w = r->data = doc_alloc(r->doc, sizeof(*w));
 		w->content = value_map(r->doc);
