@@ -13,14 +13,20 @@
 
 #include "collect-config/clock.h"
 #include "collect-config/detect.h"
+#include "collect-config/memory.h"
 #include "collect-config/notify.h"
 #include "collect-config/reload.h"
+#include "collect-config/status.h"
+#include "collect-config/watch.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
 #define FIRST_MS 10000 /* that the first run waits for silent sources */
 #define IDLE_MS 60000 /* longest sleep */
+#define TRIM_MS 5000 /* a sleep that is worth giving memory back */
+#define TELL_MS 1000 /* between two writes of the status */
+#define SOURCES 48 /* at most */
 
 /* ---- setting up --------------------------------------------------------- */
 
@@ -31,16 +37,17 @@ open_sources(struct agent *a, struct error *e)
 
 	if (detect_collectors(a->config, &a->machine, &names, e) == -1)
 		return -1;
+	if (names.len > SOURCES)
+		return error_set(e, EINVAL, "more than %d sources", SOURCES);
 	a->sources = mem_resize(NULL, names.len + 1, sizeof(*a->sources));
 	for (a->n = 0; a->n < names.len; a->n++) {
 		const struct source_kind *kind = source_find(names.items[a->n]);
 
 		source_init(&a->sources[a->n], kind, a->config, &a->machine);
-		if (kind->settings != NULL &&
-		    config_resolve(a->config, kind->name, e) == -1)
+		if (config_resolve(a->config, kind->name, e) == -1)
 			return -1;
 	}
-	return 0;
+	return config_resolve(a->config, "keystone", e);
 }
 
 int
@@ -50,6 +57,7 @@ agent_open(struct agent *a, struct config *c, char **argv, struct error *e)
 		.cache.fd = -1,
 		.command.fd = -1,
 		.signals = -1,
+		.watch = -1,
 		.started = clock_ms(),
 		.argv = argv };
 	machine_load(&a->machine, c);
@@ -60,42 +68,78 @@ agent_open(struct agent *a, struct config *c, char **argv, struct error *e)
 void
 agent_close(struct agent *a)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (a->sources[i].call != NULL)
-			http_cancel(a->sources[i].call);
 	http_loop_free(a->http);
 	for (size_t i = 0; i < a->n; i++)
 		source_clear(&a->sources[i]);
 	free(a->sources);
+	watch_close(a);
 	machine_clear(&a->machine);
 	cache_close(&a->cache);
 	if (a->signals != -1)
 		close(a->signals);
 	strlist_clear(&a->names);
 	strlist_clear(&a->pending);
+	free(a->token);
 	free(a->program);
 	free(a->stamp);
 }
 
 /* ---- waiting ------------------------------------------------------------ */
 
-static bool
-is_over(const struct source *s)
+static void
+take_signals(struct agent *a)
 {
-	return s->round != NULL && s->round->result != STEP_ASK;
+	struct signalfd_siginfo info;
+
+	while (read(a->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP) {
+			log_info("told to start anew");
+			a->restarting = true;
+		} else {
+			a->stopping = true;
+		}
+	}
 }
 
-/* Sleep until something happens; what may wait for us is in fds. */
+/* What an agent waits for besides its requests. */
+enum {
+	FD_SIGNALS,
+	FD_WATCH,
+	FD_COMMAND,
+	FD_SOURCES
+};
+
+/* Wait at most ms milliseconds, and see to what happened. */
 static int
-wait_for(
-    struct agent *a, struct pollfd *fds, size_t n, int64_t ms, struct error *e)
+wait_for(struct agent *a, int64_t ms, struct error *e)
 {
+	struct pollfd fds[FD_SOURCES + SOURCES] = {
+		[FD_SIGNALS] = { .fd = a->signals, .events = POLLIN },
+		[FD_WATCH] = { .fd = a->watch, .events = POLLIN },
+		[FD_COMMAND] = { .fd = a->command.fd, .events = POLLIN },
+	};
+	size_t n = FD_SOURCES + a->n;
+
+	for (size_t i = 0; i < a->n; i++)
+		fds[FD_SOURCES + i] =
+		    (struct pollfd){ .fd = a->sources[i].child.fd,
+			    .events = POLLIN };
 	if (ms < 0)
 		ms = 0;
-	if (a->http != NULL)
-		return http_wait(a->http, fds, n, (int)ms, e);
-	if (poll(fds, n, (int)ms) == -1 && errno != EINTR)
+	if (a->http != NULL && http_wait(a->http, fds, n, (int)ms, e) == -1)
+		return -1;
+	if (a->http == NULL && poll(fds, n, (int)ms) == -1 && errno != EINTR)
 		return error_errno(e, "poll");
+	if (fds[FD_SIGNALS].revents)
+		take_signals(a);
+	if (fds[FD_WATCH].revents)
+		watch_read(a);
+	if (fds[FD_COMMAND].revents)
+		agent_command_over(a);
+	for (size_t i = 0; i < a->n; i++)
+		if (fds[FD_SOURCES + i].revents)
+			agent_child_over(a, &a->sources[i]);
+	agent_command_limit(a);
 	return 0;
 }
 
@@ -106,8 +150,8 @@ ask_all(struct agent *a, struct error *e)
 	for (size_t i = 0; i < a->n; i++)
 		agent_ask(a, &a->sources[i]);
 	for (size_t i = 0; i < a->n; i++)
-		while (!is_over(&a->sources[i]))
-			if (wait_for(a, NULL, 0, 1000, e) == -1)
+		while (!agent_is_over(&a->sources[i]))
+			if (wait_for(a, 1000, e) == -1)
 				return -1;
 	return 0;
 }
@@ -129,7 +173,9 @@ agent_print(struct agent *a, struct error *e)
 		if (r->result == STEP_FAILED)
 			log_warn("Source [%s] Unavailable. %s",
 			    a->sources[i].kind->name, r->error.text);
-		for (size_t j = 0; r->result == STEP_DONE && j < r->len; j++)
+		if (r->result != STEP_DONE && r->result != STEP_STORE)
+			continue;
+		for (size_t j = 0; j < r->len; j++)
 			value_set(d, all, r->outputs[j].name,
 			    value_copy(d, r->outputs[j].value));
 	}
@@ -139,85 +185,22 @@ agent_print(struct agent *a, struct error *e)
 	return fflush(stdout) == 0 ? 0 : error_errno(e, "standard output");
 }
 
-/* ---- the command -------------------------------------------------------- */
-
-static void
-run(struct agent *a)
-{
-	own_free char *files = cache_paths(&a->cache, &a->names, ":");
-	struct error e;
-
-	if (cache_backup(&a->cache, &e) == -1)
-		log_warn("%s", e.text);
-	log_info("running %s", a->line);
-	if (command_start(&a->command, a->line, files, &e) == -1) {
-		log_warn("%s", e.text);
-		a->run_after = clock_ms() + 1000;
-		return;
-	}
-	notify_send("STATUS=running %s", a->line);
-	a->wanted = false;
-}
-
-static void
-commit(struct agent *a)
-{
-	struct error e;
-
-	for (size_t i = 0; i < a->pending.len; i++)
-		if (cache_commit(&a->cache, a->pending.items[i], &e) == -1)
-			log_warn("%s", e.text);
-	strlist_clear(&a->pending);
-	a->run_interval = 0;
-}
-
-/* It failed: what is pending stays so, and it is tried again, ever later. */
-static void
-retry(struct agent *a)
-{
-	double most = config_number(a->config, "DEFAULT", "polling_interval");
-	double least =
-	    config_number(a->config, "DEFAULT", "min_polling_interval");
-
-	if (a->once) {
-		log_warn("Command failed, will not cache new data. %s: "
-			 "exit status %d",
-		    a->line, a->status);
-		return;
-	}
-	a->run_interval = a->run_interval == 0 ? least : a->run_interval * 2;
-	if (a->run_interval > most)
-		a->run_interval = most;
-	a->run_after = clock_ms() + (int64_t)(a->run_interval * 1000);
-	a->wanted = true;
-	log_warn("Command failed, will not cache new data. %s: exit status %d, "
-		 "again in %.0f s",
-	    a->line, a->status, a->run_interval);
-}
-
-static void
-command_over(struct agent *a)
-{
-	double seconds = (double)(clock_ms() - a->command.started) / 1000;
-
-	a->status = command_end(&a->command);
-	notify_send("STATUS=");
-	if (a->status != 0) {
-		retry(a);
-		return;
-	}
-	log_info("%s succeeded in %.1f s", a->line, seconds);
-	commit(a);
-}
-
 /* ---- once --------------------------------------------------------------- */
 
-static void
+/* Take what is over; returns whether a round goes on nevertheless. */
+static bool
 take_all(struct agent *a)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (is_over(&a->sources[i]))
-			agent_take(a, &a->sources[i]);
+	bool more = false;
+
+	for (size_t i = 0; i < a->n; i++) {
+		struct source *s = &a->sources[i];
+
+		if (agent_is_over(s))
+			agent_take(a, s);
+		more |= s->round != NULL;
+	}
+	return more;
 }
 
 static int
@@ -229,6 +212,7 @@ begin(struct agent *a, struct error *e)
 	for (size_t i = 0; i < a->n; i++)
 		agent_recall(a, &a->sources[i]);
 	agent_names(a, &a->names);
+	status_recall(a);
 	return 0;
 }
 
@@ -238,18 +222,19 @@ agent_once(struct agent *a, bool force, struct error *e)
 	a->once = true;
 	if (begin(a, e) == -1 || ask_all(a, e) == -1)
 		return -1;
-	take_all(a);
+	while (take_all(a))
+		if (wait_for(a, 1000, e) == -1)
+			return -1;
 	if (!a->wanted && !force) {
 		log_debug("No changes detected.");
+		status_write(a);
 		return 0;
 	}
-	run(a);
-	while (a->command.pid != 0) {
-		struct pollfd fd = { .fd = a->command.fd, .events = POLLIN };
-
-		if (poll(&fd, 1, -1) == 1)
-			command_over(a);
-	}
+	agent_command(a);
+	while (a->command.pid != 0)
+		if (wait_for(a, IDLE_MS, e) == -1)
+			return -1;
+	status_write(a);
 	return 0;
 }
 
@@ -267,21 +252,6 @@ open_signals(struct agent *a, struct error *e)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	a->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return a->signals == -1 ? error_errno(e, "signalfd") : 0;
-}
-
-static void
-take_signals(struct agent *a)
-{
-	struct signalfd_siginfo info;
-
-	while (read(a->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP) {
-			log_info("told to start anew");
-			a->restarting = true;
-		} else {
-			a->stopping = true;
-		}
-	}
 }
 
 /* Whether every source has said something or had its time. */
@@ -315,18 +285,16 @@ do_due(struct agent *a)
 
 		if (s->round == NULL && now >= s->due)
 			agent_ask(a, s);
-		if (idle && is_over(s))
+		if (idle && agent_is_over(s))
 			agent_take(a, s);
 		if (s->round == NULL)
 			earlier(&next, s->due);
 	}
 	if (idle && a->wanted && now >= a->run_after && is_settled(a, now))
-		run(a);
+		agent_command(a);
 	else if (idle && a->wanted)
 		earlier(&next,
 		    a->run_after > now ? a->run_after : a->started + FIRST_MS);
-	if (idle && a->command.pid == 0 && reload_wanted(a))
-		a->restarting = true;
 	return next;
 }
 
@@ -341,36 +309,55 @@ first_due(struct agent *a)
 	a->started += wait;
 }
 
+/*
+ * Before a long sleep: all that the start or a command took; after a round
+ * only the largest part, the cryptographic library, if that was used.  To
+ * give everything back each time would double what a round costs.
+ */
+static void
+trim(struct agent *a, int64_t sleep_ms)
+{
+	if (sleep_ms < TRIM_MS || a->trimmed == TRIM_ALL)
+		return;
+	memory_trim(a->trimmed == TRIM_NONE ? 0 : MIB(1));
+	a->trimmed = TRIM_ALL;
+}
+
+/*
+ * When something happened, but not more often than once a second: say so in
+ * the status, and see whether our own files are still the same.
+ */
+static void
+look_after(struct agent *a, int64_t *next)
+{
+	int64_t now = clock_ms();
+
+	if (a->told)
+		return;
+	if (now < a->told_at + TELL_MS) {
+		earlier(next, a->told_at + TELL_MS);
+		return;
+	}
+	a->told_at = now;
+	status_write(a);
+	if (a->command.pid == 0 && reload_wanted(a))
+		a->restarting = true;
+}
+
 static int
 turn(struct agent *a, struct error *e)
 {
 	int64_t next = do_due(a), dog = notify_watchdog();
-	struct pollfd fds[] = {
-		{ .fd = a->signals, .events = POLLIN },
-		{ .fd = a->command.fd, .events = POLLIN },
-	};
 
+	look_after(a, &next);
 	if (a->restarting && a->command.pid == 0)
 		reload_now(a);
 	if (dog > 0) {
 		notify_send("WATCHDOG=1");
 		earlier(&next, clock_ms() + dog);
 	}
-	if (wait_for(a, fds, a->command.pid != 0 ? 2 : 1, next - clock_ms(),
-		e) == -1)
-		return -1;
-	if (fds[0].revents)
-		take_signals(a);
-	if (fds[1].revents)
-		command_over(a);
-	else if (a->command.pid != 0 &&
-	    clock_ms() - a->command.started > LIMIT_COMMAND_SECONDS * 1000) {
-		log_warn("%s runs for a day: ended", a->line);
-		command_kill(&a->command);
-		a->status = 256 - SIGKILL;
-		retry(a);
-	}
-	return 0;
+	trim(a, next - clock_ms());
+	return wait_for(a, next - clock_ms(), e);
 }
 
 int
@@ -378,6 +365,7 @@ agent_run(struct agent *a, struct error *e)
 {
 	if (begin(a, e) == -1 || open_signals(a, e) == -1)
 		return -1;
+	watch_open(a);
 	reload_remember(a);
 	first_due(a);
 	notify_send("READY=1");
@@ -385,6 +373,6 @@ agent_run(struct agent *a, struct error *e)
 		if (turn(a, e) == -1)
 			return -1;
 	notify_send("STOPPING=1");
-	command_kill(&a->command);
+	child_kill(&a->command);
 	return 0;
 }

@@ -11,8 +11,10 @@
 
 #include "collect-config/config.h"
 #include "lib/error.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
+#include "lib/strbuf.h"
 
 static const struct disc_format *const formats[] = { &disc_iso, &disc_fat };
 
@@ -64,6 +66,24 @@ list_devices(const struct config *c, struct strlist *names)
 	strlist_sort(names);
 }
 
+/* Open a device; returns whether it holds a disc. */
+static bool
+open_device(const struct config *c, const char *name, struct disc *disc)
+{
+	own_free char *path = mem_printf("/dev/%s", name);
+	own_fd int fd = openat(config_root(c), config_at(c, path),
+	    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	*disc = (struct disc){ .fd = -1 };
+	if (fd == -1 || !disc_probe(fd, disc)) {
+		disc->fd = -1;
+		return false;
+	}
+	take_fd(&fd);
+	disc->name = mem_dup(name);
+	return true;
+}
+
 bool
 disc_find(const struct config *c, const char *label, struct disc *disc)
 {
@@ -72,19 +92,47 @@ disc_find(const struct config *c, const char *label, struct disc *disc)
 	*disc = (struct disc){ .fd = -1 };
 	list_devices(c, &names);
 	for (size_t i = 0; i < names.len; i++) {
-		own_free char *path = mem_printf("/dev/%s", names.items[i]);
-		own_fd int fd = openat(config_root(c), config_at(c, path),
-		    O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-		if (fd != -1 && disc_probe(fd, disc) &&
-		    strcasecmp(disc->label, label) == 0) {
-			disc->fd = take_fd(&fd);
-			disc->name = mem_dup(names.items[i]);
+		if (!open_device(c, names.items[i], disc))
+			continue;
+		if (strcasecmp(disc->label, label) == 0)
 			return true;
-		}
+		disc_close(disc);
 	}
-	*disc = (struct disc){ .fd = -1 };
 	return false;
+}
+
+bool
+disc_find_file(const struct config *c, const char *path, struct disc *disc,
+    struct strbuf *b)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+	struct error e;
+
+	*disc = (struct disc){ .fd = -1 };
+	list_devices(c, &names);
+	for (size_t i = 0; i < names.len; i++) {
+		if (!open_device(c, names.items[i], disc))
+			continue;
+		if (disc_read(disc, path, LIMIT_TEXT_BYTES, b, &e) == 0)
+			return true;
+		strbuf_cut(b, 0);
+		disc_close(disc);
+	}
+	return false;
+}
+
+void
+disc_list(const struct config *c, struct strlist *l)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+
+	list_devices(c, &names);
+	for (size_t i = 0; i < names.len; i++) {
+		own(disc_close) struct disc disc = { .fd = -1 };
+
+		if (open_device(c, names.items[i], &disc))
+			strlist_printf(l, "%s=%s", disc.label, disc.name);
+	}
 }
 
 int

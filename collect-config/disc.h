@@ -14,6 +14,7 @@
 struct config;
 struct error;
 struct strbuf;
+struct strlist;
 
 #define DISC_LABEL 129 /* longest label and its NUL, in UTF-8 */
 
@@ -43,6 +44,13 @@ extern const struct disc_format disc_fat;
  * case.  Returns whether there is one; it is then open.
  */
 bool disc_find(const struct config *c, const char *label, struct disc *disc);
+
+/* Likewise one that has a file at path, which is read into b. */
+bool disc_find_file(const struct config *c, const char *path, struct disc *disc,
+    struct strbuf *b);
+
+/* Add "LABEL=device" of each disc that there is to l. */
+void disc_list(const struct config *c, struct strlist *l);
 
 /* Say what fd (kept, not owned) holds.  Returns false if it is no disc. */
 bool disc_probe(int fd, struct disc *disc);

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "collect-config/config.h"
+#include "collect-config/disc.h"
 #include "lib/bytes.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -156,6 +158,7 @@ machine_load(struct machine *m, const struct config *c)
 	read_into(c, "/sys/firmware/dmi/tables/DMI", &dmi);
 	if (dmi.len > 0)
 		machine_parse_dmi(m, dmi.s, dmi.len);
+	disc_list(c, &m->discs);
 }
 
 void
@@ -169,6 +172,7 @@ machine_clear(struct machine *m)
 	free(m->asset_tag);
 	strlist_clear(&m->oem);
 	strlist_clear(&m->cmdline);
+	strlist_clear(&m->discs);
 	*m = (struct machine){ 0 };
 }
 
@@ -188,6 +192,20 @@ const char *
 machine_cmdline(const struct machine *m, const char *name)
 {
 	return last_named(&m->cmdline, name);
+}
+
+const char *
+machine_disc(const struct machine *m, const char *label)
+{
+	size_t n = strlen(label);
+
+	for (size_t i = 0; i < m->discs.len; i++) {
+		const char *s = m->discs.items[i];
+
+		if (strncasecmp(s, label, n) == 0 && s[n] == '=')
+			return s + n + 1;
+	}
+	return NULL;
 }
 
 const char *

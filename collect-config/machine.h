@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a machine is told about itself without a network: the kernel's command
- * line and the firmware's tables (SMBIOS, DMTF DSP0134).
+ * line, the firmware's tables (SMBIOS, DMTF DSP0134), discs.
  */
 #ifndef COLLECT_CONFIG_MACHINE_H
 #define COLLECT_CONFIG_MACHINE_H
@@ -18,6 +18,7 @@ struct machine {
 	char *asset_tag; /* of the chassis, type 3 */
 	struct strlist oem; /* type 11 */
 	struct strlist cmdline; /* the kernel's words */
+	struct strlist discs; /* "LABEL=device" */
 };
 
 /* What cannot be read counts as absent. */
@@ -32,6 +33,9 @@ void machine_parse_dmi(struct machine *m, const void *table, size_t len);
  * OEM string, borrowed; NULL if neither has it.
  */
 const char *machine_cmdline(const struct machine *m, const char *name);
+/* The device with the disc labelled label (in any case), or NULL. */
+const char *machine_disc(const struct machine *m, const char *label);
+
 const char *machine_oem(const struct machine *m, const char *name);
 
 #endif

@@ -2,6 +2,7 @@
 /* The program's own settings, and the table of all groups. */
 #include <stdlib.h>
 
+#include "collect-config/keystone.h"
 #include "collect-config/source.h"
 #include "lib/mem.h"
 
@@ -9,6 +10,8 @@ static const struct setting program_settings[] = {
 	{ .letter = 'c',
 	    .name = "command",
 	    .help = "shell command to run when something changed" },
+	{ .name = "command-unit",
+	    .help = "systemd unit that runs the command, not we ourselves" },
 	{ .name = "cachedir",
 	    .value = "/var/lib/os-collect-config",
 	    .help = "folder of the cache" },
@@ -35,6 +38,10 @@ static const struct setting program_settings[] = {
 	    .kind = SETTING_FLAG,
 	    .value = "false",
 	    .help = "one round, then end" },
+	{ .name = "once",
+	    .kind = SETTING_FLAG,
+	    .help = "the same as --one-time",
+	    .cli_only = true },
 	{ .name = "force",
 	    .kind = SETTING_FLAG,
 	    .value = "false",
@@ -51,6 +58,9 @@ static const struct setting program_settings[] = {
 	    .kind = SETTING_LIST,
 	    .value = "deployments",
 	    .help = "member in which a source lists deployments" },
+	{ .name = "status-file",
+	    .value = "/run/collect-config/status.json",
+	    .help = "file that says how the agent is; empty: none" },
 	{ .letter = 'd',
 	    .name = "debug",
 	    .kind = SETTING_FLAG,
@@ -63,6 +73,18 @@ static const struct setting program_settings[] = {
 	{ .name = "config-dir",
 	    .kind = SETTING_LIST,
 	    .help = "read this folder of *.conf, not the default one",
+	    .cli_only = true },
+	{ .name = "list-sources",
+	    .kind = SETTING_FLAG,
+	    .help = "list the sources that there are",
+	    .cli_only = true },
+	{ .name = "detect",
+	    .kind = SETTING_FLAG,
+	    .help = "say which sources would be asked, and why",
+	    .cli_only = true },
+	{ .name = "json",
+	    .kind = SETTING_FLAG,
+	    .help = "show the status as JSON",
 	    .cli_only = true },
 	{ .name = "root",
 	    .help = "look up all paths below this folder",
@@ -79,6 +101,7 @@ source_settings(void)
 	size_t n = 0;
 
 	groups[n++] = (struct setting_group){ "DEFAULT", program_settings };
+	groups[n++] = (struct setting_group){ "keystone", keystone_settings };
 	for (size_t i = 0; source_kinds[i] != NULL && n < GROUPS - 1; i++)
 		if (source_kinds[i]->settings != NULL)
 			groups[n++] =

@@ -47,8 +47,7 @@ heat_local_step(struct round *r, struct error *e)
 	}
 	if (all->len == 0)
 		return STEP_NONE;
-	round_content(r, all);
-	return STEP_DONE;
+	return round_finish(r, all);
 }
 
 const struct source_kind source_heat_local = {

@@ -152,6 +152,8 @@ read_all(struct round *r, bool load, struct strbuf *stamp, struct error *e)
 
 	strbuf_cut(stamp, 0);
 	strbuf_puts(stamp, "local\n");
+	strlist_clear(&r->folders);
+	strlist_add_all(&r->folders, paths);
 	for (size_t i = 0; i < paths->len; i++)
 		if (read_folder(r, paths->items[i], load, stamp, e) == -1)
 			return -1;

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of kinds, and what all their steps share. */
+/* The list of kinds. */
 #include "collect-config/source.h"
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect-config/deployments.h"
 #include "collect-config/sources.h"
-#include "lib/digest.h"
-#include "lib/mem.h"
 
 const struct source_kind *const source_kinds[] = {
 	&source_heat_local,
+	&source_ec2,
 	&source_openstack,
+	&source_gce,
+	&source_azure,
+	&source_nocloud,
+	&source_digitalocean,
+	&source_hetzner,
+	&source_oracle,
+	&source_vmware,
+	&source_qemu,
+	&source_credentials,
+	&source_etcd,
+	&source_consul,
+	&source_https,
+	&source_cfn,
+	&source_heat,
 	&source_request,
+	&source_zaqar,
 	&source_local,
 	NULL,
 };
@@ -31,10 +41,14 @@ source_find(const char *name)
 }
 
 void
-source_init(struct source *s, const struct source_kind *kind,
-    const struct config *c, const struct machine *m)
+source_init(struct source *s, const struct source_kind *kind, struct config *c,
+    const struct machine *m)
 {
-	*s = (struct source){ .kind = kind, .config = c, .machine = m };
+	*s = (struct source){ .kind = kind,
+		.config = c,
+		.machine = m,
+		.child.fd = -1,
+		.output = -1 };
 }
 
 void
@@ -44,178 +58,4 @@ source_clear(struct source *s)
 	strlist_clear(&s->memory);
 	strlist_clear(&s->names);
 	free(s->problem);
-}
-
-/* ---- rounds ------------------------------------------------------------- */
-
-struct round *
-round_new(struct source *s)
-{
-	struct round *r = mem_alloc(sizeof(*r));
-
-	r->source = s;
-	r->doc = doc_new();
-	return r;
-}
-
-static void
-ask_clear(struct ask *a)
-{
-	free(a->url);
-	strlist_clear(&a->headers);
-	strbuf_clear(&a->body);
-	*a = (struct ask){ 0 };
-}
-
-void
-round_free(struct round *r)
-{
-	if (r == NULL)
-		return;
-	doc_free(r->doc);
-	ask_clear(&r->ask);
-	http_reply_clear(&r->reply);
-	free(r->outputs);
-	strlist_clear(&r->learned);
-	free(r);
-}
-
-enum step
-round_step(struct round *r)
-{
-	r->result = r->source->kind->step(r, &r->error);
-	return r->result;
-}
-
-enum step
-round_get(struct round *r, const char *fmt, ...)
-{
-	va_list ap;
-
-	ask_clear(&r->ask);
-	va_start(ap, fmt);
-	if (vasprintf(&r->ask.url, fmt, ap) == -1)
-		abort();
-	va_end(ap);
-	return STEP_ASK;
-}
-
-void
-round_header(struct round *r, const char *fmt, ...)
-{
-	va_list ap;
-	char *header;
-
-	va_start(ap, fmt);
-	if (vasprintf(&header, fmt, ap) == -1)
-		abort();
-	va_end(ap);
-	strlist_take(&r->ask.headers, header);
-}
-
-int
-round_check(const struct round *r, struct error *e)
-{
-	own_free char *shown = NULL;
-
-	if (r->reply.status == 0) {
-		*e = r->failure;
-		return -1;
-	}
-	if (r->reply.status >= 200 && r->reply.status <= 299)
-		return 0;
-	shown = http_redacted(r->ask.url);
-	return error_set(e, EPROTO, "%s: answered %ld", shown, r->reply.status);
-}
-
-struct value *
-round_body(struct round *r, struct error *e)
-{
-	own_free char *shown = http_redacted(r->ask.url);
-	struct value *v;
-
-	if (round_check(r, e) == -1)
-		return NULL;
-	v = doc_parse(
-	    r->doc, strbuf_text(&r->reply.body), r->reply.body.len, shown, e);
-	if (v != NULL && v->kind != VALUE_MAP) {
-		error_set(e, EPROTO, "%s: is %s, not a map", shown,
-		    value_kind_name(v));
-		return NULL;
-	}
-	return v;
-}
-
-bool
-round_is_new(struct round *r, const void *data, size_t n)
-{
-	uint8_t sum[DIGEST_BYTES];
-	char text[DIGEST_TEXT];
-	const char *last = round_memory(r, "body");
-
-	digest_buffer(data, n, sum);
-	digest_print(sum, text);
-	round_learn(r, "body", text);
-	return last == NULL || strcmp(last, text) != 0;
-}
-
-enum step
-round_take(struct round *r, struct error *e)
-{
-	struct value *v;
-
-	if (round_check(r, e) == -1)
-		return STEP_FAILED;
-	if (!round_is_new(r, r->reply.body.s, r->reply.body.len))
-		return STEP_SAME;
-	v = round_body(r, e);
-	if (v == NULL)
-		return STEP_FAILED;
-	round_content(r, v);
-	return STEP_DONE;
-}
-
-void
-round_output(struct round *r, const char *name, const struct value *v)
-{
-	size_t i = 0;
-
-	while (i < r->len && strcmp(r->outputs[i].name, name) != 0)
-		i++;
-	if (i < r->len) {
-		memmove(&r->outputs[i], &r->outputs[i + 1],
-		    (r->len - i - 1) * sizeof(*r->outputs));
-		r->len--;
-	}
-	r->outputs =
-	    mem_grow(r->outputs, &r->cap, r->len + 1, sizeof(*r->outputs));
-	r->outputs[r->len++] =
-	    (struct output){ .name = doc_text(r->doc, name, strlen(name)),
-		    .value = v };
-}
-
-void
-round_content(struct round *r, const struct value *v)
-{
-	round_output(r, r->source->kind->name, v);
-	if (r->source->kind->deployments)
-		deployments_output(r, v);
-}
-
-const char *
-round_memory(const struct round *r, const char *name)
-{
-	return strlist_env_get(&r->source->memory, name);
-}
-
-void
-round_learn(struct round *r, const char *name, const char *value)
-{
-	strlist_env_set(&r->learned, name, value);
-}
-
-const char *
-round_text(const struct round *r, const char *name)
-{
-	return config_text(r->source->config, r->source->kind->name, name);
 }

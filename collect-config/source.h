@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "collect-config/child.h"
 #include "collect-config/config.h"
 #include "collect-config/machine.h"
 #include "lib/doc.h"
@@ -31,6 +32,9 @@ enum step {
 	STEP_SAME, /* nothing changed since the outputs of an earlier round */
 	STEP_NONE, /* not configured, or nothing there to read */
 	STEP_ASK, /* carry out round.ask, then call again */
+	STEP_RUN, /* run round.argv, then call again: its output is the reply */
+	STEP_MORE, /* of a stream: call again with the next line */
+	STEP_STORE, /* store the outputs, then call again */
 };
 
 struct source_kind {
@@ -54,12 +58,21 @@ struct ask {
 	struct strlist headers;
 	struct strbuf body;
 	bool has_body;
-	const char *ca_file;
+	const char *ca_file, *cert_file, *key_file; /* NULL: none */
 	bool insecure;
 	bool direct;
 	enum http_follow follow;
 	unsigned seconds; /* for all of it; 0: the usual */
 	unsigned idle_seconds; /* without a byte; 0: the usual */
+	bool stream; /* each line of the body is a reply of its own */
+	bool websocket; /* each message is; the first, status 101, is empty */
+};
+
+/* A file beside the cache's documents, SOURCE.SUFFIX. */
+struct extra {
+	const char *suffix;
+	const char *data;
+	size_t len;
 };
 
 struct output {
@@ -69,7 +82,7 @@ struct output {
 
 struct source {
 	const struct source_kind *kind;
-	const struct config *config;
+	struct config *config;
 	const struct machine *machine;
 
 	/* What it remembers from round to round, "name=value" items. */
@@ -81,10 +94,13 @@ struct source {
 
 	struct round *round; /* going on, or over and not yet taken */
 	struct http_call *call; /* of the round, or NULL */
+	struct child child; /* likewise */
+	int output; /* of the child */
 
 	/* The agent's schedule, milliseconds of the monotonic clock. */
 	int64_t due;
 	double interval; /* seconds */
+	int64_t begun; /* the last round, clock_ms() */
 	bool asked; /* a first round is over */
 
 	/* For the status. */
@@ -99,16 +115,26 @@ struct round {
 	struct doc *doc; /* owns values and texts of this round */
 	unsigned place; /* the kind's: where its steps are */
 	void *data; /* the kind's, in doc */
+	bool renewed; /* the kind's: a second try, with a new token */
 
 	struct ask ask;
+	struct strlist argv;
+	struct strbuf line; /* of a stream, not yet whole */
+	struct strlist outgoing; /* messages to send on a websocket */
 	bool recalled; /* made from the cache: nothing new to warn of */
+	bool stored; /* STEP_STORE was carried out */
 	bool replied;
 	struct http_reply reply; /* status 0: none came, see failure */
 	struct error failure;
 
 	struct output *outputs;
 	size_t len, cap;
+	struct extra *extras;
+	size_t n_extras, cap_extras;
 	struct strlist learned; /* joins memory once the outputs are stored */
+	struct strlist folders; /* a change in one of them starts a round */
+	bool watching; /* the source waits for changes: ask again at once */
+	unsigned rest; /* ask no sooner than after so many seconds */
 
 	enum step result;
 	struct error error;
@@ -123,7 +149,7 @@ const struct source_kind *source_find(const char *name); /* or NULL */
 const struct setting_group *source_settings(void);
 
 void source_init(struct source *s, const struct source_kind *kind,
-    const struct config *c, const struct machine *m);
+    struct config *c, const struct machine *m);
 void source_clear(struct source *s);
 
 /* ---- for the steps ------------------------------------------------------ */
@@ -156,6 +182,25 @@ enum step round_take(struct round *r, struct error *e);
 /* Whether these bytes differ from those of the last stored round. */
 bool round_is_new(struct round *r, const void *data, size_t n);
 
+/*
+ * Give a file of its own to what is no metadata, such as user data: content
+ * gets a member called suffix that names the file and its SHA-256.  What
+ * Heat left in it for this machine becomes an output as well.
+ */
+void round_file(struct round *r, struct value *content, const char *suffix,
+    const void *data, size_t n);
+
+/* Parse text as JSON or, failing that, YAML; NULL with the error. */
+struct value *round_value(struct round *r, const char *text, size_t n,
+    const char *name, struct error *e);
+
+/* The same; it must be a map. */
+struct value *round_parse(struct round *r, const char *text, size_t n,
+    const char *name, struct error *e);
+
+/* The end of a round whose content is in hand: unchanged or new. */
+enum step round_finish(struct round *r, struct value *content);
+
 /* Add an output; a later one of the same name takes its place at the end. */
 void round_output(struct round *r, const char *name, const struct value *v);
 
@@ -168,7 +213,8 @@ void round_content(struct round *r, const struct value *v);
 const char *round_memory(const struct round *r, const char *name);
 void round_learn(struct round *r, const char *name, const char *value);
 
-/* Settings of the source's own group. */
+/* Settings of the source's own group; "" counts as none. */
 const char *round_text(const struct round *r, const char *name);
+unsigned round_number(const struct round *r, const char *name);
 
 #endif

@@ -58,6 +58,12 @@ digest_hmac(const void *key, size_t key_len, const void *data, size_t n,
 }
 
 void
+digest_sha1(const void *data, size_t n, uint8_t out[DIGEST_SHA1_BYTES])
+{
+	must(EVP_Digest(data, n, out, NULL, EVP_sha1(), NULL));
+}
+
+void
 digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT])
 {
 	for (int i = 0; i < DIGEST_BYTES; i++)

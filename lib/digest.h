@@ -24,6 +24,10 @@ void digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES]);
 void digest_hmac(const void *key, size_t key_len, const void *data, size_t n,
     uint8_t out[DIGEST_BYTES]);
 
+/* SHA-1 (FIPS 180-4), for protocols that are old enough to want it. */
+#define DIGEST_SHA1_BYTES 20
+void digest_sha1(const void *data, size_t n, uint8_t out[DIGEST_SHA1_BYTES]);
+
 /* Lower-case hexadecimal. */
 void digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT]);
 

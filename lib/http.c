@@ -12,39 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/error.h"
+#include "lib/http-call.h"
 #include "lib/limits.h"
 #include "lib/mem.h"
 
 /* Certificates by hash: only those needed are read, not the whole bundle. */
 #define CA_FOLDER "/etc/ssl/certs"
+#define DESCRIPTORS 128 /* waited for, half of them the caller's */
 #define CONNECTIONS 8 /* kept open for the next request */
-
-struct http_call {
-	struct http_loop *loop;
-	struct http_call *next;
-	CURL *easy;
-	struct curl_slist *header_list;
-	char *shown; /* the URL, redacted */
-	struct http_reply reply;
-	enum http_follow follow;
-	unsigned redirects;
-	size_t max;
-	size_t header_bytes;
-	bool too_long;
-	bool stopped; /* chunk had enough */
-	http_chunk *chunk;
-	void *chunk_ctx;
-	http_done *done;
-	void *ctx;
-	char what[CURL_ERROR_SIZE];
-};
-
-struct http_loop {
-	CURLM *multi;
-	struct http_call *calls;
-};
 
 /* ---- what comes in ------------------------------------------------------ */
 
@@ -150,13 +128,26 @@ set_trust(CURL *c, const struct http_request *r)
 	}
 }
 
+/* A websocket begins as a mere connection to an HTTP server. */
+static void
+set_url(CURL *c, const struct http_request *r)
+{
+	own_free char *url = NULL;
+
+	if (r->websocket)
+		curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+	if (r->websocket && strncasecmp(r->url, "ws", 2) == 0)
+		url = mem_printf("http%s", r->url + 2);
+	curl_easy_setopt(c, CURLOPT_URL, url != NULL ? url : r->url);
+}
+
 static void
 set_up(struct http_call *call, const struct http_request *r)
 {
 	CURL *c = call->easy;
 
 	curl_easy_setopt(c, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(c, CURLOPT_URL, r->url);
+	set_url(c, r);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(
@@ -167,7 +158,8 @@ set_up(struct http_call *call, const struct http_request *r)
 	curl_easy_setopt(c, CURLOPT_TIMEOUT,
 	    (long)(r->seconds ? r->seconds : LIMIT_HTTP_SECONDS));
 	if (r->idle_seconds > 0) {
-		curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+		curl_easy_setopt(
+		    c, CURLOPT_LOW_SPEED_LIMIT, (long)LIMIT_HTTP_SLOWEST);
 		curl_easy_setopt(
 		    c, CURLOPT_LOW_SPEED_TIME, (long)r->idle_seconds);
 	}
@@ -206,6 +198,8 @@ http_start(struct http_loop *l, const struct http_request *r, http_done *done,
 	if (c->easy == NULL)
 		abort(); /* as when memory is out */
 	set_up(c, r);
+	if (r->websocket)
+		websocket_new(c, r);
 	curl_multi_add_handle(l->multi, c->easy);
 	c->next = l->calls;
 	l->calls = c;
@@ -224,6 +218,7 @@ http_cancel(struct http_call *c)
 	curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->header_list);
 	http_reply_clear(&c->reply);
+	websocket_free(c);
 	free(c->shown);
 	free(c);
 }
@@ -354,34 +349,78 @@ go_on(struct http_loop *l, CURLMcode *r)
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &c);
-		finish(c, m->data.result);
+		if (c->websocket != NULL && m->data.result == CURLE_OK)
+			websocket_open(c);
+		else
+			finish(c, m->data.result);
 		any = true;
 	}
 	return any;
+}
+
+/* See to the websockets; returns whether one ended. */
+static bool
+turn_websockets(struct http_loop *l)
+{
+	bool any = false;
+
+	for (struct http_call *c = l->calls, *next; c != NULL; c = next) {
+		struct error e;
+		int r;
+
+		next = c->next;
+		if (c->websocket == NULL || websocket_fd(c) == -1)
+			continue;
+		r = websocket_turn(c, &e);
+		if (r == 0)
+			continue;
+		c->done(c->ctx, r == 1 ? &c->reply : NULL, &e);
+		http_cancel(c);
+		any = true;
+	}
+	return any;
+}
+
+/* Everything to wait for; returns how many. */
+static unsigned
+wait_list(const struct http_loop *l, const struct pollfd *fds, size_t n,
+    struct curl_waitfd *list)
+{
+	unsigned at = 0;
+
+	for (; at < n; at++)
+		list[at] = (struct curl_waitfd){ .fd = fds[at].fd,
+			.events = CURL_WAIT_POLLIN };
+	for (const struct http_call *c = l->calls;
+	     c != NULL && at < DESCRIPTORS; c = c->next)
+		if (c->websocket != NULL && websocket_fd(c) != -1)
+			list[at++] =
+			    (struct curl_waitfd){ .fd = websocket_fd(c),
+				    .events = CURL_WAIT_POLLIN };
+	return at;
 }
 
 int
 http_wait(
     struct http_loop *l, struct pollfd *fds, size_t n, int ms, struct error *e)
 {
-	struct curl_waitfd more[16];
+	struct curl_waitfd list[DESCRIPTORS];
 	CURLMcode r;
 	int ready;
 
-	if (n > 16)
+	if (n > DESCRIPTORS / 2)
 		return error_set(e, EINVAL, "http: too many descriptors");
-	for (size_t i = 0; i < n; i++)
-		more[i] = (struct curl_waitfd){ .fd = fds[i].fd,
-			.events = CURL_WAIT_POLLIN };
-	if (go_on(l, &r))
+	if (go_on(l, &r) || turn_websockets(l))
 		ms = 0;
 	if (r == CURLM_OK)
-		r = curl_multi_poll(l->multi, more, (unsigned)n, ms, &ready);
+		r = curl_multi_poll(
+		    l->multi, list, wait_list(l, fds, n, list), ms, &ready);
 	if (r != CURLM_OK)
 		return error_set(e, EIO, "http: %s", curl_multi_strerror(r));
 	for (size_t i = 0; i < n; i++)
-		fds[i].revents = more[i].revents ? POLLIN : 0;
+		fds[i].revents = list[i].revents ? POLLIN : 0;
 	go_on(l, &r);
+	turn_websockets(l);
 	return 0;
 }
 

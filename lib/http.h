@@ -39,10 +39,15 @@ struct http_request {
 	bool direct; /* never through a proxy */
 	enum http_follow follow;
 	unsigned seconds; /* for all of it; 0: LIMIT_HTTP_SECONDS */
-	unsigned idle_seconds; /* without a byte; 0: no limit of its own */
+	unsigned idle_seconds; /* with hardly a byte; 0: no limit of its own */
 	size_t max; /* bytes of body; 0: LIMIT_HTTP_BODY */
 	http_chunk *chunk; /* gets the body of a 2xx reply instead, if set */
 	void *chunk_ctx;
+	/*
+	 * Open a websocket (RFC 6455) at a ws: or wss: URL.  chunk gets each
+	 * message whole, and with n 0 the word that it is open.
+	 */
+	bool websocket;
 };
 
 struct http_reply {
@@ -77,6 +82,9 @@ OWN_POINTER(http_loop)
 
 struct http_call *http_start(struct http_loop *l, const struct http_request *r,
     http_done *done, void *ctx);
+
+/* Send a text message on a call that is an open websocket. */
+void http_send(struct http_call *call, const char *text, size_t n);
 
 /* Forget a call that is not done: done is not called. */
 void http_cancel(struct http_call *call);

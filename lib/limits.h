@@ -46,6 +46,7 @@
 #define LIMIT_HTTP_HEADER KIB(256)
 #define LIMIT_HTTP_CONNECT_SECONDS 10
 #define LIMIT_HTTP_SECONDS 60
+#define LIMIT_HTTP_SLOWEST 64 /* bytes a second; less counts as silence */
 #define LIMIT_HTTP_REDIRECTS 5
 #define LIMIT_REPORT_BYTES MIB(4) /* what a machine reports */
 

@@ -40,8 +40,9 @@ collect --one-time -c true || fail "once"
 same "stored" "$(document openstack)" '{"instance-id":"i-2"}'
 
 # The same from FAT, in each of its sizes.
-command -v mcopy >/dev/null && command -v mkfs.vfat >/dev/null ||
-    { echo "no mtools or no dosfstools"; exit 77; }
+for tool in mcopy mkfs.vfat; do
+	command -v $tool >/dev/null || { echo "no $tool"; exit 77; }
+done
 fat() { # bits megabytes label
 	rm -f "$ROOT/dev/sr1"
 	truncate -s "$2M" "$ROOT/dev/sr1"

@@ -1,83 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One source's round: asked, over, taken into the cache. */
+/* A round that is over: into the cache, the list, the schedule. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "collect-config/agent.h"
 #include "collect-config/clock.h"
-#include "collect-config/deployments.h"
+#include "collect-config/extra.h"
+#include "collect-config/watch.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
-static void go_on(struct agent *a, struct source *s);
-
-struct waiter { /* what a call's reply belongs to */
-	struct agent *agent;
-	struct source *source;
-};
-
-static void
-on_reply(void *ctx, struct http_reply *reply, const struct error *e)
-{
-	struct waiter *w = ctx;
-	struct source *s = w->source;
-	struct agent *a = w->agent;
-	struct round *r = s->round;
-
-	free(w);
-	s->call = NULL;
-	r->replied = true;
-	http_reply_clear(&r->reply);
-	if (reply != NULL) {
-		r->reply = *reply;
-		*reply = (struct http_reply){ 0 };
-	} else {
-		r->failure = *e;
-	}
-	go_on(a, s);
-}
-
-static void
-start(struct agent *a, struct source *s)
-{
-	const struct ask *k = &s->round->ask;
-	const struct http_request request = { .method = k->method,
-		.url = k->url,
-		.headers = &k->headers,
-		.body = k->has_body ? strbuf_text(&k->body) : NULL,
-		.body_len = k->body.len,
-		.ca_file = k->ca_file,
-		.insecure = k->insecure,
-		.direct = k->direct,
-		.follow = k->follow,
-		.seconds = k->seconds,
-		.idle_seconds = k->idle_seconds };
-	struct waiter *w = mem_alloc(sizeof(*w));
-
-	*w = (struct waiter){ .agent = a, .source = s };
-	if (a->http == NULL)
-		a->http = http_loop_new();
-	s->requests++;
-	s->call = http_start(a->http, &request, on_reply, w);
-}
-
-static void
-go_on(struct agent *a, struct source *s)
-{
-	if (round_step(s->round) == STEP_ASK)
-		start(a, s);
-}
-
-void
-agent_ask(struct agent *a, struct source *s)
-{
-	s->round = round_new(s);
-	s->rounds++;
-	go_on(a, s);
-}
-
 /* ---- taking ------------------------------------------------------------- */
+
+#define NONE_SECONDS 30 /* until a source that has nothing is asked again */
 
 static void
 note(struct strlist *l, const char *name)
@@ -98,23 +34,39 @@ store(struct agent *a, struct source *s, bool *any, struct error *e)
 		if (cache_store(&a->cache, o->name, o->value, &changed, e) ==
 		    -1)
 			return -1;
-		if (changed && !strlist_has(&a->pending, o->name))
-			*any = true;
-		if (changed)
+		if (changed) {
 			note(&a->pending, o->name);
+			*any = true;
+		}
 	}
-	strlist_clear(&s->names);
-	for (size_t i = 0; i < r->len; i++)
-		strlist_add(&s->names, r->outputs[i].name);
-	s->known = true;
-	for (size_t i = 0; i < r->learned.len; i++) {
-		own_free char *name = mem_dup(r->learned.items[i]);
+	return extra_store(r, a->cache.fd, e);
+}
+
+/* From now on the source knows what it learned. */
+static void
+remember(struct source *s)
+{
+	const struct strlist *learned = &s->round->learned;
+
+	for (size_t i = 0; i < learned->len; i++) {
+		own_free char *name = mem_dup(learned->items[i]);
 		char *value = strchr(name, '=');
 
 		*value++ = '\0';
 		strlist_env_set(&s->memory, name, value);
 	}
-	return 0;
+}
+
+/* From now on it has these outputs. */
+static void
+settle(struct source *s)
+{
+	const struct round *r = s->round;
+
+	strlist_clear(&s->names);
+	for (size_t i = 0; i < r->len; i++)
+		strlist_add(&s->names, r->outputs[i].name);
+	s->known = true;
 }
 
 void
@@ -196,6 +148,7 @@ take_in(struct agent *a, struct source *s, bool *changed, struct error *e)
 		*e = s->round->error;
 		return -1;
 	case STEP_SAME:
+		remember(s);
 		if (is_missing(a, s))
 			strlist_clear(&s->memory);
 		return 0;
@@ -207,9 +160,11 @@ take_in(struct agent *a, struct source *s, bool *changed, struct error *e)
 	default:
 		if (store(a, s, &any, e) == -1)
 			return -1;
+		settle(s);
+		remember(s);
 	}
 	r = publish(a, s, any, e);
-	*changed = r == 1;
+	*changed |= r == 1;
 	return r == -1 ? -1 : 0;
 }
 
@@ -221,34 +176,74 @@ number(const struct agent *a, const char *name)
 	return n < 0.01 ? 0.01 : n;
 }
 
-/* When to ask next: soon after a change, then ever later. */
+/*
+ * When to ask next: soon after a change, then ever later.  A source that
+ * waits for changes itself is asked at once, unless it only seems to.
+ */
 static void
-schedule(struct agent *a, struct source *s, bool changed)
+schedule(struct agent *a, struct source *s, const struct round *r, bool changed)
 {
 	double least = number(a, "min_polling_interval"),
 	       most = number(a, "polling_interval");
+	int64_t now = clock_ms();
 
 	s->interval = changed || s->interval == 0 ? least : s->interval * 2;
-	if (s->interval > most)
+	if (s->interval > most || r->result == STEP_NONE)
 		s->interval = most;
-	s->due =
-	    clock_ms() + (int64_t)(s->interval * (0.8 + 0.4 * chance()) * 1000);
+	if (r->result == STEP_NONE && s->interval < NONE_SECONDS)
+		s->interval = NONE_SECONDS;
+	if (!changed && r->result != STEP_FAILED && s->interval < r->rest &&
+	    !config_given(a->config, "DEFAULT", "polling_interval"))
+		s->interval = r->rest;
+	s->due = now + (int64_t)(s->interval * (0.8 + 0.4 * chance()) * 1000);
+	if (r->watching && r->result != STEP_FAILED &&
+	    (r->result == STEP_DONE || now - s->begun >= 1000))
+		s->due = now;
+}
+
+/* The round is over: it is gone when this returns. */
+static void
+end(struct agent *a, struct source *s)
+{
+	ownp(round_free) struct round *r = s->round;
+	struct error e;
+	bool changed = r->stored;
+
+	s->last = r->result;
+	if (take_in(a, s, &changed, &e) == -1) {
+		failed(s, &e);
+		r->result = STEP_FAILED;
+	} else if (s->last != STEP_NONE) {
+		succeeded(s);
+	}
+	s->asked = true;
+	watch_set(a, s, &r->folders);
+	schedule(a, s, r, changed);
+	s->round = NULL;
+	a->told = false;
+	if (a->trimmed == TRIM_ALL)
+		a->trimmed = TRIM_MOST;
 }
 
 void
 agent_take(struct agent *a, struct source *s)
 {
-	struct error e;
+	struct round *r = s->round;
 	bool changed = false;
 
-	s->last = s->round->result;
-	if (take_in(a, s, &changed, &e) == -1)
-		failed(s, &e);
-	else if (s->last != STEP_NONE)
-		succeeded(s);
-	s->asked = true;
-	round_free(take(s->round));
-	schedule(a, s, changed);
+	if (r->result == STEP_STORE) {
+		if (take_in(a, s, &changed, &r->error) == -1) {
+			r->result = STEP_FAILED;
+		} else {
+			/* Stored: what follows only says so to others. */
+			r->len = 0;
+			r->n_extras = 0;
+			r->stored = true;
+			agent_go_on(a, s);
+			return;
+		}
+	}
+	end(a, s);
 }
 
 /* ---- recalling ---------------------------------------------------------- */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A round on its way: requests, streams and programs, and their answers. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/mman.h>
+
+#include "collect-config/agent.h"
+#include "collect-config/clock.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/mem.h"
+
+struct waiter { /* what a call's reply belongs to */
+	struct agent *agent;
+	struct source *source;
+};
+
+static void
+set_reply(
+    struct round *r, struct http_reply *reply, const struct error *failure)
+{
+	r->replied = true;
+	http_reply_clear(&r->reply);
+	if (reply != NULL) {
+		r->reply = *reply;
+		*reply = (struct http_reply){ 0 };
+	} else {
+		r->failure = *failure;
+	}
+}
+
+static void
+on_reply(void *ctx, struct http_reply *reply, const struct error *e)
+{
+	struct waiter *w = ctx;
+	struct source *s = w->source;
+	struct agent *a = w->agent;
+	struct error ended;
+
+	free(w);
+	s->call = NULL;
+	if ((s->round->ask.stream || s->round->ask.websocket) &&
+	    reply != NULL && reply->status >= 200 && reply->status <= 299) {
+		error_set(&ended, ECONNRESET, "the stream ended");
+		set_reply(s->round, NULL, &ended);
+	} else {
+		set_reply(s->round, reply, e);
+	}
+	agent_go_on(a, s);
+}
+
+/* After a stream that a step had enough of. */
+static void
+on_enough(void *ctx, struct http_reply *reply, const struct error *e)
+{
+	struct waiter *w = ctx;
+	struct source *s = w->source;
+
+	if (s->round->result == STEP_MORE) {
+		on_reply(ctx, reply, e);
+		return;
+	}
+	s->call = NULL;
+	agent_act(w->agent, s);
+	free(w);
+}
+
+/* Each whole line of a stream is a reply. */
+static bool
+on_chunk(void *ctx, const char *data, size_t n)
+{
+	struct waiter *w = ctx;
+	struct round *r = w->source->round;
+	const char *lf;
+
+	while ((lf = memchr(data, '\n', n)) != NULL) {
+		struct http_reply reply = { .status = 200 };
+
+		strbuf_add(&r->line, data, (size_t)(lf - data));
+		n -= (size_t)(lf + 1 - data);
+		data = lf + 1;
+		reply.body = r->line;
+		r->line = (struct strbuf){ 0 };
+		set_reply(r, &reply, NULL);
+		if (round_step(r) != STEP_MORE)
+			return false;
+	}
+	strbuf_add(&r->line, data, n);
+	return r->line.len <= LIMIT_HTTP_BODY;
+}
+
+/* Each message of a websocket is a reply; what the step says is sent. */
+static bool
+on_message(void *ctx, const char *data, size_t n)
+{
+	struct waiter *w = ctx;
+	struct source *s = w->source;
+	struct round *r = s->round;
+	struct http_reply reply = { .status = n == 0 ? 101 : 200 };
+	enum step step;
+
+	strbuf_add(&reply.body, data, n);
+	set_reply(r, &reply, NULL);
+	step = round_step(r);
+	for (size_t i = 0; i < r->outgoing.len; i++)
+		http_send(s->call, r->outgoing.items[i],
+		    strlen(r->outgoing.items[i]));
+	strlist_clear(&r->outgoing);
+	return step == STEP_MORE;
+}
+
+/* Link-local and loopback hosts are never behind a proxy. */
+static bool
+is_near(const char *url)
+{
+	static const char *const hosts[] = { "169.254.", "127.", "localhost",
+		"[fe80:", "[::1]", "[fd00:ec2:" };
+	const char *host = strstr(url, "://");
+
+	for (size_t i = 0; host != NULL && i < sizeof(hosts) / sizeof(*hosts);
+	     i++)
+		if (strncasecmp(host + 3, hosts[i], strlen(hosts[i])) == 0)
+			return true;
+	return false;
+}
+
+static void
+start_call(struct agent *a, struct source *s)
+{
+	const struct ask *k = &s->round->ask;
+	struct waiter *w = mem_alloc(sizeof(*w));
+	const struct http_request request = { .method = k->method,
+		.url = k->url,
+		.headers = &k->headers,
+		.body = k->has_body ? strbuf_text(&k->body) : NULL,
+		.body_len = k->body.len,
+		.ca_file = k->ca_file,
+		.cert_file = k->cert_file,
+		.key_file = k->key_file,
+		.insecure = k->insecure,
+		.direct = k->direct || is_near(k->url),
+		.follow = k->follow,
+		.seconds = k->seconds,
+		.idle_seconds = k->idle_seconds,
+		.websocket = k->websocket,
+		.chunk = k->websocket ? on_message
+		    : k->stream	      ? on_chunk
+				      : NULL,
+		.chunk_ctx = w };
+
+	*w = (struct waiter){ .agent = a, .source = s };
+	if (a->http == NULL)
+		a->http = http_loop_new();
+	s->requests++;
+	s->call = http_start(a->http, &request,
+	    k->stream || k->websocket ? on_enough : on_reply, w);
+}
+
+/* ---- programs ----------------------------------------------------------- */
+
+static void
+start_child(struct agent *a, struct source *s)
+{
+	struct round *r = s->round;
+	struct error e;
+
+	s->output = memfd_create("output", MFD_CLOEXEC);
+	if (s->output != -1 &&
+	    child_start(
+		&s->child, strlist_argv(&r->argv), environ, s->output, &e) == 0)
+		return;
+	if (s->output == -1)
+		error_errno(&e, "%s", r->argv.items[0]);
+	set_reply(r, NULL, &e);
+	agent_go_on(a, s);
+}
+
+void
+agent_child_over(struct agent *a, struct source *s)
+{
+	struct http_reply reply = { .status = 200 };
+	int status = child_end(&s->child);
+	own_fd int fd = take_fd(&s->output);
+	struct error e;
+
+	if (status != 0)
+		error_set(&e, status == 127 ? ENOENT : 0, "%s: exit status %d",
+		    s->round->argv.items[0], status);
+	else if (lseek(fd, 0, SEEK_SET) == -1 ||
+	    file_read_fd(fd, s->round->argv.items[0], LIMIT_TEXT_BYTES,
+		&reply.body, &e) == -1)
+		status = 1;
+	set_reply(s->round, status == 0 ? &reply : NULL, &e);
+	http_reply_clear(&reply);
+	agent_go_on(a, s);
+}
+
+/* ---- a round ------------------------------------------------------------ */
+
+void
+agent_act(struct agent *a, struct source *s)
+{
+	if (s->round->result == STEP_ASK)
+		start_call(a, s);
+	else if (s->round->result == STEP_RUN)
+		start_child(a, s);
+}
+
+void
+agent_go_on(struct agent *a, struct source *s)
+{
+	round_step(s->round);
+	agent_act(a, s);
+}
+
+void
+agent_ask(struct agent *a, struct source *s)
+{
+	s->round = round_new(s);
+	s->rounds++;
+	s->begun = clock_ms();
+	agent_go_on(a, s);
+}
+
+bool
+agent_is_over(const struct source *s)
+{
+	return s->round != NULL && s->call == NULL && s->child.pid == 0;
+}
