@@ -201,7 +201,7 @@ parts_environment(
 		.root = p->root,
 		.line = p->line,
 		.ctx = p->ctx,
-		.echo = p->echo,
+		.data = p->data,
 		.answer = &answer };
 	struct proc_status status;
 

@@ -266,7 +266,7 @@ report_send(const struct settings *s, bool quiet)
 	own_free char *outbox = settings_state(s, OUTBOX);
 	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
 	struct proc p = { .seconds = s->send_seconds + SENDER_GRACE,
-		.echo = true };
+		.data = proc_pass_on };
 	struct proc_status status;
 	struct error e;
 

@@ -133,7 +133,7 @@ phase_source(struct phase *p, struct error *e)
 		.seen = dir,
 		.line = fragment_line,
 		.announce = faithful ? "dib-run-parts" : NULL,
-		.echo = faithful };
+		.data = faithful ? proc_pass_on : NULL };
 	int r;
 
 	phase_environ(p, &start);
