@@ -2,6 +2,8 @@
 /* Well-formedness by the table of RFC 3629, section 4. */
 #include "lib/utf8.h"
 
+#include <string.h>
+
 #include "lib/strbuf.h"
 
 /* Length by the first byte, or 0 if none starts with it. */
