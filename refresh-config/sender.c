@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/error.h"
 #include "lib/log.h"
+#include "lib/outbox.h"
 #include "lib/own.h"
 #include "refresh-config/deploy.h"
 #include "refresh-config/refresh.h"
@@ -33,10 +35,39 @@ sender_start(struct sender *s)
 	    strerror(code), outbox);
 }
 
+/* Its exit status, or -1. */
+static int
+wait_for(pid_t pid)
+{
+	int w;
+
+	while (waitpid(pid, &w, 0) == -1)
+		if (errno != EINTR)
+			return -1;
+	return WIFEXITED(w) ? WEXITSTATUS(w) : -1;
+}
+
+static bool
+is_empty(const struct settings *s)
+{
+	own_free char *outbox = settings_state(s, "outbox");
+	own(strlist_clear) struct strlist names = { 0 };
+	struct error unread;
+
+	return outbox_list(outbox, &names, &unread) == -1 || names.len == 0;
+}
+
 void
 sender_wait(struct sender *s)
 {
-	while (s->pid != 0 && waitpid(s->pid, NULL, 0) == -1 && errno == EINTR)
-		continue;
+	pid_t pid = s->pid;
+
+	s->pid = 0;
+	if (pid == 0 || wait_for(pid) != DONE || is_empty(s->settings))
+		return;
+	/* It left with all done, just as the last message came. */
+	sender_start(s);
+	if (s->pid != 0)
+		wait_for(s->pid);
 	s->pid = 0;
 }
