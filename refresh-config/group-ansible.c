@@ -52,6 +52,10 @@ play(struct deploy *d, const char *playbook, const char *variables,
 	own_free char *path =
 	    inventory ? path_join(d->working, inventory) : NULL;
 
+	/* It refuses to start without UTF-8, and services have no locale. */
+	if (strlist_env_get(&d->env, "LC_ALL") == NULL &&
+	    strlist_env_get(&d->env, "LANG") == NULL)
+		strlist_env_set(&d->env, "LC_ALL", "C.UTF-8");
 	if (callbacks != NULL)
 		strlist_env_set(&d->env, "ANSIBLE_CALLBACK_PLUGINS", callbacks);
 	strlist_add(

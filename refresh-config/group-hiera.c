@@ -60,9 +60,16 @@ write_hierarchy(const struct deploy *d, const char *datadir,
 	    "---\n:backends:\n  - json\n:json:\n  :datadir: %s\n:hierarchy:\n",
 	    datadir);
 	for (uint32_t i = 0; i < levels->len; i++) {
-		own_free char *level = group_text(levels->items[i]);
+		const struct value *v = levels->items[i];
 
-		strbuf_printf(&b, "  - %s\n", level);
+		/* Who knows that it is YAML has quoted it already. */
+		strbuf_puts(&b, "  - ");
+		if (v->kind == VALUE_STRING && v->len > 0 &&
+		    strchr("'\"", v->text[0]) != NULL)
+			strbuf_puts(&b, v->text);
+		else
+			value_print(v, STYLE_UTF8, &b);
+		strbuf_putc(&b, '\n');
 	}
 	return group_replace(path, 0600, b.s, e);
 }
