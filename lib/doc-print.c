@@ -212,8 +212,9 @@ void
 value_print(const struct value *v, enum value_style style, struct strbuf *b)
 {
 	const struct printer p = { .b = b,
-		.ascii = style == STYLE_PYTHON || style == STYLE_INDENT,
+		.ascii = style != STYLE_UTF8 && style != STYLE_PRETTY,
 		.indent = style == STYLE_INDENT ? 1
+		    : style == STYLE_INDENT4	? 4
 		    : style == STYLE_PRETTY	? 2
 						: 0 };
 

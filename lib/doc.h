@@ -151,6 +151,7 @@ enum value_style {
 	STYLE_PYTHON, /* one line, ", " and ": ", other than ASCII escaped */
 	STYLE_UTF8, /* the same, UTF-8 as it is */
 	STYLE_INDENT, /* one blank a level, ASCII: a cache file */
+	STYLE_INDENT4, /* the same with four: json.dumps(indent=4) */
 	STYLE_PRETTY, /* two blanks a level, UTF-8: for people */
 };
 

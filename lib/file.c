@@ -164,7 +164,7 @@ settle(struct file_writer *w)
 	if ((w->uid != (uid_t)-1 || w->gid != (gid_t)-1) &&
 	    fchown(w->fd, w->uid, w->gid) == -1)
 		return -1;
-	if (fchmod(w->fd, w->mode) == -1 || fsync(w->fd) == -1)
+	if (fchmod(w->fd, w->mode) == -1 || (!w->hasty && fsync(w->fd) == -1))
 		return -1;
 	if (fault("file-rename") == -1)
 		return -1;
@@ -190,7 +190,8 @@ file_publish(struct file_writer *w, struct error *e)
 		file_discard(w);
 		return -1;
 	}
-	sync_parent(w->dir, w->path);
+	if (!w->hasty)
+		sync_parent(w->dir, w->path);
 	close(w->fd);
 	free(w->path);
 	free(w->temp);

@@ -34,6 +34,7 @@ struct file_writer {
 	char *path; /* target */
 	char *temp; /* temporary, beside it */
 	mode_t mode;
+	bool hasty; /* no fsync: a crash of the machine may lose it */
 	uid_t uid; /* (uid_t)-1: leave as created */
 	gid_t gid;
 	int code; /* first errno seen, or 0 */

@@ -40,6 +40,7 @@
 /* Messages that wait to be sent. */
 #define LIMIT_OUTBOX 100000 /* messages looked at in one go */
 #define LIMIT_MESSAGE_BYTES MIB(16) /* one message, as a file */
+#define LIMIT_TOKEN_BYTES MIB(4) /* Keystone's answer, with its catalog */
 
 /* The network. */
 #define LIMIT_HTTP_BODY MIB(64)

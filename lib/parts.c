@@ -227,7 +227,7 @@ parts_environment(
 		.root = p->root,
 		.line = p->line,
 		.ctx = p->ctx,
-		.echo = p->echo,
+		.data = p->data,
 		.stop = p->stop,
 		.answer = &answer };
 	struct proc_status status;

@@ -39,7 +39,7 @@ struct parts_environment {
 	const char *announce; /* a program that names each fragment, or NULL */
 	proc_line *line; /* gets what the fragments print */
 	void *ctx;
-	bool echo; /* copy it to our own 1 and 2 */
+	proc_line *data; /* gets it as it comes, or NULL */
 	const volatile sig_atomic_t *stop; /* when it becomes true, end it */
 };
 

@@ -181,6 +181,14 @@ child(const struct proc *p, struct pipes *pipes)
 
 /* ---- the parent -------------------------------------------------------- */
 
+void
+proc_pass_on(void *ctx, int stream, const char *data, size_t n)
+{
+	(void)ctx;
+	if (file_write_all(stream, data, n) == -1)
+		return; /* nobody listens to us; the program goes on */
+}
+
 static void
 line_give(const struct proc *p, int stream, const char *line, size_t n)
 {
@@ -242,9 +250,8 @@ stream_read(const struct proc *p, struct stream *s)
 		shut(&s->fd);
 		return;
 	}
-	if (p->echo && s->number <= 2 &&
-	    file_write_all(s->number, buf, (size_t)n) == -1)
-		errno = 0; /* nobody listens to us; the script goes on */
+	if (p->data != NULL && s->number <= 2)
+		p->data(p->ctx, s->number, buf, (size_t)n);
 	if (s->whole != NULL && s->whole->len >= LIMIT_CAPTURE_BYTES)
 		s->full = true;
 	else

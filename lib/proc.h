@@ -31,7 +31,7 @@ struct proc {
 	void *ctx; /* of line and ready */
 	struct strbuf *out; /* standard output goes here whole instead */
 	struct strbuf *answer; /* gets what comes on descriptor 3, or NULL */
-	bool echo; /* copy the bytes, as they come, to our own 1 and 2 */
+	proc_line *data; /* gets the bytes of 1 and 2 as they come, or NULL */
 	const char *cgroup; /* a cgroup v2 folder to live in, or NULL */
 	void (*tick)(void); /* called about once a second, or NULL */
 	int ready_fd; /* to be waited for as well, when ready is set */
@@ -48,6 +48,9 @@ struct proc_status {
 	double cpu; /* user and system time, seconds */
 	long peak_kib; /* largest resident size of one process */
 };
+
+/* For data: writes the bytes to our own standard output and error. */
+proc_line proc_pass_on;
 
 /*
  * Run and wait.  Returns 0 whatever the program's status was; -1 if it could

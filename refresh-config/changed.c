@@ -164,7 +164,7 @@ static int
 run_inherited(char *const *argv, struct error *e)
 {
 	const struct proc p = {
-		.argv = argv, .inherit_input = true, .echo = true
+		.argv = argv, .inherit_input = true, .data = proc_pass_on
 	};
 	struct proc_status status;
 

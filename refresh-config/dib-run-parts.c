@@ -177,7 +177,7 @@ run_folder(const char *dir, struct strlist *names)
 		.seen = fragments,
 		.env = environ,
 		.announce = NAME,
-		.echo = true };
+		.data = proc_pass_on };
 	struct error e;
 	int r = parts_environment(&source, &env, &e);
 

@@ -128,7 +128,7 @@ attempt(struct hook *h, struct error *e)
 		.inherit_input = r->voice->faithful,
 		.line = on_line,
 		.ctx = h,
-		.echo = r->voice->faithful,
+		.data = r->voice->faithful ? proc_pass_on : NULL,
 		.cgroup = cgroup,
 		.tick = log_tick,
 		.stop = h->phase->stop };

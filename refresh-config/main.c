@@ -12,11 +12,13 @@
 #include "lib/options.h"
 #include "lib/own.h"
 #include "lib/path.h"
+#include "refresh-config/deploy.h"
 #include "refresh-config/refresh.h"
 
 static struct wishes wishes;
 static bool print_base, print_phases, list, dry_run, resume, quiet;
-static const char *if_changed;
+static bool deployments, mark_deployed, completed;
+static const char *if_changed, *deploy, *sweep;
 static unsigned verbose;
 
 static const struct option_def defs[] = {
@@ -32,6 +34,16 @@ static const struct option_def defs[] = {
 	    "limit for the whole run" },
 	{ 0, "if-changed", "NAME", OPTION_STRING, &if_changed, NULL,
 	    "run the command, once, if NAME changed" },
+	{ 0, "deployments", NULL, OPTION_FLAG, &deployments, NULL,
+	    "give each deployment to the hook of its group" },
+	{ 0, "mark-deployed", NULL, OPTION_FLAG, &mark_deployed, NULL,
+	    "take all deployments for done" },
+	{ 0, "completed", NULL, OPTION_FLAG, &completed, NULL,
+	    "signal that the configuration is complete" },
+	{ 0, "deploy", "GROUP", OPTION_STRING, &deploy, NULL,
+	    "serve as a group's hook" },
+	{ 0, "sweep", "GROUP", OPTION_STRING, &sweep, NULL,
+	    "remove what a group's former deployments left" },
 	{ 'c', "config", "FILE", OPTION_STRING, &wishes.config, NULL,
 	    "settings, in YAML (" SYSCONFDIR "/refresh-config.yaml)" },
 	{ 0, "lockfile", "FILE", OPTION_STRING, &wishes.lock, NULL,
@@ -107,23 +119,44 @@ print(const struct settings *s)
 	return DONE;
 }
 
+/* What is done instead of a run. */
+static int
+other(const struct settings *s, char **operands, struct error *e)
+{
+	if (if_changed != NULL)
+		return changed_run(s, if_changed, operands, e);
+	if (deployments)
+		return deployments_run(s, e);
+	if (mark_deployed)
+		return deployments_mark(s, e);
+	if (completed)
+		return deployments_complete(s, e);
+	if (deploy != NULL)
+		return group_serve(deploy, s->root, e);
+	return group_sweep(sweep, s, e);
+}
+
 static int
 act(const struct settings *s, char **operands)
 {
 	struct error e;
 
-	if (if_changed != NULL && *operands == NULL)
+	if (if_changed != NULL && *operands == NULL) {
 		error_set(&e, EINVAL, "--if-changed: which command?");
-	else if (if_changed == NULL && *operands != NULL)
+		return fail(&e, MISUSED);
+	}
+	if (if_changed == NULL && *operands != NULL) {
 		error_set(&e, EINVAL, "what is %s?", *operands);
-	else if (if_changed == NULL)
-		return print_base || print_phases || list || dry_run ? print(s)
-								     : run(s);
-	else
-		return changed_run(s, if_changed, operands, &e) == 0
-		    ? DONE
-		    : fail(&e, FAILED);
-	return fail(&e, MISUSED);
+		return fail(&e, MISUSED);
+	}
+	if (print_base || print_phases || list || dry_run)
+		return print(s);
+	if (if_changed == NULL && !deployments && !mark_deployed &&
+	    !completed && deploy == NULL && sweep == NULL)
+		return run(s);
+	if (other(s, operands, &e) == -1)
+		return fail(&e, e.code == EAGAIN ? NOT_NOW : FAILED);
+	return DONE;
 }
 
 static int
@@ -145,15 +178,13 @@ int
 main(int argc, char **argv)
 {
 	const char *name = path_base(argv[0]);
-	struct error e;
 
 	log_open(name, LOG_INFO);
 	if (strcmp(name, "dib-run-parts") == 0)
 		return dib_run_parts(argc, argv);
 	if (strcmp(name, "os-refresh-config") == 0)
 		return os_refresh_config(argc, argv);
-	if (strcmp(name, "heat-config-notify") != 0)
-		return main_own(argc, argv);
-	error_set(&e, 0, "not in this version of refresh-config");
-	return fail(&e, FAILED);
+	if (strcmp(name, "heat-config-notify") == 0)
+		return heat_config_notify(argc, argv);
+	return main_own(argc, argv);
 }

@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One refresh, under either name: run, tell how it ended, report. */
-#include <signal.h>
-
+#include "refresh-config/refresh.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/own.h"
-#include "refresh-config/refresh.h"
-
-/* Set by a signal; what runs then is ended, and the run has failed. */
-static volatile sig_atomic_t stop;
-
-static void
-on_signal(int number)
-{
-	stop = number;
-}
-
-static void
-catch_signals(void)
-{
-	const struct sigaction act = { .sa_handler = on_signal };
-
-	sigaction(SIGTERM, &act, NULL);
-	sigaction(SIGINT, &act, NULL);
-}
 
 /* What happened is told whatever becomes of the telling. */
 static int
@@ -50,12 +30,11 @@ refresh(const struct settings *s, const struct voice *voice,
 	struct error e;
 
 	run_init(&r, s, voice);
-	r.stop = &stop;
+	r.stop = stop_catch();
 	r.resumed = failed_at != NULL;
 	r.from_phase = value_text(failed_at, "phase", NULL);
 	r.from_hook = value_text(failed_at, "hook", NULL);
 	report_open_log(
 	    &r, voice->faithful || (r.journal != -1 && journal_has_stderr()));
-	catch_signals();
 	return conclude(&r, run_all(&r, &e), &e);
 }

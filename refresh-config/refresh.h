@@ -64,6 +64,10 @@ void settings_clear(struct settings *s);
 /* A path below the state folder; the caller's. */
 char *settings_state(const struct settings *s, const char *name);
 
+/* The machine's merged metadata, or NULL. */
+struct value *
+settings_metadata(const struct settings *s, struct doc *d, struct error *e);
+
 /* Seconds that a hook of the phase may take. */
 unsigned settings_limit(const struct settings *s, const char *phase);
 
@@ -170,7 +174,11 @@ extern const struct voice voice_own, voice_compat;
 /* What os-refresh-config's --log-level takes; -1 if it is none. */
 int voice_compat_level(const char *name);
 
-/* A line in the form of Python's logging, at a level from above. */
+/* A line in the form of Python's logging. */
+void voice_python(const char *program, const char *level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same from os-refresh-config, if its level says so. */
 void voice_compat_say(const char *level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -250,6 +258,11 @@ int refresh(const struct settings *s, const struct voice *voice,
     const struct value *failed_at);
 
 int os_refresh_config(int argc, char **argv);
+
+/* ---- stop.c ------------------------------------------------------------ */
+
+/* Catch SIGTERM and SIGINT; what is returned becomes true then. */
+const volatile sig_atomic_t *stop_catch(void);
 
 /* ---- dib-run-parts.c --------------------------------------------------- */
 

@@ -15,7 +15,6 @@
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "lib/metadata.h"
 #include "lib/outbox.h"
 #include "lib/own.h"
 #include "lib/proc.h"
@@ -206,28 +205,13 @@ keep(const struct run *r, const struct value *report, struct error *e)
 
 /* ---- sent -------------------------------------------------------------- */
 
-/* The metadata, or NULL with the error. */
-static const struct value *
-load_metadata(struct doc *d, const struct settings *s, struct error *e)
-{
-	own(strlist_clear) struct strlist files = { 0 };
-	own_fd int root =
-	    open(*s->root ? s->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (root == -1)
-		error_errno(e, "%s", s->root);
-	if (root == -1 || metadata_files(root, NULL, &files, e) == -1)
-		return NULL;
-	return metadata_load(d, root, &files, e);
-}
-
 static int
 queue(const struct run *r, struct doc *d, struct value *report, struct error *e)
 {
 	const struct settings *s = r->settings;
 	own_free char *outbox = settings_state(s, OUTBOX);
 	own_free char *name = mem_printf("report-%s", r->id);
-	const struct value *metadata = load_metadata(d, s, e);
+	const struct value *metadata = settings_metadata(s, d, e);
 	const char *url = value_text(
 	    value_get(metadata, "refresh-config"), "signal_url", NULL);
 	struct value *message = value_map(d);
@@ -266,7 +250,7 @@ report_send(const struct settings *s, bool quiet)
 	own_free char *outbox = settings_state(s, OUTBOX);
 	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
 	struct proc p = { .seconds = s->send_seconds + SENDER_GRACE,
-		.echo = true };
+		.data = proc_pass_on };
 	struct proc_status status;
 	struct error e;
 

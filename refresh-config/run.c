@@ -134,7 +134,7 @@ phase_source(struct phase *p, struct error *e)
 		.line = fragment_line,
 		.stop = p->run->stop,
 		.announce = faithful ? "dib-run-parts" : NULL,
-		.echo = faithful };
+		.data = faithful ? proc_pass_on : NULL };
 	int r;
 
 	phase_environ(p, &start);

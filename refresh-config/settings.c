@@ -11,6 +11,7 @@
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/metadata.h"
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/yaml.h"
@@ -227,4 +228,18 @@ settings_limit(const struct settings *s, const char *phase)
 		if (strcmp(s->limits[i].phase, phase) == 0)
 			return s->limits[i].seconds;
 	return s->script_seconds;
+}
+
+struct value *
+settings_metadata(const struct settings *s, struct doc *d, struct error *e)
+{
+	own(strlist_clear) struct strlist files = { 0 };
+	own_fd int root =
+	    open(*s->root ? s->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (root == -1)
+		error_errno(e, "%s", s->root);
+	if (root == -1 || metadata_files(root, NULL, &files, e) == -1)
+		return NULL;
+	return metadata_load(d, root, &files, e);
 }

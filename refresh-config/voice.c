@@ -119,27 +119,44 @@ voice_compat_level(const char *name)
 	return level;
 }
 
-void
-voice_compat_say(const char *level, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 0)))
+say_python(const char *program, const char *level, const char *fmt, va_list ap)
 {
 	own(strbuf_clear) struct strbuf line = { 0 };
 	char text[4096], date[32];
 	struct timespec t;
 	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	localtime_r(&t.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	strbuf_printf(&line, "[%s,%03ld] (%s) [%s] %s\n", date,
+	    t.tv_nsec / 1000000, program, level, text);
+	if (file_write_all(STDERR_FILENO, line.s, line.len) == -1)
+		return; /* nobody is left to be told */
+}
+
+void
+voice_python(const char *program, const char *level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_python(program, level, fmt, ap);
+	va_end(ap);
+}
+
+void
+voice_compat_say(const char *level, const char *fmt, ...)
+{
 	va_list ap;
 
 	if (level_find(level) < (int)threshold)
 		return;
-	clock_gettime(CLOCK_REALTIME, &t);
-	localtime_r(&t.tv_sec, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	say_python("os-refresh-config", level, fmt, ap);
 	va_end(ap);
-	strbuf_printf(&line, "[%s,%03ld] (os-refresh-config) [%s] %s\n", date,
-	    t.tv_nsec / 1000000, level, text);
-	if (file_write_all(STDERR_FILENO, line.s, line.len) == -1)
-		return; /* nobody is left to be told */
 }
 
 static void

@@ -33,7 +33,7 @@ struct signal {
 	    const struct value *message, unsigned *after, struct error *e);
 };
 
-extern const struct signal signal_http;
+extern const struct signal signal_http, signal_heat, signal_zaqar;
 extern const struct signal *const signals[]; /* ends with NULL */
 
 /* Try once by the transport that the message names. */
@@ -43,9 +43,33 @@ signal_send(const struct value *message, unsigned *after, struct error *e);
 /* Whom the message is for, "http://host:port"; the caller's. */
 char *signal_receiver(const struct value *message);
 
-/* Do the exchange and judge it.  reply may be NULL. */
+/*
+ * Do the exchange and judge it.  Without request->max nobody wants to read
+ * what a success says.
+ */
 enum verdict signal_exchange(const struct http_request *request,
     struct http_reply *reply, unsigned *after, struct error *e);
+
+/* Send with a token to a service's endpoint; reply is for its status. */
+typedef enum verdict signal_post(const struct value *message,
+    const char *endpoint, const char *token, struct http_reply *reply,
+    unsigned *after, struct error *e);
+
+/*
+ * Log in, post; once more with a new token when one that was kept has become
+ * invalid.
+ */
+enum verdict signal_with_token(const struct value *message, const char *service,
+    signal_post *post, unsigned *after, struct error *e);
+
+/* ---- a login (keystone.c) ---------------------------------------------- */
+
+/* A token and the public URL of the service; both the caller's. */
+enum verdict keystone_login(const struct value *message, const char *service,
+    char **token, char **endpoint, unsigned *after, struct error *e);
+
+/* The token of the message's user is not accepted any more. */
+void keystone_forget(const struct value *message);
 
 /* ---- what is due when -------------------------------------------------- */
 

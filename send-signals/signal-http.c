@@ -13,11 +13,18 @@
 #include "lib/strlist.h"
 #include "send-signals/send.h"
 
+static void
+own_reply(struct http_reply *reply)
+{
+	http_reply_clear(reply);
+}
+
 static enum verdict
 send_http(const struct value *message, unsigned *after, struct error *e)
 {
 	own(strbuf_clear) struct strbuf body = { 0 };
 	own(strlist_clear) struct strlist headers = { 0 };
+	own(own_reply) struct http_reply reply = { 0 };
 	const struct value *extra = value_get(message, "headers");
 	const struct value *content = value_get(message, "body");
 	struct http_request r = { .method =
@@ -38,7 +45,7 @@ send_http(const struct value *message, unsigned *after, struct error *e)
 		value_print(content, STYLE_PYTHON, &body);
 	r.body = strbuf_text(&body);
 	r.body_len = body.len;
-	return signal_exchange(&r, NULL, after, e);
+	return signal_exchange(&r, &reply, after, e);
 }
 
 const struct signal signal_http = {

@@ -18,6 +18,8 @@
 
 const struct signal *const signals[] = {
 	&signal_http,
+	&signal_heat,
+	&signal_zaqar,
 	NULL,
 };
 
@@ -96,12 +98,10 @@ enum verdict
 signal_exchange(const struct http_request *request, struct http_reply *reply,
     unsigned *after, struct error *e)
 {
-	own(own_reply) struct http_reply unread = { 0 };
 	struct http_request r = *request;
 	size_t left = ANSWER_BYTES;
 
-	if (reply == NULL) {
-		reply = &unread;
+	if (r.max == 0) {
 		r.chunk = drop;
 		r.chunk_ctx = &left;
 		r.max = ANSWER_BYTES;
@@ -110,4 +110,34 @@ signal_exchange(const struct http_request *request, struct http_reply *reply,
 	if (http_do(&r, reply, e) == 0)
 		return judge(&r, reply, after, e);
 	return e->code == EINVAL ? VERDICT_REFUSED : VERDICT_UNREACHABLE;
+}
+
+static enum verdict
+post_once(const struct value *message, const char *service, signal_post *post,
+    long *status, unsigned *after, struct error *e)
+{
+	own_free char *token = NULL, *endpoint = NULL;
+	own(own_reply) struct http_reply reply = { 0 };
+	enum verdict v =
+	    keystone_login(message, service, &token, &endpoint, after, e);
+
+	*status = 0;
+	if (v != VERDICT_DONE)
+		return v;
+	v = post(message, endpoint, token, &reply, after, e);
+	*status = reply.status;
+	return v;
+}
+
+enum verdict
+signal_with_token(const struct value *message, const char *service,
+    signal_post *post, unsigned *after, struct error *e)
+{
+	long status;
+	enum verdict v = post_once(message, service, post, &status, after, e);
+
+	if (status != 401)
+		return v;
+	keystone_forget(message);
+	return post_once(message, service, post, &status, after, e);
 }

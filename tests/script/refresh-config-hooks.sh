@@ -1,6 +1,6 @@
 #!/bin/sh
 # What surrounds a hook: cgroup, journal, log of the run, history.
-# shellcheck disable=SC2154
+# shellcheck source=/dev/null disable=SC2154,SC2016
 . tests/script/refresh-config.lib
 
 # The log of the run has every line with its hook's name; 0700 around it.

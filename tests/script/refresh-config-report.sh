@@ -1,6 +1,6 @@
 #!/bin/sh
 # The report of a run arrives at the metadata's signal URL, in the end.
-# shellcheck disable=SC2154
+# shellcheck source=/dev/null disable=SC2154,SC2016
 . tests/script/refresh-config.lib
 
 hook pre-configure.d 10-hello <<'X'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Time limits, SIGTERM, two runs at once.
-# shellcheck disable=SC2154
+# shellcheck source=/dev/null disable=SC2154,SC2016
 . tests/script/refresh-config.lib
 
 hook configure.d 10-slow <<X
