@@ -404,3 +404,19 @@ build_run(struct build *b, struct error *e)
 		log_warn("%s", other.text);
 	return status;
 }
+
+void
+build_clear(struct build *b)
+{
+	layout_clear(&b->layout);
+	packages_clear(&b->packages);
+	report_free(b->report);
+	strlist_clear(&b->env);
+	strlist_clear(&b->phase_env);
+	strlist_clear(&b->origins);
+	free(b->chosen);
+	free(b->dir);
+	free(b->image_dir);
+	free(b->hooks);
+	free(b->tree);
+}

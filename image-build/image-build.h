@@ -21,6 +21,12 @@ struct doc;
 struct error;
 struct strbuf;
 struct value;
+struct elements;
+
+/* ---- verbs: each returns the exit status ------------------------------- */
+
+int image_create(int argc, char **argv, struct error *e);
+int element_info(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
 
@@ -60,6 +66,12 @@ struct settings {
 /* Fill what the command line left out from the environment and defaults. */
 int settings_complete(struct settings *s, struct error *e);
 void settings_clear(struct settings *s);
+
+/*
+ * A virtual machine wants a disk layout.  When the caller names none, the
+ * one that stands beside the element vm is taken, else diskimage-builder's.
+ */
+void settings_add_layout(struct settings *s, const struct elements *all);
 
 /* ---- elements.c: which elements, in which order -------------------------- */
 
@@ -245,6 +257,7 @@ int build_run(struct build *b, struct error *e);
 
 /* Choose and parse the block-device description of the chosen elements. */
 int build_layout(struct build *b, struct error *e);
+void build_clear(struct build *b);
 
 /* ---- plan.c -------------------------------------------------------------- */
 

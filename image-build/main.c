@@ -2,296 +2,65 @@
 /*
  * image-build: elements to golden image.
  *
- * Also answers to disk-image-create and element-info.
+ * What is done is chosen by the name that we are called by, or by a verb in
+ * the first place; without either, an image is made.
  */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "image-build/image-build.h"
 #include "lib/error.h"
-#include "lib/file.h"
 #include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/options.h"
-#include "lib/own.h"
 #include "lib/path.h"
 
-static struct settings settings;
-
-/* -p takes a list with commas and may be given several times. */
 static int
-add_packages(const char *value, struct error *e)
+ramdisk_create(int argc, char **argv, struct error *e)
 {
-	(void)e;
-	strlist_split(&settings.packages, value, ", ");
-	return 0;
+	(void)argc;
+	(void)argv;
+	error_set(e, 0, "this version builds disk images only, no ramdisks");
+	return 1;
 }
 
-static int
-set_size(const char *value, struct error *e)
-{
-	char *end;
-	double n = strtod(value, &end);
-
-	if (end == value || *end != '\0' || !(n > 0) || n > 1e6)
-		return error_set(e, EINVAL, "not a size in GiB: %s", value);
-	settings.image_size = value;
-	return 0;
-}
-
-static const struct option_def defs[] = {
-	{ 'a', "arch", "ARCH", OPTION_STRING, &settings.arch, NULL,
-	    "architecture of the image (the host's)" },
-	{ 'o', "output", "NAME", OPTION_STRING, &settings.name, NULL,
-	    "path of the image, without its ending (image)" },
-	{ 't', "types", "TYPE[,TYPE]", OPTION_STRING, &settings.types, NULL,
-	    "what to deliver (qcow2)" },
-	{ 'p', "packages", "PKG[,PKG]", OPTION_CALL, NULL, add_packages,
-	    "install these packages too" },
-	{ 'n', "skip-base", NULL, OPTION_FLAG, &settings.no_base, NULL,
-	    "without the element base" },
-	{ 'u', "uncompressed", NULL, OPTION_FLAG, &settings.uncompressed, NULL,
-	    "do not compress qcow2" },
-	{ 'x', "trace", NULL, OPTION_COUNT, &settings.trace, NULL,
-	    "trace the scripts, twice for more" },
-	{ 0, "image-size", "GIB", OPTION_CALL, NULL, set_size,
-	    "size of the disk (what fits)" },
-	{ 0, "image-extra-size", "MIB", OPTION_STRING, &settings.extra_size,
-	    NULL, "room beside the contents (two thirds of them)" },
-	{ 0, "image-cache", "DIR", OPTION_STRING, &settings.cache, NULL,
-	    "where downloads are kept (~/.cache/image-create)" },
-	{ 0, "install-type", "TYPE", OPTION_STRING, &settings.install_type,
-	    NULL, "how elements install software (source)" },
-	{ 0, "min-tmpfs", "GIB", OPTION_NUMBER, &settings.min_tmpfs, NULL,
-	    "build in memory only with twice this available (2)" },
-	{ 0, "mkfs-journal-size", "MIB", OPTION_STRING, &settings.journal_size,
-	    NULL, "journal of an ext4 root (64)" },
-	{ 0, "mkfs-options", "OPTIONS", OPTION_STRING, &settings.mkfs_options,
-	    NULL, "more options for the root file system" },
-	{ 0, "no-tmpfs", NULL, OPTION_FLAG, &settings.no_tmpfs, NULL,
-	    "build on disk" },
-	{ 0, "offline", NULL, OPTION_FLAG, &settings.offline, NULL,
-	    "tell elements to use what is cached" },
-	{ 0, "qemu-img-options", "K=V[,K=V]", OPTION_STRING,
-	    &settings.qemu_options, NULL, "options for qemu-img" },
-	{ 0, "root-label", "LABEL", OPTION_STRING, &settings.root_label, NULL,
-	    "label of the root file system (cloudimg-rootfs)" },
-	{ 0, "logfile", "FILE", OPTION_STRING, &settings.logfile, NULL,
-	    "append the log to FILE, and be quiet" },
-	{ 0, "dry-run", NULL, OPTION_FLAG, &settings.dry_run, NULL,
-	    "print the plan and do nothing" },
-	{ 'q', "quiet", NULL, OPTION_FLAG, &settings.quiet, NULL,
-	    "say only what went wrong" },
-	{ 'v', "verbose", NULL, OPTION_FLAG, &settings.verbose, NULL,
-	    "say more" },
-	{ 0, NULL, NULL, OPTION_FLAG, NULL, NULL, NULL },
+struct verb {
+	const char *name;
+	bool is_name; /* of a link to this program, else the first word */
+	int (*run)(int argc, char **argv, struct error *e);
 };
 
-static const char more[] =
-    "The elements are folders below ELEMENTS_PATH (colons between) or "
-    "shipped ones.\n"
-    "Example: image-build -o web -t qcow2,raw debian vm readonly-root web\n";
-
-static const struct options command = {
-	.program = "image-build",
-	.operands = "ELEMENT...",
-	.summary = "Build a golden image from elements.",
-	.defs = defs,
-	.more = more,
+static const struct verb verbs[] = {
+	{ "disk-image-create", true, image_create },
+	{ "ramdisk-image-create", true, ramdisk_create },
+	{ "element-info", true, element_info },
+	{ NULL, false, NULL },
 };
 
-/* ---- loading --------------------------------------------------------------- */
-
-/*
- * A virtual machine wants a disk layout.  When the caller names none, the
- * one that stands beside the element vm is taken, else diskimage-builder's.
- */
-static void
-add_layout(const struct elements *all, struct settings *s)
+static const struct verb *
+find(const char *name, bool is_name)
 {
-	const struct element *vm = elements_find(all, "vm");
-	const char *name = strcmp(s->arch, "arm64") == 0 ? "block-device-efi"
-							 : "block-device-mbr";
-	const struct element *own = elements_find(all, "block-device-vm");
-
-	if (!strlist_has(&s->elements, "vm") || vm == NULL)
-		return;
-	for (size_t i = 0; i < s->elements.len; i++)
-		if (strncmp(s->elements.items[i], "block-device-", 13) == 0)
-			return;
-	if (own != NULL && own->rank == vm->rank)
-		name = own->name;
-	strlist_add(&s->elements, name);
-}
-
-static int
-load(struct build *b, struct elements *all, struct error *e)
-{
-	struct settings *s = &settings;
-
-	if (settings_complete(s, e) == -1 ||
-	    elements_index(all, s->elements_path, e) == -1)
-		return -1;
-	for (size_t i = 0; i < all->overridden.len; i++)
-		log_debug("%s", all->overridden.items[i]);
-	add_layout(all, s);
-	b->settings = s;
-	b->all = all;
-	if (elements_resolve(
-		all, &s->elements, true, &b->chosen, &b->nchosen, e) == -1)
-		return -1;
-	return build_layout(b, e);
-}
-
-static void
-build_clear(struct build *b)
-{
-	layout_clear(&b->layout);
-	packages_clear(&b->packages);
-	report_free(b->report);
-	strlist_clear(&b->env);
-	strlist_clear(&b->phase_env);
-	strlist_clear(&b->origins);
-	free(b->chosen);
-	free(b->dir);
-	free(b->image_dir);
-	free(b->hooks);
-	free(b->tree);
-}
-
-static int
-make_image(struct error *e)
-{
-	own(elements_clear) struct elements all = { 0 };
-	own(build_clear) struct build b = { .report = report_new() };
-
-	if (settings.logfile != NULL &&
-	    log_set_file(settings.logfile, true, e) == -1)
-		return -1;
-	if (load(&b, &all, e) == -1)
-		return -1;
-	if (settings.dry_run) {
-		environment_init(&b);
-		return plan_print(&b, e);
-	}
-	return build_run(&b, e);
-}
-
-/* ---- element-info ----------------------------------------------------------- */
-
-static int
-print_info(bool env, struct error *e)
-{
-	own(elements_clear) struct elements all = { 0 };
-	own(build_clear) struct build b = { 0 };
-
-	settings.no_base = true;
-	if (settings_complete(&settings, e) == -1 ||
-	    elements_index(&all, settings.elements_path, e) == -1)
-		return -1;
-	add_layout(&all, &settings);
-	b.settings = &settings;
-	if (elements_resolve(
-		&all, &settings.elements, true, &b.chosen, &b.nchosen, e) == -1)
-		return -1;
-	if (env) {
-		environment_init(&b);
-		printf("export IMAGE_ELEMENT='%s'\n",
-		    strlist_env_get(&b.env, "IMAGE_ELEMENT"));
-		printf("export IMAGE_ELEMENT_YAML='%s'\n",
-		    strlist_env_get(&b.env, "IMAGE_ELEMENT_YAML"));
-		printf("function get_image_element_array %s;\n"
-		       "export -f get_image_element_array;\n",
-		    strlist_env_get(
-			&b.env, "BASH_FUNC_get_image_element_array%%"));
-		return 0;
-	}
-	for (size_t i = 0; i < b.nchosen; i++)
-		printf("%s%s", i > 0 ? " " : "", b.chosen[i]->name);
-	printf("\n");
-	return 0;
-}
-
-static int
-info_main(int argc, char **argv, struct error *e)
-{
-	static bool env;
-	static const struct option_def info_defs[] = {
-		{ 0, "env", NULL, OPTION_FLAG, &env, NULL,
-		    "print definitions for bash" },
-		{ 0, NULL, NULL, OPTION_FLAG, NULL, NULL, NULL },
-	};
-	static const struct options info = {
-		.program = "element-info",
-		.operands = "ELEMENT...",
-		.summary = "Say which elements the given ones expand to.",
-		.defs = info_defs,
-	};
-	int first = options_parse(&info, argc, argv, e);
-
-	if (first < 0)
-		return first == OPTIONS_SHOWN ? 0 : 2;
-	for (int i = first; i < argc; i++)
-		strlist_split(&settings.elements, argv[i], " \t\n");
-	if (settings.elements.len == 0)
-		return error_set(e, EINVAL, "no elements given"), 2;
-	return print_info(env, e) == -1 ? 1 : 0;
-}
-
-/* ----------------------------------------------------------------------------- */
-
-/* The command line as one string, for the manifests. */
-static char *
-join_args(int argc, char **argv)
-{
-	own(strlist_clear) struct strlist args = { 0 };
-
-	for (int i = 1; i < argc; i++)
-		strlist_add(&args, argv[i]);
-	return strlist_join(&args, " ");
-}
-
-static int
-image_main(int argc, char **argv, struct error *e)
-{
-	int first, r;
-
-	settings.args = join_args(argc, argv);
-	first = options_parse(&command, argc, argv, e);
-	if (first < 0)
-		return first == OPTIONS_SHOWN ? 0 : 2;
-	/* Operands are split at blanks, and empty ones vanish. */
-	for (int i = first; i < argc; i++)
-		strlist_split(&settings.elements, argv[i], " \t\n");
-	log_open(command.program,
-	    settings.quiet	   ? LOG_WARN
-		: settings.verbose ? LOG_DEBUG
-				   : LOG_INFO);
-	r = make_image(e);
-	return r == -1 ? 1 : r;
+	for (const struct verb *v = verbs; v->name != NULL; v++)
+		if (v->is_name == is_name && strcmp(v->name, name) == 0)
+			return v;
+	return NULL;
 }
 
 int
 main(int argc, char **argv)
 {
 	const char *name = path_base(argv[0]);
+	const struct verb *v = find(name, true);
 	struct error e = { 0 };
 	int status;
 
-	settings.program = name;
-	settings.compat = strcmp(name, "image-build") != 0;
 	log_open(name, LOG_INFO);
-	if (strcmp(name, "element-info") == 0)
-		status = info_main(argc, argv, &e);
-	else if (strcmp(name, "ramdisk-image-create") == 0)
-		status = -error_set(
-		    &e, 0, "this version builds disk images only, no ramdisks");
-	else
-		status = image_main(argc, argv, &e);
+	if (v != NULL) {
+		status = v->run(argc, argv, &e);
+	} else if (argc > 1 && (v = find(argv[1], false)) != NULL) {
+		status = v->run(argc - 1, argv + 1, &e);
+	} else {
+		status = image_create(argc, argv, &e);
+	}
 	if (e.text[0] != '\0')
 		log_error(&e);
-	settings_clear(&settings);
 	return status;
 }

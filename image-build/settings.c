@@ -205,6 +205,24 @@ settings_complete(struct settings *s, struct error *e)
 }
 
 void
+settings_add_layout(struct settings *s, const struct elements *all)
+{
+	const struct element *vm = elements_find(all, "vm");
+	const char *name = strcmp(s->arch, "arm64") == 0 ? "block-device-efi"
+							 : "block-device-mbr";
+	const struct element *own = elements_find(all, "block-device-vm");
+
+	if (!strlist_has(&s->elements, "vm") || vm == NULL)
+		return;
+	for (size_t i = 0; i < s->elements.len; i++)
+		if (strncmp(s->elements.items[i], "block-device-", 13) == 0)
+			return;
+	if (own != NULL && own->rank == vm->rank)
+		name = own->name;
+	strlist_add(&s->elements, name);
+}
+
+void
 settings_clear(struct settings *s)
 {
 	strlist_clear(&s->formats);
