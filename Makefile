@@ -188,6 +188,8 @@ install: all
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	$(foreach t,$(TOOLS),$(foreach n,$(NAMES_$t),ln -sf $t $(DESTDIR)$(BINDIR)/$n;))
 	cp -R elements/. $(DESTDIR)$(DATADIR)/elements
+	install -d $(DESTDIR)$(DATADIR)/image-build
+	cp -R image-build/shell image-build/builtin $(DESTDIR)$(DATADIR)/image-build
 	cp -R hooks/. $(DESTDIR)$(LIBEXECDIR)/hooks
 	for u in $(UNITFILES); do install -m 644 $$u $(DESTDIR)$(UNITDIR); done
 	for m in $(MAN); do s=$${m##*.}; \

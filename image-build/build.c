@@ -340,6 +340,8 @@ make_folders(struct build *b, struct error *e)
 	if (file_mkdirs(AT_FDCWD, b->image_dir, 0700, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1)
 		return -1;
+	if (file_mkdirs(AT_FDCWD, b->settings->locks, 0755, e) == -1)
+		return -1;
 	return file_mkdirs(AT_FDCWD, b->settings->cache, 0755, e);
 }
 

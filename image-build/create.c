@@ -106,7 +106,7 @@ load(struct build *b, struct elements *all, struct error *e)
 	struct settings *s = &settings;
 
 	if (settings_complete(s, e) == -1 ||
-	    elements_index(all, s->elements_path, e) == -1)
+	    elements_index(all, s->elements_path, s->data, e) == -1)
 		return -1;
 	for (size_t i = 0; i < all->overridden.len; i++)
 		log_debug("%s", all->overridden.items[i]);

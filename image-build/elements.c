@@ -141,7 +141,8 @@ settle(struct elements *all)
 }
 
 int
-elements_index(struct elements *all, const char *path, struct error *e)
+elements_index(
+    struct elements *all, const char *path, const char *data, struct error *e)
 {
 	for (const char *s = path;; s++) {
 		size_t n = strcspn(s, ":");
@@ -156,8 +157,13 @@ elements_index(struct elements *all, const char *path, struct error *e)
 	for (size_t i = 0; builtins[i] != NULL; i++) {
 		struct element *new = append(all, UINT_MAX);
 
+		own_free char *dir = mem_printf(
+		    "%s/image-build/builtin/%s", data, builtins[i]->name);
+
 		new->name = mem_dup(builtins[i]->name);
 		new->builtin = builtins[i];
+		if (file_is_dir(AT_FDCWD, dir))
+			new->path = take(dir);
 	}
 	settle(all);
 	return 0;

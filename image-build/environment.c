@@ -31,7 +31,10 @@ set_number(struct build *b, const char *name, unsigned n)
 	set(b, name, text);
 }
 
-/* The system folders that a user's PATH may lack. */
+/*
+ * The system folders that a user's PATH may lack; and before all the stand-ins
+ * for programs that mean nothing in a build, sudo above all.
+ */
 static void
 complete_path(struct build *b)
 {
@@ -39,14 +42,15 @@ complete_path(struct build *b)
 		"/sbin", NULL };
 	const char *old = strlist_env_get(&b->env, "PATH");
 	own(strlist_clear) struct strlist parts = { 0 };
-	own_free char *joined = NULL;
+	own_free char *joined = NULL, *path = NULL;
 
 	strlist_split(&parts, old != NULL ? old : CHROOT_PATH, ":");
 	for (const char *const *w = wanted; *w != NULL; w++)
 		if (!strlist_has(&parts, *w))
 			strlist_add(&parts, *w);
 	joined = strlist_join(&parts, ":");
-	set(b, "PATH", joined);
+	path = mem_printf("%s/bin:%s", b->settings->shell, joined);
+	set(b, "PATH", path);
 }
 
 /* The caller's DIB_* variables as they were, for the manifests. */
@@ -125,6 +129,8 @@ folders(struct build *b)
 	set(b, "TARGET_ROOT", b->tree);
 	set(b, "ELEMENTS_PATH", s->elements_path);
 	set(b, "DIB_IMAGE_CACHE", s->cache);
+	set(b, "DIB_LOCKFILES", s->locks);
+	set(b, "_LIB", s->shell);
 	set(b, "INGOT_BIN", s->bin);
 	set(b, "INGOT_DATA", s->data);
 }
@@ -151,6 +157,11 @@ environment_init(struct build *b)
 	set(b, "DIB_DEFAULT_INSTALLTYPE", s->install_type);
 	if (s->image_size != NULL)
 		set(b, "DIB_IMAGE_SIZE", s->image_size);
+	/* Elements of others may have parts in Python; ours have none. */
+	if (getenv("DIB_PYTHON_EXEC") == NULL)
+		set(b, "DIB_PYTHON_EXEC", "python3");
+	if (s->ramdisk)
+		set(b, "IS_RAMDISK", "1");
 	folders(b);
 	element_list(b);
 	file_systems(b);

@@ -92,6 +92,15 @@ merge_element(struct merge *m, struct error *e)
 	return 0;
 }
 
+/* Scripts may call the runner, in the target too. */
+static int
+copy_runner(const struct build *b, int to, struct error *e)
+{
+	own_free char *from = path_join(b->settings->shell, "dib-run-parts");
+
+	return tree_copy(AT_FDCWD, from, to, "dib-run-parts", e);
+}
+
 int
 hooks_merge(struct build *b, struct error *e)
 {
@@ -115,7 +124,7 @@ hooks_merge(struct build *b, struct error *e)
 		if (merge_element(&m, e) == -1)
 			return error_prefix(e, "element %s", m.el->name);
 	}
-	return 0;
+	return copy_runner(b, to, e);
 }
 
 const char *

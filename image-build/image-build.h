@@ -43,7 +43,9 @@ struct settings {
 	const char *elements_path; /* ELEMENTS_PATH, our own appended */
 	const char *data; /* folder of our elements' parent */
 	const char *bin; /* folder of this program */
+	const char *shell; /* folder of the libraries that scripts source */
 	const char *cache; /* DIB_IMAGE_CACHE */
+	const char *locks; /* DIB_LOCKFILES */
 	const char *tmp; /* TMP_DIR */
 	const char *install_type;
 	const char *image_size; /* GiB, a decimal number, or NULL */
@@ -79,7 +81,7 @@ struct builtin;
 
 struct element {
 	char *name;
-	char *path; /* absolute and real; NULL for a built-in element */
+	char *path; /* absolute and real; NULL: built in, without files */
 	const struct builtin *builtin;
 	unsigned rank; /* of its folder in the search path */
 	struct strlist deps, provides;
@@ -93,8 +95,12 @@ struct elements {
 	struct strlist overridden; /* "Element A overrides B", for the log */
 };
 
-/* List every element below the colon-separated search path. */
-int elements_index(struct elements *all, const char *path, struct error *e);
+/*
+ * List every element below the colon-separated search path, and those that
+ * are part of this program, whose files are below the data folder.
+ */
+int elements_index(
+    struct elements *all, const char *path, const char *data, struct error *e);
 
 /* By name, or NULL. */
 struct element *elements_find(const struct elements *all, const char *name);
@@ -109,7 +115,7 @@ int elements_resolve(const struct elements *all, const struct strlist *wanted,
     bool need_os, struct element ***chosen, size_t *n, struct error *e);
 void elements_clear(struct elements *all);
 
-/* ---- native.c: elements that are part of this program -------------------- */
+/* ---- builtin.c, builtin-*.c: elements that are part of this program ------ */
 
 struct build;
 struct step;
@@ -120,13 +126,28 @@ struct native_step {
 	int (*run)(struct build *b, const struct step *s, struct error *e);
 };
 
+/*
+ * Files that an element brings besides, for the hooks tree, are in
+ * image-build/builtin/NAME of the data folder.
+ */
 struct builtin {
 	const char *name, *summary;
 	const char *deps; /* blanks between */
-	const struct native_step *steps; /* ends at name NULL */
+	const struct native_step *steps; /* ends at name NULL; or NULL */
 };
 
 extern const struct builtin *const builtins[]; /* ends with NULL */
+extern const struct builtin builtin_dib_init_system, builtin_element_manifest,
+    builtin_install_bin, builtin_install_static, builtin_install_types,
+    builtin_manifests, builtin_package_installs, builtin_pkg_map,
+    builtin_source_repositories, builtin_svc_map;
+
+/* Whether a variable's name says that its value is nobody's business. */
+bool manifest_is_secret(const char *name);
+
+/* Replace a file of the target, below folders that are made. */
+int builtin_put(const struct build *b, const char *path, mode_t mode,
+    const struct strbuf *text, struct error *e);
 
 /* ---- layout.c: the block-device description, pure ------------------------ */
 
@@ -281,6 +302,15 @@ void environment_init(struct build *b);
 /* The same for the chroot: as sudo -E passes it on.  env is added to. */
 void environment_chroot(const struct strlist *from, struct strlist *env);
 
+/* ---- fetch.c --------------------------------------------------------------- */
+
+/*
+ * Make path what the URL has (http, https, file://, or a path): fetched again
+ * only if it is newer there; offline, what is cached must do.
+ */
+int fetch_file(
+    const struct build *b, const char *url, const char *path, struct error *e);
+
 /* ---- steps.c: a phase and its scripts ------------------------------------- */
 
 struct step {
@@ -356,6 +386,10 @@ void packages_clear(struct package_plan *plan);
 /* Map names through the elements' pkg-map files; adds to names, no repeats. */
 int packages_map(const struct build *b, const struct strlist *env,
     const struct package_list *list, struct strlist *names, struct error *e);
+
+/* What a parsed pkg-map says of a name, blanks between; NULL: nothing. */
+const char *packages_map_value(const struct value *map, const char *name,
+    const char *distro, const char *release);
 
 /* One name of an element through a parsed pkg-map; adds its words. */
 void packages_map_name(const struct value *map, const char *name,

@@ -45,7 +45,7 @@ print_info(struct settings *s, struct error *e)
 
 	s->no_base = true;
 	if (settings_complete(s, e) == -1 ||
-	    elements_index(&all, s->elements_path, e) == -1)
+	    elements_index(&all, s->elements_path, s->data, e) == -1)
 		return -1;
 	settings_add_layout(s, &all);
 	if (elements_resolve(

@@ -412,9 +412,9 @@ release_map(const struct value *map, const char *distro, const char *release)
 	    releases, strcmp(release, "8-stream") == 0 ? "8" : release);
 }
 
-void
-packages_map_name(const struct value *map, const char *name, const char *distro,
-    const char *release, struct strlist *names)
+const char *
+packages_map_value(const struct value *map, const char *name,
+    const char *distro, const char *release)
 {
 	const char *family = packages_family(distro);
 	const struct value *from[] = {
@@ -424,14 +424,21 @@ packages_map_name(const struct value *map, const char *name, const char *distro,
 			       : value_get(value_get(map, "family"), family),
 		value_get(map, "default"),
 	};
-	own(strlist_clear) struct strlist words = { 0 };
 
 	for (size_t i = 0; i < 4; i++)
-		if (value_get(from[i], name) != NULL) {
-			name = value_text(from[i], name, "");
-			break;
-		}
-	strlist_split(&words, name, " \t\n");
+		if (value_get(from[i], name) != NULL)
+			return value_text(from[i], name, "");
+	return NULL;
+}
+
+void
+packages_map_name(const struct value *map, const char *name, const char *distro,
+    const char *release, struct strlist *names)
+{
+	const char *value = packages_map_value(map, name, distro, release);
+	own(strlist_clear) struct strlist words = { 0 };
+
+	strlist_split(&words, value != NULL ? value : name, " \t\n");
 	for (size_t i = 0; i < words.len; i++)
 		if (!strlist_has(names, words.items[i]))
 			strlist_add(names, words.items[i]);

@@ -58,7 +58,7 @@ element_steps(const struct element *el, const struct phase *p,
 
 	if (el->builtin != NULL) {
 		for (const struct native_step *n = el->builtin->steps;
-		     n->name != NULL; n++)
+		     n != NULL && n->name != NULL; n++)
 			if (strcmp(n->phase, p->name) == 0)
 				add(lines, n->name,
 				    mem_printf("%s (built in)", el->name));
@@ -126,8 +126,8 @@ plan_print(const struct build *b, struct error *e)
 
 	for (size_t i = 0; i < b->nchosen; i++)
 		printf("element %-24s %s\n", b->chosen[i]->name,
-		    b->chosen[i]->path != NULL ? b->chosen[i]->path
-					       : "(built in)");
+		    b->chosen[i]->builtin == NULL ? b->chosen[i]->path
+						  : "(built in)");
 	for (const struct phase *p = phases; p->name != NULL; p++)
 		if (print_phase(b, p, e) == -1)
 			return -1;

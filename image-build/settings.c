@@ -81,6 +81,8 @@ find_data(struct settings *s, struct error *e)
 
 		if (file_is_dir(AT_FDCWD, elements)) {
 			s->data = keep(s, realpath(data, NULL));
+			s->shell =
+			    keep(s, path_join(s->data, "image-build/shell"));
 			return 0;
 		}
 	}
@@ -112,6 +114,9 @@ default_paths(struct settings *s)
 		s->cache = getenv("DIB_IMAGE_CACHE");
 	if (s->cache == NULL || *s->cache == '\0')
 		s->cache = keep(s, path_join(home, ".cache/image-create"));
+	s->locks = env_or("DIB_LOCKFILES", NULL);
+	if (s->locks == NULL)
+		s->locks = keep(s, path_join(home, ".cache/dib/lockfiles"));
 	s->tmp = env_or("TMP_DIR", env_or("TMPDIR", "/tmp"));
 	if (getenv("ELEMENTS_PATH") != NULL)
 		s->elements_path = keep(s,

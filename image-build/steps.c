@@ -52,7 +52,7 @@ add(struct steps *steps, const char *phase, const char *name,
 static void
 add_native(const struct element *el, const struct phase *p, struct steps *steps)
 {
-	if (el->builtin == NULL)
+	if (el->builtin == NULL || el->builtin->steps == NULL)
 		return;
 	for (const struct native_step *n = el->builtin->steps; n->name != NULL;
 	     n++)

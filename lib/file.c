@@ -224,6 +224,18 @@ file_replace(int dir, const char *path, mode_t mode, const void *data, size_t n,
 }
 
 int
+file_append(
+    int dir, const char *path, mode_t mode, const char *text, struct error *e)
+{
+	own_fd int fd = openat(dir, path,
+	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+
+	if (fd == -1 || file_write_all(fd, text, strlen(text)) == -1)
+		return error_errno(e, "%s", path);
+	return 0;
+}
+
+int
 file_copy_fd(int from, int to, struct error *e)
 {
 	static char buf[1 << 17];

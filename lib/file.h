@@ -55,6 +55,10 @@ void file_discard(struct file_writer *w);
 int file_replace(int dir, const char *path, mode_t mode, const void *data,
     size_t n, struct error *e);
 
+/* Add a line to the end of a file, which is made if it is missing. */
+int file_append(
+    int dir, const char *path, mode_t mode, const char *text, struct error *e);
+
 /* Write all n bytes to fd.  Returns 0, or -1 with errno set. */
 int file_write_all(int fd, const void *data, size_t n);
 

@@ -35,6 +35,7 @@
 
 /* Names and counts. */
 #define LIMIT_PARTS 10000 /* scripts in one folder */
+#define LIMIT_TAR_ENTRIES 20000000 /* in one archive */
 #define LIMIT_ELEMENTS 20000 /* elements in one build */
 
 /* Messages that wait to be sent. */
@@ -44,6 +45,7 @@
 
 /* The network. */
 #define LIMIT_HTTP_BODY MIB(64)
+#define LIMIT_FETCH_BYTES MIB(2048) /* what elements fetch */
 #define LIMIT_HTTP_HEADER KIB(256)
 #define LIMIT_HTTP_CONNECT_SECONDS 10
 #define LIMIT_HTTP_SECONDS 60

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/limits.h"
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
@@ -90,4 +91,137 @@ tar_read(struct tar_entry *t, size_t max, struct strbuf *b, struct error *e)
 		strbuf_add(b, buf, (size_t)n);
 	}
 	return n < 0 ? failed(t->archive, t->path, e) : 0;
+}
+
+/* ---- unpacking --------------------------------------------------------- */
+
+static void
+own_writer(struct archive **a)
+{
+	archive_write_free(*a);
+}
+
+/* "./a", "/a" and "a" are the same; NULL if it could lead outside. */
+static const char *
+inside(const char *name)
+{
+	for (;;) {
+		if (*name == '/')
+			name++;
+		else if (name[0] == '.' && (name[1] == '/' || name[1] == '\0'))
+			name++;
+		else
+			break;
+	}
+	for (const char *s = name; *s != '\0';) {
+		size_t n = strcspn(s, "/");
+
+		if (n == 2 && s[0] == '.' && s[1] == '.')
+			return NULL;
+		s += n;
+		s += *s == '/';
+	}
+	return name;
+}
+
+/* Rewrite the names of an entry; 1: nothing to do, -1: hostile. */
+static int
+tame(struct archive_entry *entry, struct error *e)
+{
+	const char *name = archive_entry_pathname(entry), *clean;
+	const char *link = archive_entry_hardlink(entry);
+
+	clean = name == NULL ? NULL : inside(name);
+	if (clean == NULL)
+		return error_set(e, EINVAL, "%s: leads out of the archive",
+		    name ? name : "an entry without a name");
+	if (link != NULL) {
+		const char *to = inside(link);
+
+		if (to == NULL)
+			return error_set(e, EINVAL,
+			    "%s: a link to %s, out of the archive", name, link);
+		archive_entry_copy_hardlink(entry, to);
+	}
+	if (*clean == '\0')
+		archive_entry_copy_pathname(entry, ".");
+	else
+		archive_entry_copy_pathname(entry, clean);
+	return 0;
+}
+
+static int
+copy_data(
+    struct archive *from, struct archive *to, const char *path, struct error *e)
+{
+	const void *block;
+	size_t n;
+	la_int64_t at;
+	int r;
+
+	while (
+	    (r = archive_read_data_block(from, &block, &n, &at)) == ARCHIVE_OK)
+		if (archive_write_data_block(to, block, n, at) < ARCHIVE_WARN)
+			return failed(to, path, e);
+	return r == ARCHIVE_EOF ? 0 : failed(from, path, e);
+}
+
+static int
+extract(
+    struct archive *from, struct archive *to, const char *path, struct error *e)
+{
+	struct archive_entry *entry;
+	size_t count = 0;
+	int r;
+
+	while ((r = archive_read_next_header(from, &entry)) == ARCHIVE_OK ||
+	    r == ARCHIVE_WARN) {
+		if (++count > LIMIT_TAR_ENTRIES)
+			return error_set(e, E2BIG, "%s: too many files", path);
+		if (tame(entry, e) == -1)
+			return error_prefix(e, "%s", path);
+		if (archive_write_header(to, entry) < ARCHIVE_WARN)
+			return failed(to, path, e);
+		if (archive_entry_size(entry) > 0 &&
+		    copy_data(from, to, path, e) == -1)
+			return -1;
+		if (archive_write_finish_entry(to) < ARCHIVE_WARN)
+			return failed(to, path, e);
+	}
+	return r == ARCHIVE_EOF ? 0 : failed(from, path, e);
+}
+
+int
+tar_extract(int dir, const char *path, int to, int flags, struct error *e)
+{
+	int how = ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
+	    ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+	    ARCHIVE_EXTRACT_SECURE_NODOTDOT;
+	own_fd int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	own_fd int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own(own_archive) struct archive *from = archive_read_new();
+	own(own_writer) struct archive *disk = archive_write_disk_new();
+	int r;
+
+	if (fd == -1)
+		return error_errno(e, "%s", path);
+	if (flags & TAR_OWNERS)
+		how |= ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_XATTR |
+		    ARCHIVE_EXTRACT_ACL;
+	archive_write_disk_set_options(disk, how);
+	archive_read_support_filter_all(from);
+	archive_read_support_format_tar(from);
+	archive_read_support_format_cpio(from);
+	archive_read_support_format_zip(from);
+	if (archive_read_open_fd(from, fd, 1 << 20) != ARCHIVE_OK)
+		return failed(from, path, e);
+	/* libarchive writes below the working directory. */
+	if (fchdir(to) == -1)
+		return error_errno(e, "%s", path);
+	r = extract(from, disk, path, e);
+	if (archive_write_close(disk) != ARCHIVE_OK && r == 0)
+		r = failed(disk, path, e);
+	if (fchdir(here) == -1)
+		r = error_errno(e, "%s", path);
+	return r;
 }

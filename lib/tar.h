@@ -27,4 +27,15 @@ int tar_walk_iso(
 int tar_read(
     struct tar_entry *entry, size_t max, struct strbuf *b, struct error *e);
 
+enum tar_flags {
+	TAR_OWNERS = 1, /* owners, devices, attributes: for a whole system */
+};
+
+/*
+ * Unpack an archive (tar, cpio, zip; any compression libarchive knows) into
+ * the folder to.  Entries that would leave it, by "..", an absolute name or
+ * through a symlink, are an error.
+ */
+int tar_extract(int dir, const char *path, int to, int flags, struct error *e);
+
 #endif

@@ -51,7 +51,7 @@ expand(const char *dirs, const char *wanted)
 		strlist_take(&paths, path_join(root, folders.items[i]));
 	path = strlist_join(&paths, ":");
 	strlist_split(&names, wanted, " ");
-	if (elements_index(&all, path, &e) == -1 ||
+	if (elements_index(&all, path, root, &e) == -1 ||
 	    elements_resolve(&all, &names, true, &chosen, &n, &e) == -1)
 		return mem_dup(e.text);
 	for (size_t i = 0; i < n; i++)

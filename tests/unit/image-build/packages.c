@@ -52,7 +52,7 @@ plan(const char *yaml)
 	strlist_add(&env, "ARCH=amd64");
 	strlist_add(&env, "COLOUR=dark red");
 	strlist_add(&env, "DIB_INSTALLTYPE_x=package");
-	CHECK(elements_index(&all, root, &e) == 0);
+	CHECK(elements_index(&all, root, root, &e) == 0);
 	chosen[0] = elements_find(&all, "x");
 	r = packages_plan(&b, &env, &p, &e);
 	if (r == 0) {

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * install-static: the merged static/ folder over the target's root, as
+ * "rsync -lCr" has it: symlinks stay, owners become root, times are new, a
+ * new file gets the source's mode, one that is there keeps its own, and what
+ * looks like a version control system's or an editor's leaving is left out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image-build/image-build.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/tree.h"
+
+#define CREATE_MASK 022
+
+static const char *const excluded[] = { "RCS", "SCCS", "CVS", "CVS.adm",
+	"RCSLOG", "cvslog.*", "tags", "TAGS", ".make.state", ".nse_depinfo",
+	"*~", "#*", ".#*", ",*", "_$*", "*$", "*.old", "*.bak", "*.BAK",
+	"*.orig", "*.rej", ".del-*", "*.a", "*.olb", "*.o", "*.obj", "*.so",
+	"*.exe", "*.Z", "*.elc", "*.ln", "core", ".svn", ".git", ".hg", ".bzr",
+	NULL };
+
+static bool
+is_excluded(const char *name)
+{
+	for (const char *const *p = excluded; *p != NULL; p++)
+		if (fnmatch(*p, name, 0) == 0)
+			return true;
+	return false;
+}
+
+static int
+put_symlink(int tree, const struct tree_entry *t, struct error *e)
+{
+	own_free char *target = mem_alloc(PATH_MAX);
+	ssize_t n = readlinkat(t->dir, t->name, target, PATH_MAX - 1);
+
+	if (n == -1)
+		return error_errno(e, "static/%s", t->path);
+	target[n] = '\0';
+	if (unlinkat(tree, t->path, 0) == -1 && errno != ENOENT)
+		return error_errno(e, "%s", t->path);
+	if (symlinkat(target, tree, t->path) == -1)
+		return error_errno(e, "%s", t->path);
+	return 0;
+}
+
+static int
+put_regular(int tree, const struct tree_entry *t, struct error *e)
+{
+	own(file_discard) struct file_writer w = { 0 };
+	own_fd int from =
+	    openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	mode_t mode = t->st->st_mode & 07777 & ~CREATE_MASK;
+	struct stat old;
+
+	if (from == -1)
+		return error_errno(e, "static/%s", t->path);
+	if (fstatat(tree, t->path, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(old.st_mode))
+		mode = old.st_mode & 07777;
+	if (file_begin(&w, tree, t->path, mode, e) == -1)
+		return -1;
+	w.uid = w.gid = 0;
+	if (file_copy_fd(from, w.fd, e) == -1)
+		return error_prefix(e, "%s", t->path);
+	return file_publish(&w, e);
+}
+
+static int
+put_entry(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	int tree = *(int *)ctx;
+
+	if (t->depth == 0)
+		return 0;
+	if (is_excluded(t->name))
+		return 1;
+	if (S_ISLNK(t->st->st_mode))
+		return put_symlink(tree, t, e);
+	if (S_ISREG(t->st->st_mode))
+		return put_regular(tree, t, e);
+	if (S_ISDIR(t->st->st_mode) &&
+	    mkdirat(tree, t->path, t->st->st_mode & 07777 & ~CREATE_MASK) ==
+		-1 &&
+	    errno != EEXIST)
+		return error_errno(e, "%s", t->path);
+	return 0;
+}
+
+static int
+install_static(struct build *b, const struct step *s, struct error *e)
+{
+	own_free char *from = path_join(b->hooks, "static");
+	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)s;
+	if (!file_is_dir(AT_FDCWD, from))
+		return 0;
+	if (tree == -1)
+		return error_errno(e, "%s", b->tree);
+	return tree_walk(AT_FDCWD, from, put_entry, &tree, e);
+}
+
+static const struct native_step steps[] = {
+	{ "install", "10-install-static-files", install_static },
+	{ NULL, NULL, NULL },
+};
+
+const struct builtin builtin_install_static = {
+	.name = "install-static",
+	.summary = "files of elements' static/ in the target",
+	.deps = "",
+	.steps = steps,
+};

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * source-repositories: what elements name in source-repository-* files is
+ * fetched into the cache once and put into the target.
+ *
+ * A line is "NAME TYPE DEST LOCATION [REF]", which the shell evaluates first.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image-build/image-build.h"
+#include "lib/digest.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/lock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/proc.h"
+#include "lib/strbuf.h"
+#include "lib/tar.h"
+#include "lib/tree.h"
+
+#define LOCK_SECONDS 600
+#define GIT_TRIES 5
+#define GIT_PAUSE 5 /* seconds */
+
+struct repository {
+	const char *name, *type, *dest, *location, *ref; /* of one line */
+	char *cache; /* path of its copy in the cache */
+	char *target; /* path of DEST as the host sees it */
+};
+
+/* ---- lines ------------------------------------------------------------------ */
+
+/* Each line's words, after their number, all ended by a NUL. */
+static const char split_lines[] =
+    "set -f\n"
+    "while IFS= read -r line || [ -n \"$line\" ]; do\n"
+    "  case $line in ''|'#'*) continue ;; esac\n"
+    "  eval \"set -- $line\"\n"
+    "  printf '%s\\0' $# \"$@\"\n"
+    "done\n";
+
+static int
+read_lines(const struct build *b, const char *path, struct strlist *words,
+    struct error *e)
+{
+	own(strlist_clear) struct strlist argv = { 0 };
+	own(strbuf_clear) struct strbuf text = { 0 }, out = { 0 };
+	struct proc run = { .envp = strlist_argv(&b->phase_env), .out = &out };
+	struct proc_status status;
+
+	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, e) == -1)
+		return -1;
+	strlist_add(&argv, "bash");
+	strlist_add(&argv, "-eu");
+	strlist_add(&argv, "-c");
+	strlist_add(&argv, split_lines);
+	run.argv = strlist_argv(&argv);
+	run.input = strbuf_text(&text);
+	run.input_len = text.len;
+	if (proc_run(&run, &status, e) == -1 || proc_check(&status, e) == -1)
+		return error_prefix(e, "%s", path);
+	for (const char *s = strbuf_text(&out); s < out.s + out.len;
+	     s += strlen(s) + 1)
+		strlist_add(words, s);
+	return 0;
+}
+
+/* The value of PREFIX_<name with other than letters and digits as _>. */
+static const char *
+override(const struct build *b, const char *prefix, const char *name)
+{
+	own_free char *variable = mem_printf("%s%s", prefix, name);
+
+	for (char *s = variable; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s))
+			*s = '_';
+	return strlist_env_get(&b->phase_env, variable);
+}
+
+static bool
+is_source(const struct build *b, const char *name)
+{
+	const char *type = override(b, "DIB_INSTALLTYPE_", name);
+
+	if (type == NULL)
+		type =
+		    strlist_env_get(&b->phase_env, "DIB_DEFAULT_INSTALLTYPE");
+	return type == NULL || strcmp(type, "source") == 0;
+}
+
+/* scheme://[user@]host/ of the location replaced by DIB_GITREPOBASE. */
+static char *
+rebased(const struct build *b, const struct repository *r)
+{
+	const char *base = strlist_env_get(&b->phase_env, "DIB_GITREPOBASE");
+	const char *host = strstr(r->location, "://"), *path;
+
+	if (base == NULL || host == NULL ||
+	    override(b, "DIB_REPOLOCATION_", r->name) != NULL ||
+	    (path = strchr(host + 3, '/')) == NULL)
+		return mem_dup(r->location);
+	if (strncmp(path + 1, "~", 1) == 0 && strchr(path + 1, '/') != NULL)
+		path = strchr(path + 1, '/');
+	return mem_printf("%s%s", base, path);
+}
+
+/* ---- git --------------------------------------------------------------------- */
+
+static void
+say(void *ctx, int stream, const char *line, size_t len)
+{
+	(void)stream;
+	log_output(ctx, line, len);
+}
+
+static int
+git(const struct build *b, const char *const *args, struct strbuf *out,
+    struct error *e)
+{
+	own(strlist_clear) struct strlist argv = { 0 };
+	struct proc run = { .line = say,
+		.ctx = (void *)(uintptr_t) "git",
+		.out = out,
+		.envp = strlist_argv(&b->phase_env),
+		.seconds = LIMIT_BUILD_SECONDS,
+		.tick = log_tick };
+	struct proc_status status;
+
+	strlist_add(&argv, "git");
+	for (; *args != NULL; args++)
+		strlist_add(&argv, *args);
+	run.argv = strlist_argv(&argv);
+	if (proc_run(&run, &status, e) == -1)
+		return -1;
+	if (proc_check(&status, e) == -1)
+		return error_prefix(e, "git %s", argv.items[1]);
+	return 0;
+}
+
+/* The network may fail now and then: try again. */
+static int
+git_again(const struct build *b, const char *const *args, struct error *e)
+{
+	for (int i = 1;; i++) {
+		if (git(b, args, NULL, e) == 0)
+			return 0;
+		if (i == GIT_TRIES)
+			return -1;
+		log_warn("%s; trying again", e->text);
+		sleep(GIT_PAUSE);
+	}
+}
+
+/* The commit that a ref names in the cache; empty when it is not there. */
+static bool
+git_resolve(
+    const struct build *b, const struct repository *r, struct strbuf *commit)
+{
+	static const char *const places[] = { "refs/heads/", "refs/tags/", "",
+		NULL };
+	struct error none;
+
+	for (const char *const *p = places; *p != NULL; p++) {
+		own_free char *what = mem_printf("%s%s^{commit}", *p, r->ref);
+		const char *const args[] = { "--git-dir", r->cache, "rev-parse",
+			"--quiet", "--verify", what, NULL };
+
+		strbuf_cut(commit, 0);
+		if (git(b, args, commit, &none) == 0) {
+			while (commit->len > 0 &&
+			    isspace((unsigned char)commit->s[commit->len - 1]))
+				strbuf_cut(commit, commit->len - 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int
+git_clone(const struct build *b, const struct repository *r, struct error *e)
+{
+	own_free char *from = rebased(b, r);
+	own_free char *temp = mem_printf("%s.tmp", r->cache);
+	const char *const args[] = { "clone", "--mirror", from, temp, NULL };
+
+	if (tree_remove(AT_FDCWD, temp, e) == -1 || git_again(b, args, e) == -1)
+		return -1;
+	if (rename(temp, r->cache) == -1)
+		return error_errno(e, "%s", r->cache);
+	return 0;
+}
+
+static int
+git_update(const struct build *b, const struct repository *r, struct error *e)
+{
+	own(strbuf_clear) struct strbuf commit = { 0 };
+	own_free char *from = rebased(b, r);
+	own_free char *one = mem_printf("+%s:%s", r->ref, r->ref);
+	const char *const fetch_one[] = { "--git-dir", r->cache, "fetch",
+		"--quiet", "--prune", "--update-head-ok", from, one, NULL };
+	const char *const fetch_all[] = { "--git-dir", r->cache, "fetch",
+		"--quiet", "--prune", "--update-head-ok", from,
+		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
+		NULL };
+
+	if (b->settings->offline && strcmp(r->ref, "*") != 0 &&
+	    git_resolve(b, r, &commit))
+		return 0;
+	if (strcmp(r->ref, "*") != 0 && strncmp(r->ref, "refs/", 5) == 0 &&
+	    git(b, fetch_one, NULL, e) == 0)
+		return 0;
+	return git_again(b, fetch_all, e);
+}
+
+static int
+git_manifest(const struct build *b, const struct repository *r,
+    const char *commit, struct error *e)
+{
+	const char *name = path_base(b->settings->name);
+	const char *dir =
+	    strlist_env_get(&b->phase_env, "DIB_MANIFEST_IMAGE_DIR");
+	own_free char *path = mem_printf("%s/%s/dib-manifest-git-%s", b->tree,
+	    path_relative(dir ? dir : "etc/dib-manifests"), name);
+	own_free char *parent = path_dir(path);
+	own_free char *line = mem_printf(
+	    "%s git %s %s %s\n", r->name, r->dest, r->location, commit);
+
+	if (file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
+		return -1;
+	return file_append(AT_FDCWD, path, 0644, line, e);
+}
+
+/* A clone that knows the commit by a branch of its own. */
+static int
+git_check_out(const struct build *b, const struct repository *r,
+    const char *commit, struct error *e)
+{
+	own_free char *branch = mem_printf("fetch_%s", r->ref);
+	own_free char *one = mem_printf("+%s:%s", commit, branch);
+	const char *const clone[] = { "clone", "--quiet", "--no-checkout",
+		"--no-hardlinks", r->cache, r->target, NULL };
+	const char *const fetch[] = { "-C", r->target, "fetch", "--quiet",
+		r->cache, one, NULL };
+	const char *const reset[] = { "-C", r->target, "reset", "--quiet",
+		"--hard", commit, NULL };
+
+	if (file_exists(AT_FDCWD, r->target))
+		return error_set(e, EEXIST, "%s is there already", r->dest);
+	if (git(b, clone, NULL, e) == -1 || git(b, fetch, NULL, e) == -1)
+		return -1;
+	return git(b, reset, NULL, e);
+}
+
+static int
+put_git(struct build *b, struct repository *r, struct error *e)
+{
+	own(strbuf_clear) struct strbuf commit = { 0 };
+
+	if (r->ref == NULL)
+		r->ref = "master";
+	if (!file_exists(AT_FDCWD, r->cache)) {
+		if (git_clone(b, r, e) == -1)
+			return -1;
+	} else if (git_update(b, r, e) == -1) {
+		return -1;
+	}
+	if (!git_resolve(b, r, &commit))
+		return error_set(
+		    e, ENOENT, "%s has no ref %s", r->location, r->ref);
+	if (git_check_out(b, r, strbuf_text(&commit), e) == -1)
+		return -1;
+	return git_manifest(b, r, strbuf_text(&commit), e);
+}
+
+/* ---- tar and file -------------------------------------------------------------- */
+
+/* "." is all of the archive, "*" what is in its top folders, else a folder. */
+static int
+copy_part(const struct repository *r, const char *temp, struct error *e)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+
+	if (strcmp(r->ref, "*") != 0) {
+		own_free char *from = path_join(temp, r->ref);
+
+		return tree_copy(AT_FDCWD, from, AT_FDCWD, r->target, e);
+	}
+	if (file_names(AT_FDCWD, temp, &names, e) == -1)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		own_free char *from = path_join(temp, names.items[i]);
+
+		if (file_is_dir(AT_FDCWD, from) &&
+		    tree_copy(AT_FDCWD, from, AT_FDCWD, r->target, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+put_tar(struct build *b, struct repository *r, struct error *e)
+{
+	own_free char *temp = path_join(b->dir, "source.tmp");
+	struct error other;
+	own_fd int to = -1;
+	int result;
+
+	if (r->ref == NULL)
+		r->ref = "*";
+	if (strcmp(r->ref, "*") != 0 && strcmp(r->ref, ".") != 0 &&
+	    !path_is_inside(r->ref))
+		return error_set(
+		    e, EINVAL, "%s is no folder of the archive", r->ref);
+	if (fetch_file(b, r->location, r->cache, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, temp, 0700, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, r->target, 0755, e) == -1)
+		return -1;
+	to = open(temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	result = to == -1 ? error_errno(e, "%s", temp)
+			  : tar_extract(AT_FDCWD, r->cache, to, 0, e);
+	if (result == 0)
+		result = copy_part(r, temp, e);
+	if (tree_remove(AT_FDCWD, temp, &other) == -1)
+		log_warn("%s", other.text);
+	return result;
+}
+
+static int
+put_file(struct build *b, struct repository *r, struct error *e)
+{
+	own_free char *parent = path_dir(r->target);
+
+	if (fetch_file(b, r->location, r->cache, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
+		return -1;
+	return tree_copy(AT_FDCWD, r->cache, AT_FDCWD, r->target, e);
+}
+
+/* ---- all of them ----------------------------------------------------------------- */
+
+static void
+repository_clear(struct repository *r)
+{
+	free(r->cache);
+	free(r->target);
+}
+
+/* Where its copy is: named by type and location, as it always was. */
+static char *
+cache_path(const struct build *b, const struct repository *r)
+{
+	own_free char *key = mem_printf("%s_%s\n", r->type, r->location);
+	char sum[DIGEST_SHA1_TEXT];
+
+	digest_sha1_text(key, strlen(key), sum);
+	return mem_printf(
+	    "%s/source-repositories/%s_%s", b->settings->cache, r->name, sum);
+}
+
+static int
+put_one(struct build *b, struct repository *r, struct error *e)
+{
+	const struct {
+		const char *type;
+		int (*put)(struct build *, struct repository *, struct error *);
+	} types[] = { { "git", put_git }, { "tar", put_tar },
+		{ "file", put_file } };
+
+	if (!is_source(b, r->name)) {
+		log_info("%s is not installed from source", r->name);
+		return 0;
+	}
+	r->cache = cache_path(b, r);
+	r->target = path_join(b->tree, r->dest);
+	log_info("source %s: %s %s", r->name, r->type, r->location);
+	for (size_t i = 0; i < 3; i++)
+		if (strcmp(r->type, types[i].type) == 0)
+			return types[i].put(b, r, e);
+	return error_set(e, EINVAL,
+	    "Unsupported repository type: %s (git, tar or file)", r->type);
+}
+
+static int
+remember(const struct build *b, const struct repository *r, struct error *e)
+{
+	own_free char *path = path_join(b->tree, "etc/dib-source-repositories");
+	own_free char *line = mem_printf("%s\n", r->dest);
+
+	return file_append(AT_FDCWD, path, 0644, line, e);
+}
+
+static int
+put_line(struct build *b, const char *path, char *const *words, size_t n,
+    struct error *e)
+{
+	own(repository_clear) struct repository r = { 0 };
+	const char *over;
+
+	if (n < 4 || n > 5 || *words[2] != '/')
+		return error_set(e, EINVAL,
+		    "%s: \"%s ...\": wants NAME TYPE DEST LOCATION [REF]", path,
+		    n > 0 ? words[0] : "");
+	r.name = words[0];
+	r.dest = words[2];
+	over = override(b, "DIB_REPOTYPE_", r.name);
+	r.type = over != NULL ? over : words[1];
+	over = override(b, "DIB_REPOLOCATION_", r.name);
+	r.location = over != NULL ? over : words[3];
+	over = override(b, "DIB_REPOREF_", r.name);
+	r.ref = over != NULL ? over : n == 5 ? words[4] : NULL;
+	if (!path_is_name(r.name) || !path_is_inside(path_relative(r.dest)))
+		return error_set(
+		    e, EINVAL, "%s: %s: not a name or a path", path, r.name);
+	if (put_one(b, &r, e) == -1)
+		return error_prefix(e, "%s: %s", path_base(path), r.name);
+	return remember(b, &r, e);
+}
+
+static int
+put_source_file(struct build *b, const char *path, struct error *e)
+{
+	own(strlist_clear) struct strlist words = { 0 };
+
+	if (read_lines(b, path, &words, e) == -1)
+		return -1;
+	for (size_t i = 0; i < words.len;) {
+		size_t n = strtoul(words.items[i], NULL, 10);
+
+		if (n > words.len - i - 1)
+			return error_set(e, EINVAL, "%s: not readable", path);
+		if (put_line(b, path, words.items + i + 1, n, e) == -1)
+			return -1;
+		i += n + 1;
+	}
+	return 0;
+}
+
+static int
+put_sources(struct build *b, const struct step *s, struct error *e)
+{
+	const char *no =
+	    strlist_env_get(&b->phase_env, "NO_SOURCE_REPOSITORIES");
+	own(strlist_clear) struct strlist names = { 0 };
+	own_free char *dir =
+	    path_join(b->settings->cache, "source-repositories");
+	own_free char *lock = path_join(dir, "repositories_flock");
+	own_fd int fd = -1;
+
+	(void)s;
+	if (no != NULL && *no != '\0')
+		return 0;
+	if (file_names(AT_FDCWD, b->hooks, &names, e) == -1)
+		return -1;
+	for (size_t i = 0; i < names.len; i++) {
+		const char *name = names.items[i];
+		own_free char *path = path_join(b->hooks, name);
+
+		if (strncmp(name, "source-repository-", 18) != 0 ||
+		    name[strlen(name) - 1] == '~')
+			continue;
+		if (fd == -1 && file_mkdirs(AT_FDCWD, dir, 0755, e) == -1)
+			return -1;
+		if (fd == -1 && (fd = lock_take(lock, LOCK_SECONDS, e)) == -1)
+			return -1;
+		if (put_source_file(b, path, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static const struct native_step steps[] = {
+	{ "extra-data", "98-source-repositories", put_sources },
+	{ NULL, NULL, NULL },
+};
+
+const struct builtin builtin_source_repositories = {
+	.name = "source-repositories",
+	.summary = "git repositories, tarballs and files that elements name",
+	.deps = "cache-url manifests",
+	.steps = steps,
+};
