@@ -73,7 +73,7 @@ static const struct option_def defs[] = {
 	{ 0, "qemu-img-options", "K=V[,K=V]", OPTION_STRING,
 	    &settings.qemu_options, NULL, "options for qemu-img" },
 	{ 0, "root-label", "LABEL", OPTION_STRING, &settings.root_label, NULL,
-	    "label of the root file system (cloudimg-rootfs)" },
+	    "label of the root (cloudimg-rootfs)" },
 	{ 0, "logfile", "FILE", OPTION_STRING, &settings.logfile, NULL,
 	    "append the log to FILE, and be quiet" },
 	{ 0, "dry-run", NULL, OPTION_FLAG, &settings.dry_run, NULL,

@@ -19,7 +19,10 @@ struct tar_entry;
 typedef int tar_visit(
     void *ctx, const char *path, struct tar_entry *entry, struct error *e);
 
-/* Visit the files of an ISO 9660 image or device. */
+/*
+ * Visit the files of an ISO 9660 image or device.  One whose folders lead in
+ * circles is an error before it costs much time or memory.
+ */
 int tar_walk_iso(
     int dir, const char *path, tar_visit *visit, void *ctx, struct error *e);
 
