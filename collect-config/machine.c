@@ -144,15 +144,22 @@ read_into(const struct config *c, const char *path, struct strbuf *b)
 }
 
 void
+machine_init(struct machine *m)
+{
+	*m = (struct machine){ .bios_vendor = mem_dup(""),
+		.vendor = mem_dup(""),
+		.product = mem_dup(""),
+		.serial = mem_dup(""),
+		.uuid = mem_dup(""),
+		.asset_tag = mem_dup("") };
+}
+
+void
 machine_load(struct machine *m, const struct config *c)
 {
 	own(strbuf_clear) struct strbuf cmdline = { 0 }, dmi = { 0 };
-	char **const texts[] = { &m->bios_vendor, &m->vendor, &m->product,
-		&m->serial, &m->uuid, &m->asset_tag };
 
-	*m = (struct machine){ 0 };
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		*texts[i] = mem_dup("");
+	machine_init(m);
 	read_into(c, "/proc/cmdline", &cmdline);
 	cmdline_split(m, strbuf_text(&cmdline));
 	read_into(c, "/sys/firmware/dmi/tables/DMI", &dmi);

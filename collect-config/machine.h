@@ -21,21 +21,24 @@ struct machine {
 	struct strlist discs; /* "LABEL=device" */
 };
 
-/* What cannot be read counts as absent. */
-void machine_load(struct machine *m, const struct config *c);
+/* A machine of which nothing is known. */
+void machine_init(struct machine *m);
 void machine_clear(struct machine *m);
+
+/* Learn all that can be read; what cannot counts as absent. */
+void machine_load(struct machine *m, const struct config *c);
 
 /* Read an SMBIOS structure table of len bytes. */
 void machine_parse_dmi(struct machine *m, const void *table, size_t len);
 
 /*
  * What follows "name=" on the kernel command line (the last one), or in an
- * OEM string, borrowed; NULL if neither has it.
+ * OEM string, borrowed; NULL if there is none.
  */
 const char *machine_cmdline(const struct machine *m, const char *name);
+const char *machine_oem(const struct machine *m, const char *name);
+
 /* The device with the disc labelled label (in any case), or NULL. */
 const char *machine_disc(const struct machine *m, const char *label);
-
-const char *machine_oem(const struct machine *m, const char *name);
 
 #endif
