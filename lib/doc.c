@@ -415,11 +415,13 @@ int_equals_real(const struct value *whole, const struct value *real)
 	double n = value_to_real(real);
 	char text[400];
 
-	if (!isfinite(n) || n != floor(n))
+	if (!isfinite(n))
 		return false;
 	snprintf(text, sizeof(text), "%.0f", n == 0 ? 0 : n);
-	return strcmp(text,
-		   strcmp(whole->text, "-0") == 0 ? "0" : whole->text) == 0;
+	/* Without a fraction it reads back the same. */
+	return strtod(text, NULL) == n &&
+	    strcmp(text, strcmp(whole->text, "-0") == 0 ? "0" : whole->text) ==
+	    0;
 }
 
 /* Two texts of numbers are most often equal; else go by value. */
