@@ -43,7 +43,7 @@ struct render {
 	struct scope scopes[LIMIT_TEMPLATE_DEPTH];
 	unsigned scope_count;
 	unsigned nesting;
-	unsigned long steps;
+	unsigned long steps, most_steps;
 	const struct secrets *secrets;
 	struct error *error;
 };
@@ -385,7 +385,7 @@ static int
 count_step(struct render *r, const struct program *p, uint32_t at)
 {
 	r->steps += STEPS_PER_NODE;
-	if (r->steps > LIMIT_TEMPLATE_STEPS)
+	if (r->steps > r->most_steps)
 		return program_error(
 		    p, at, r->error, "does not come to an end");
 	if (r->out->len > r->limit)
@@ -453,6 +453,7 @@ mustache_render(struct mustache *m, struct mustache_job *job,
 	r->depth = 1;
 	r->secrets = m->body.dialect.secrets;
 	r->error = e;
+	r->most_steps = job->steps != 0 ? job->steps : LIMIT_TEMPLATE_STEPS;
 	result = render(r, p, 0, (uint32_t)p->count);
 	free(r);
 	return result == 0 ? check(m, out, start, e) : -1;
