@@ -164,21 +164,30 @@ metadata_list(struct error *e)
 	return r == -1 ? -1 : 0;
 }
 
+/* A template may be tried on a document of any kind. */
+static const struct value *
+load_sample(struct doc *d, struct error *e)
+{
+	struct value *all = metadata_load(d, settings.root, &fallback, e), *v;
+
+	if (all == NULL)
+		return NULL;
+	v = metadata_read(d, settings.root, metadata.items[0], e);
+	if (v == NULL || v->kind != VALUE_MAP || all->len == 0)
+		return v;
+	value_merge(d, all, v);
+	return all;
+}
+
 static const struct value *
 load_metadata(struct doc *d, struct error *e)
 {
 	own(strlist_clear) struct strlist files = { 0 };
 
+	if (render != NULL && metadata.len == 1)
+		return load_sample(d, e);
 	if (metadata_list(e) == -1)
 		return NULL;
-	/* A template may be tried on a document of any kind. */
-	if (render != NULL && metadata.len == 1) {
-		const struct value *v =
-		    metadata_read(d, settings.root, metadata.items[0], e);
-
-		if (v == NULL || v->kind != VALUE_MAP)
-			return v;
-	}
 	strlist_add_all(&files, &fallback);
 	strlist_add_all(&files, &metadata);
 	return metadata_load(d, settings.root, &files, e);

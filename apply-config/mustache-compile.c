@@ -25,12 +25,22 @@ struct open_tag {
 
 #define NO_NODE UINT32_MAX
 
+/* A name that was split before; len 0: none. */
+struct seen {
+	uint32_t at, len;
+	uint32_t part;
+	uint16_t parts;
+};
+
+#define SEEN 64
+
 struct compiler {
 	struct program *p;
 	struct scan scan;
 	struct open_tag *open; /* LIMIT_TEMPLATE_DEPTH of them */
 	unsigned depth;
 	unsigned mute; /* open tags within which no node is made */
+	struct seen seen[SEEN];
 	struct error *error;
 };
 
@@ -58,38 +68,56 @@ text_add(struct compiler *c, size_t from, size_t to)
 	if (from >= to || c->mute > 0)
 		return;
 	n = node_add(c, NODE_TEXT, from);
-	n->text = c->p->text + from;
 	n->len = (uint32_t)(to - from);
 }
 
-/* Split a dotted name; "." itself has no parts. */
 static void
-name_set(struct compiler *c, struct node *n, const char *s, size_t len)
+part_add(struct compiler *c, const char *s, size_t len)
 {
-	const struct secrets *secrets = c->p->body->dialect.secrets;
 	struct program *p = c->p;
+
+	p->parts = mem_grow(
+	    p->parts, &p->part_cap, p->part_count + 1, sizeof(*p->parts));
+	p->parts[p->part_count++] = (struct part){
+		.at = (uint32_t)(s - p->text),
+		.len = (uint32_t)len,
+		.hash = value_hash(s, len),
+		.secret = secrets_match(p->body->dialect.secrets, s, len),
+	};
+}
+
+/*
+ * Split a dotted name; "." itself has no parts.  Returns the first part's
+ * index.  A name that was the last of its hash to be seen is not split again.
+ */
+static uint32_t
+name_split(struct compiler *c, const char *s, size_t len, uint16_t *parts)
+{
+	struct program *p = c->p;
+	struct seen *seen = &c->seen[value_hash(s, len) % SEEN];
 	const char *end = s + len;
 
-	n->text = s;
-	n->len = (uint32_t)len;
-	n->part = (uint32_t)p->part_count;
+	*parts = 0;
 	if (len == 1 && *s == '.')
-		return;
-	while (n->parts < UINT16_MAX) {
+		return 0;
+	if (seen->len == len && memcmp(p->text + seen->at, s, len) == 0) {
+		*parts = seen->parts;
+		return seen->part;
+	}
+	*seen = (struct seen){ .at = (uint32_t)(s - p->text),
+		.len = (uint32_t)len,
+		.part = (uint32_t)p->part_count };
+	while (*parts < UINT16_MAX) {
 		const char *dot = memchr(s, '.', (size_t)(end - s));
-		size_t m = (size_t)((dot != NULL ? dot : end) - s);
 
-		p->parts = mem_grow(p->parts, &p->part_cap, p->part_count + 1,
-		    sizeof(*p->parts));
-		p->parts[p->part_count++] = (struct part){ .s = s,
-			.len = (uint32_t)m,
-			.hash = value_hash(s, m),
-			.secret = secrets_match(secrets, s, m) };
-		n->parts++;
+		part_add(c, s, (size_t)((dot != NULL ? dot : end) - s));
+		++*parts;
 		if (dot == NULL)
 			break;
 		s = dot + 1;
 	}
+	seen->parts = *parts;
+	return seen->part;
 }
 
 static const enum node_kind kind_of[] = {
@@ -102,20 +130,46 @@ static const enum node_kind kind_of[] = {
 	[TAG_BLOCK] = NODE_BLOCK,
 };
 
-/* The name of a partial or parent: as it is, or looked up after a '*'. */
+/* A partial or parent: its name is as it is, or looked up after a '*'. */
 static void
-template_name(struct compiler *c, struct node *n, const struct tag *t)
+partial_add(struct compiler *c, struct node *n, const struct tag *t)
 {
-	size_t skip;
+	struct program *p = c->p;
+	struct partial_tag tag = { .name = t->name,
+		.len = (uint32_t)t->len,
+		.first = (uint32_t)p->argument_count };
 	struct scan s = { .text = t->name, .len = t->len };
 
-	n->text = t->name;
-	n->len = (uint32_t)t->len;
-	if (!c->scan.extended || t->len < 2 || *t->name != '*')
-		return;
-	skip = scan_blanks(&s, 1);
-	n->dynamic = true;
-	name_set(c, n, t->name + skip, t->len - skip);
+	if (t->kind == TAG_PARTIAL && t->line_start && t->line_end)
+		tag.white = (uint32_t)t->white;
+	if (c->scan.extended && t->len > 1 && *t->name == '*') {
+		size_t skip = scan_blanks(&s, 1);
+
+		tag.dynamic = true;
+		tag.part =
+		    name_split(c, t->name + skip, t->len - skip, &tag.parts);
+	}
+	p->partials = mem_grow(p->partials, &p->partial_cap,
+	    p->partial_count + 1, sizeof(*p->partials));
+	n->more = (uint32_t)p->partial_count;
+	p->partials[p->partial_count++] = tag;
+}
+
+/* What replaces a block is indented as its tag is; see block_close(). */
+static void
+block_add(struct compiler *c, struct node *n, const struct tag *t)
+{
+	struct program *p = c->p;
+	struct block b = { .name = t->name,
+		.len = (uint32_t)t->len,
+		.indent = p->text + t->begin - t->white,
+		.indent_len = t->line_start ? (uint32_t)t->white : 0,
+		.inside = !(t->line_start && t->line_end) };
+
+	p->blocks =
+	    mem_grow(p->blocks, &p->block_cap, p->block_count + 1, sizeof(b));
+	n->more = (uint32_t)p->block_count;
+	p->blocks[p->block_count++] = b;
 }
 
 static struct node *
@@ -127,39 +181,15 @@ tag_node(struct compiler *c, const struct tag *t)
 		return NULL;
 	n = node_add(c, kind_of[t->kind], t->begin);
 	if (t->kind == TAG_PARTIAL || t->kind == TAG_PARENT)
-		template_name(c, n, t);
+		partial_add(c, n, t);
+	else if (t->kind == TAG_BLOCK)
+		block_add(c, n, t);
 	else
-		name_set(c, n, t->name, t->len);
+		n->part = name_split(c, t->name, t->len, &n->parts);
 	return n;
 }
 
 /* ---- opening ----------------------------------------------------------- */
-
-static void
-block_open(struct compiler *c, struct node *n, const struct tag *t)
-{
-	struct program *p = c->p;
-	struct block b = { .indent = p->text + t->begin - t->white,
-		.len = t->line_start ? (uint32_t)t->white : 0,
-		.inside = !(t->line_start && t->line_end) };
-
-	p->blocks =
-	    mem_grow(p->blocks, &p->block_cap, p->block_count + 1, sizeof(b));
-	n->extra = (uint32_t)p->block_count;
-	p->blocks[p->block_count++] = b;
-}
-
-static void
-parent_open(struct compiler *c, struct node *n)
-{
-	struct program *p = c->p;
-
-	p->parents = mem_grow(p->parents, &p->parent_cap, p->parent_count + 1,
-	    sizeof(*p->parents));
-	n->extra = (uint32_t)p->parent_count;
-	p->parents[p->parent_count++] =
-	    (struct parent){ .first = (uint32_t)p->argument_count };
-}
 
 /* Whether the innermost open tag is a parent's that counts. */
 static bool
@@ -179,10 +209,6 @@ tag_open(struct compiler *c, const struct tag *t, size_t content)
 		return program_error(c->p, (uint32_t)t->begin, c->error,
 		    "nested more than %d deep", LIMIT_TEMPLATE_DEPTH);
 	n = tag_node(c, t);
-	if (n != NULL && t->kind == TAG_BLOCK)
-		block_open(c, n, t);
-	if (n != NULL && t->kind == TAG_PARENT)
-		parent_open(c, n);
 	o = &c->open[c->depth];
 	*o = (struct open_tag){ .kind = t->kind,
 		.name = t->name,
@@ -269,12 +295,12 @@ static void
 block_close(struct compiler *c, const struct open_tag *o, const struct tag *t)
 {
 	struct program *p = c->p;
-	struct block *b = &p->blocks[p->nodes[o->node].extra];
+	struct block *b = &p->blocks[p->nodes[o->node].more];
 
 	if (!o->alone || o->content >= t->begin - t->white)
 		return;
 	b->indent = p->text + o->content;
-	b->len = (uint32_t)blanks(b->indent, t->begin - o->content);
+	b->indent_len = (uint32_t)blanks(b->indent, t->begin - o->content);
 }
 
 /*
@@ -287,7 +313,7 @@ parent_close(struct compiler *c, const struct open_tag *o, const struct tag *t,
     size_t *end)
 {
 	struct program *p = c->p;
-	struct parent *parent = &p->parents[p->nodes[o->node].extra];
+	struct partial_tag *parent = &p->partials[p->nodes[o->node].more];
 	size_t at = o->begin;
 
 	parent->count = (uint32_t)p->argument_count - parent->first;
@@ -360,8 +386,6 @@ set_delimiters(struct compiler *c, const struct tag *t)
 static int
 take_tag(struct compiler *c, const struct tag *t, size_t *end)
 {
-	struct node *n;
-
 	switch (t->kind) {
 	case TAG_COMMENT:
 		return 0;
@@ -375,10 +399,7 @@ take_tag(struct compiler *c, const struct tag *t, size_t *end)
 	case TAG_CLOSE:
 		return tag_close(c, t, end);
 	default:
-		n = tag_node(c, t);
-		if (n != NULL && t->kind == TAG_PARTIAL && t->line_start &&
-		    t->line_end)
-			n->extra = (uint32_t)t->white;
+		tag_node(c, t);
 		return 0;
 	}
 }

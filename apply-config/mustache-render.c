@@ -31,7 +31,7 @@ struct frame {
 /* The arguments that a parent tag passes. */
 struct scope {
 	const struct program *program;
-	const struct parent *parent;
+	const struct partial_tag *parent;
 };
 
 struct render {
@@ -43,7 +43,7 @@ struct render {
 	struct scope scopes[LIMIT_TEMPLATE_DEPTH];
 	unsigned scope_count;
 	unsigned nesting;
-	unsigned long steps;
+	unsigned long steps, most_steps;
 	const struct secrets *secrets;
 	struct error *error;
 };
@@ -55,16 +55,17 @@ render(struct render *r, const struct program *p, uint32_t from, uint32_t to);
 
 /* The member of a map, or, where that is allowed, the item of a list. */
 static const struct value *
-step(const struct render *r, const struct value *v, const struct part *part)
+step(const struct render *r, const struct value *v, const char *s,
+    const struct part *part)
 {
 	if (v->kind == VALUE_LIST && r->job->indexes)
-		return values_item(v, part->s, part->len);
-	return value_get_hashed(v, part->s, part->len, part->hash);
+		return values_item(v, s, part->len);
+	return value_get_hashed(v, s, part->len, part->hash);
 }
 
 /* The innermost frame that has a member of that name. */
 static struct frame
-find_first(struct render *r, const struct part *part)
+find_first(struct render *r, const char *s, const struct part *part)
 {
 	struct reads *reads = r->job->reads;
 	struct frame found = { .place = READS_NONE };
@@ -75,10 +76,10 @@ find_first(struct render *r, const struct part *part)
 		r->steps++;
 		if (f->value->kind != VALUE_MAP)
 			continue;
-		found.place = reads_child(
-		    reads, f->place, part->s, part->len, part->hash);
+		found.place =
+		    reads_child(reads, f->place, s, part->len, part->hash);
 		found.value =
-		    value_get_hashed(f->value, part->s, part->len, part->hash);
+		    value_get_hashed(f->value, s, part->len, part->hash);
 		found.secret = f->secret || part->secret;
 		if (found.value != NULL)
 			return found;
@@ -93,25 +94,26 @@ find_first(struct render *r, const struct part *part)
  * first part's being there as well.
  */
 static struct frame
-find(struct render *r, const struct program *p, const struct node *n)
+find(struct render *r, const struct program *p, uint32_t at, uint16_t parts)
 {
-	const struct part *part = &p->parts[n->part];
+	const struct part *part = &p->parts[at];
 	struct reads *reads = r->job->reads;
 	struct frame found;
 	uint32_t first;
 
-	if (n->parts == 0)
+	if (parts == 0)
 		return r->frames[r->depth - 1];
-	found = find_first(r, part);
+	found = find_first(r, p->text + part->at, part);
 	first = found.place;
-	for (unsigned i = 1; i < n->parts && found.value != NULL; i++) {
-		part++;
+	for (unsigned i = 1; i < parts && found.value != NULL; i++) {
+		const char *s = p->text + (++part)->at;
+
 		if (found.value->kind == VALUE_LIST)
 			reads_mark(reads, found.place, READ_VALUE);
-		found.value = step(r, found.value, part);
-		found.place = reads_child(
-		    reads, found.place, part->s, part->len, part->hash);
-		found.secret |= part->secret;
+		found.value = step(r, found.value, s, part);
+		found.place =
+		    reads_child(reads, found.place, s, part->len, part->hash);
+		found.secret |= part->secret != 0;
 		if (found.value == NULL) {
 			reads_mark(reads, first, READ_SHAPE);
 			reads_mark(reads, found.place, READ_SHAPE);
@@ -181,7 +183,7 @@ add_value(struct render *r, const struct value *v, bool escape)
 static void
 render_value(struct render *r, const struct program *p, const struct node *n)
 {
-	struct frame f = find(r, p, n);
+	struct frame f = find(r, p, n->part, n->parts);
 	size_t start = r->out->len;
 
 	if (f.value == NULL) {
@@ -215,7 +217,7 @@ render_inside(struct render *r, const struct program *p, const struct node *n,
 static int
 render_section(struct render *r, const struct program *p, const struct node *n)
 {
-	struct frame f = find(r, p, n);
+	struct frame f = find(r, p, n->part, n->parts);
 	const struct value *v = f.value;
 
 	if (v == NULL)
@@ -240,7 +242,7 @@ render_section(struct render *r, const struct program *p, const struct node *n)
 static int
 render_inverted(struct render *r, const struct program *p, const struct node *n)
 {
-	struct frame f = find(r, p, n);
+	struct frame f = find(r, p, n->part, n->parts);
 
 	if (f.value != NULL)
 		reads_mark(r->job->reads, f.place, READ_SHAPE);
@@ -256,12 +258,13 @@ static int
 find_partial(struct render *r, const struct program *p, const struct node *n,
     struct mustache **m)
 {
-	const char *name = n->text;
-	size_t len = n->len;
+	const struct partial_tag *tag = &p->partials[n->more];
+	const char *name = tag->name;
+	size_t len = tag->len;
 
 	*m = NULL;
-	if (n->dynamic) {
-		struct frame f = find(r, p, n);
+	if (tag->dynamic) {
+		struct frame f = find(r, p, tag->part, tag->parts);
 
 		if (f.value != NULL)
 			reads_mark(r->job->reads, f.place, READ_VALUE);
@@ -285,9 +288,9 @@ find_partial(struct render *r, const struct program *p, const struct node *n,
 }
 
 static int
-render_template(struct render *r, const struct program *p, const struct node *n,
-    uint32_t white)
+render_partial(struct render *r, const struct program *p, const struct node *n)
 {
+	uint32_t white = p->partials[n->more].white;
 	const char *indent = p->text + n->at - white;
 	struct mustache *m;
 	struct program *other;
@@ -305,21 +308,20 @@ render_template(struct render *r, const struct program *p, const struct node *n,
 static int
 render_parent(struct render *r, const struct program *p, const struct node *n)
 {
-	const struct parent *parent = &p->parents[n->extra];
 	int result;
 
 	if (r->scope_count == LIMIT_TEMPLATE_DEPTH)
 		return program_error(p, n->at, r->error, "nested too deeply");
 	r->scopes[r->scope_count++] =
-	    (struct scope){ .program = p, .parent = parent };
-	result = render_template(r, p, n, parent->white);
+	    (struct scope){ .program = p, .parent = &p->partials[n->more] };
+	result = render_partial(r, p, n);
 	r->scope_count--;
 	return result;
 }
 
 /* The outermost template that replaces a block wins. */
 static struct argument *
-find_argument(const struct render *r, const struct node *n)
+find_argument(const struct render *r, const struct block *b)
 {
 	for (unsigned i = 0; i < r->scope_count; i++) {
 		const struct scope *s = &r->scopes[i];
@@ -328,8 +330,8 @@ find_argument(const struct render *r, const struct node *n)
 			struct argument *a =
 			    s->program->arguments[s->parent->first + k];
 
-			if (a->len == n->len &&
-			    memcmp(a->name, n->text, n->len) == 0)
+			if (a->len == b->len &&
+			    memcmp(a->name, b->name, b->len) == 0)
 				return a;
 		}
 	}
@@ -339,13 +341,14 @@ find_argument(const struct render *r, const struct node *n)
 static int
 render_block(struct render *r, const struct program *p, const struct node *n)
 {
-	const struct block *b = &p->blocks[n->extra];
-	struct argument *a = find_argument(r, n);
+	const struct block *b = &p->blocks[n->more];
+	struct argument *a = find_argument(r, b);
 	struct program *other;
 
 	if (a == NULL)
 		return render(r, p, (uint32_t)(n - p->nodes) + 1, n->next);
-	other = program_get(&a->body, b->indent, b->len, b->inside, r->error);
+	other = program_get(
+	    &a->body, b->indent, b->indent_len, b->inside, r->error);
 	if (other == NULL)
 		return -1;
 	return render(r, other, 0, (uint32_t)other->count);
@@ -358,7 +361,7 @@ render_node(struct render *r, const struct program *p, const struct node *n)
 {
 	switch (n->kind) {
 	case NODE_TEXT:
-		strbuf_add(r->out, n->text, n->len);
+		strbuf_add(r->out, p->text + n->at, n->len);
 		return 0;
 	case NODE_VALUE:
 	case NODE_RAW:
@@ -369,7 +372,7 @@ render_node(struct render *r, const struct program *p, const struct node *n)
 	case NODE_INVERTED:
 		return render_inverted(r, p, n);
 	case NODE_PARTIAL:
-		return render_template(r, p, n, n->extra);
+		return render_partial(r, p, n);
 	case NODE_PARENT:
 		return render_parent(r, p, n);
 	default:
@@ -382,7 +385,7 @@ static int
 count_step(struct render *r, const struct program *p, uint32_t at)
 {
 	r->steps += STEPS_PER_NODE;
-	if (r->steps > LIMIT_TEMPLATE_STEPS)
+	if (r->steps > r->most_steps)
 		return program_error(
 		    p, at, r->error, "does not come to an end");
 	if (r->out->len > r->limit)
@@ -450,6 +453,7 @@ mustache_render(struct mustache *m, struct mustache_job *job,
 	r->depth = 1;
 	r->secrets = m->body.dialect.secrets;
 	r->error = e;
+	r->most_steps = job->steps != 0 ? job->steps : LIMIT_TEMPLATE_STEPS;
 	result = render(r, p, 0, (uint32_t)p->count);
 	free(r);
 	return result == 0 ? check(m, out, start, e) : -1;

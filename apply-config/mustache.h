@@ -57,6 +57,7 @@ struct mustache_job {
 	struct strlist *missing; /* gets each name not found, or NULL */
 	struct spans *spans; /* gets where secrets stand in out, or NULL */
 	bool secret; /* becomes true when a secret was read */
+	unsigned long steps; /* of work it may be; 0: LIMIT_TEMPLATE_STEPS */
 };
 
 /* Render, adding to out.  What out gets on an error is of no use. */

@@ -126,7 +126,7 @@ program_free(struct program *p)
 	free(p->indent);
 	free(p->nodes);
 	free(p->parts);
-	free(p->parents);
+	free(p->partials);
 	free(p->blocks);
 	free(p->arguments);
 	free(p);
@@ -149,6 +149,16 @@ program_new(struct body *b, const char *indent, size_t n, bool inside)
 	return p;
 }
 
+/* Give back the room that growing left. */
+static void
+program_trim(struct program *p)
+{
+	p->nodes = mem_resize(p->nodes, p->count, sizeof(*p->nodes));
+	p->parts = mem_resize(p->parts, p->part_count, sizeof(*p->parts));
+	p->cap = p->count;
+	p->part_cap = p->part_count;
+}
+
 struct program *
 program_get(
     struct body *b, const char *indent, size_t n, bool inside, struct error *e)
@@ -166,6 +176,7 @@ program_get(
 		program_free(p);
 		return NULL;
 	}
+	program_trim(p);
 	b->programs = mem_grow(
 	    b->programs, &b->cap, b->count + 1, sizeof(struct program *));
 	b->programs[b->count++] = p;

@@ -17,28 +17,39 @@ enum node_kind {
 	NODE_SECTION, /* {{#name}} */
 	NODE_INVERTED, /* {{^name}} */
 	NODE_PARTIAL, /* {{>name}} */
-	NODE_PARENT, /* {{<name}}: more is parents[extra] */
-	NODE_BLOCK, /* {{$name}}: more is blocks[extra] */
+	NODE_PARENT, /* {{<name}}, in partials[] as well */
+	NODE_BLOCK, /* {{$name}}, in blocks[] */
 };
 
 struct node {
 	uint8_t kind;
-	bool dynamic; /* the name of a partial is looked up */
 	uint16_t parts; /* of the name; 0 is "." */
-	uint32_t at; /* where the tag begins in the program's text */
+	uint32_t at; /* where the text or the tag begins in the program's */
 	uint32_t next; /* the node after all that is inside */
-	uint32_t part; /* first of parts[] */
-	const char *text; /* literal text, or the name */
-	uint32_t len;
-	uint32_t extra; /* blanks before a partial, or an index */
+	union {
+		uint32_t len; /* of a text */
+		uint32_t part; /* of a value or section: first of parts[] */
+		uint32_t more; /* of the others: in partials[] or blocks[] */
+	};
 };
 
-/* One part of a dotted name. */
+/* One part of a dotted name; it stands at the offset in the text. */
 struct part {
-	const char *s;
+	uint32_t at;
 	uint32_t len;
 	uint32_t hash;
-	bool secret;
+	uint32_t secret;
+};
+
+/* What else there is to a partial, a parent or a block. */
+struct partial_tag {
+	const char *name;
+	uint32_t len;
+	uint32_t white; /* blanks before a tag that stands alone */
+	bool dynamic; /* the name is looked up: */
+	uint32_t part;
+	uint16_t parts;
+	uint32_t first, count; /* of a parent's arguments[] */
 };
 
 #define DELIMITER_MAX 16
@@ -67,14 +78,11 @@ struct argument {
 	struct body body;
 };
 
-struct parent {
-	uint32_t first, count; /* of arguments[] */
-	uint32_t white; /* blanks before a tag that stands alone */
-};
-
 struct block {
-	const char *indent; /* of what replaces it: blanks in the text */
+	const char *name;
 	uint32_t len;
+	const char *indent; /* of what replaces it: blanks in the text */
+	uint32_t indent_len;
 	bool inside; /* the first line is indented already */
 };
 
@@ -89,8 +97,8 @@ struct program {
 	size_t count, cap;
 	struct part *parts;
 	size_t part_count, part_cap;
-	struct parent *parents;
-	size_t parent_count, parent_cap;
+	struct partial_tag *partials;
+	size_t partial_count, partial_cap;
 	struct block *blocks;
 	size_t block_count, block_cap;
 	struct argument **arguments;

@@ -267,6 +267,8 @@ end_list(struct parser *p, size_t first)
 
 	p->at++;
 	p->item_count = first;
+	if (n == 0)
+		return value_list(p->doc);
 	return value_list_of(p->doc, p->items + first, n);
 }
 
@@ -331,6 +333,8 @@ end_map(struct parser *p, size_t first)
 
 	p->at++;
 	p->member_count = first;
+	if (n == 0)
+		return value_map(p->doc);
 	return value_map_of(p->doc, p->members + first, n);
 }
 

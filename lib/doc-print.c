@@ -25,6 +25,16 @@ step_up(char *text)
 	return false;
 }
 
+/* IEEE 754: nothing but the exponent is set. */
+static bool
+is_power_of_two(double n)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &n, sizeof(bits));
+	return (bits & 0xfffffffffffff) == 0;
+}
+
 /*
  * Digits, as many as asked for, that read back as n; false if there are none.
  * Below a power of two doubles lie twice as dense as above it, so there the
@@ -33,13 +43,10 @@ step_up(char *text)
 static bool
 digits_of(double n, int precision, char *text, size_t size)
 {
-	int exponent;
-
 	snprintf(text, size, "%.*e", precision - 1, n);
 	if (strtod(text, NULL) == n)
 		return true;
-	return fabs(frexp(n, &exponent)) == 0.5 && step_up(text) &&
-	    strtod(text, NULL) == n;
+	return is_power_of_two(n) && step_up(text) && strtod(text, NULL) == n;
 }
 
 /*

@@ -139,8 +139,6 @@ value_list_of(struct doc *d, struct value *const *items, size_t n)
 	struct value *list = value_list(d);
 	size_t cap = 4;
 
-	if (n == 0)
-		return list;
 	while (cap < n)
 		cap *= 2;
 	list->items = doc_alloc(d, cap * sizeof(struct value *));
@@ -293,8 +291,6 @@ value_map_of(struct doc *d, const struct member *members, size_t n)
 {
 	struct value *v = value_map(d);
 
-	if (n == 0)
-		return v;
 	v->map = doc_alloc(d, sizeof(*v->map));
 	map_reserve(d, v, (uint32_t)n);
 	for (size_t i = 0; i < n; i++)
@@ -415,11 +411,13 @@ int_equals_real(const struct value *whole, const struct value *real)
 	double n = value_to_real(real);
 	char text[400];
 
-	if (!isfinite(n) || n != floor(n))
+	if (!isfinite(n))
 		return false;
 	snprintf(text, sizeof(text), "%.0f", n == 0 ? 0 : n);
-	return strcmp(text,
-		   strcmp(whole->text, "-0") == 0 ? "0" : whole->text) == 0;
+	/* Without a fraction it reads back the same. */
+	return strtod(text, NULL) == n &&
+	    strcmp(text, strcmp(whole->text, "-0") == 0 ? "0" : whole->text) ==
+	    0;
 }
 
 /* Two texts of numbers are most often equal; else go by value. */

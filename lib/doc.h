@@ -97,7 +97,7 @@ void value_set(
 void value_setn(struct doc *d, struct value *map, const char *name, size_t n,
     struct value *value);
 
-/* A list or a map of all that is known beforehand; names are not copied. */
+/* The same of n > 0 items or members at once; names are not copied. */
 struct value *
 value_list_of(struct doc *d, struct value *const *items, size_t n);
 struct value *

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A template is rendered again when something that it read has changed, and
+ * only then.
+ */
+#include "apply-config/record.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "apply-config/apply.h"
+#include "apply-config/output.h"
+#include "apply-config/reads.h"
+#include "apply-config/state.h"
+#include "apply-config/steps.h"
+#include "apply-config/talk.h"
+#include "lib/doc.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "lib/tree.h"
+#include "tests/unit/check.h"
+
+static char top[] = "/tmp/record.XXXXXX";
+static int top_fd;
+static struct settings settings;
+
+static void
+must(int r, const struct error *e)
+{
+	if (r == -1) {
+		printf("%s\n", e->text);
+		exit(1);
+	}
+}
+
+static void
+put(const char *path, const char *text)
+{
+	struct error e;
+
+	must(file_replace(top_fd, path, 0644, text, strlen(text), &e), &e);
+}
+
+static const struct value *
+json(struct doc *d, const char *text)
+{
+	struct error e;
+	const struct value *v = doc_parse(d, text, strlen(text), "json", &e);
+
+	must(v == NULL ? -1 : 0, &e);
+	return v;
+}
+
+/* A tick of the files' clock later: what was written now is old. */
+static void
+settle(void)
+{
+	int64_t start = record_clock();
+
+	while (record_clock() == start)
+		usleep(500);
+}
+
+static void
+apply(const char *metadata)
+{
+	ownp(doc_free) struct doc *d = doc_new();
+	struct error e;
+
+	settle();
+	must(step_apply(&settings, json(d, metadata), &e), &e);
+	settle();
+	/* The first run wrote the file within the tick of its record. */
+	must(step_apply(&settings, json(d, metadata), &e), &e);
+}
+
+/* Whether the template f need not be rendered with this metadata. */
+static bool
+is_current(const char *metadata)
+{
+	ownp(doc_free) struct doc *d = doc_new();
+	const struct value *root = json(d, metadata);
+	own(templates_clear) struct templates t = { .fd = -1 };
+	own(state_close) struct state st = { .fd = -1, .lock = -1 };
+	own(output_closep) struct output *o = NULL;
+	ownp(reads_free) struct reads *reads = reads_new();
+	ownp(renderer_free) struct renderer *r = NULL;
+	ownp(record_free) struct record *record = NULL;
+	struct error e;
+
+	must(templates_load(&settings, &t, &e), &e);
+	must(state_open(&settings, &st, &e), &e);
+	o = output_open(&settings, &e);
+	r = renderer_new(&settings, &t, root, reads);
+	record = record_load(&settings, &st, root, r, reads);
+	return record_is_current(record, &t.items[0], o);
+}
+
+static void
+check_metadata(void)
+{
+	static const struct {
+		const char *text, *before, *after;
+		bool current;
+	} rows[] = {
+		{ "{{a}}", "{\"a\": 1}", "{\"a\": 1, \"b\": 2}", true },
+		{ "{{a}}", "{\"a\": 1}", "{\"a\": 2}", false },
+		{ "{{a}}", "{\"a\": 1}", "{}", false },
+		{ "{{a}}", "{}", "{\"a\": 1}", false },
+		{ "{{a.b}}", "{\"a\": {\"b\": 1}}",
+		    "{\"a\": {\"c\": 2, \"b\": 1}}", true },
+		{ "{{a.b}}", "{\"a\": {\"x\": 1}}", "{\"a\": {\"c\": 1}}",
+		    true },
+		{ "{{a.b}}", "{\"a\": {}}", "{\"a\": {\"b\": 1}}", false },
+		/* A section depends on what it asks, not on all in the map. */
+		{ "{{#a}}x{{/a}}", "{\"a\": {\"b\": 1}}", "{\"a\": {\"b\": 2}}",
+		    true },
+		{ "{{#a}}{{b}}{{/a}}", "{\"a\": {\"b\": 1, \"c\": 1}}",
+		    "{\"a\": {\"b\": 1, \"c\": 2}}", true },
+		{ "{{#a}}{{b}}{{/a}}", "{\"a\": {\"b\": 1}}",
+		    "{\"a\": {\"b\": 2}}", false },
+		{ "{{#a}}x{{/a}}", "{\"a\": {\"b\": 1}}", "{\"a\": {}}",
+		    false },
+		{ "{{#a}}x{{/a}}", "{\"a\": 1}", "{\"a\": 2}", true },
+		{ "{{#a}}{{.}}{{/a}}", "{\"a\": 1}", "{\"a\": 2}", false },
+		{ "{{#a}}x{{/a}}", "{\"a\": 1}", "{\"a\": 0}", false },
+		{ "{{^a}}x{{/a}}", "{}", "{\"a\": 1}", false },
+		/* What is found farther out, until it is found nearer. */
+		{ "{{#a}}{{b}}{{/a}}", "{\"a\": {\"c\": 1}, \"b\": 1}",
+		    "{\"a\": {\"c\": 1, \"b\": 1}, \"b\": 1}", false },
+		{ "{{#a}}{{b.c}}{{/a}}",
+		    "{\"a\": {\"b\": {}}, \"b\": {\"c\": 1}}",
+		    "{\"a\": {\"d\": {}}, \"b\": {\"c\": 1}}", false },
+		/* Lists and whole maps count as a whole. */
+		{ "{{#a}}{{b}}{{/a}}", "{\"a\": [{\"b\": 1, \"c\": 1}]}",
+		    "{\"a\": [{\"b\": 1, \"c\": 2}]}", false },
+		{ "{{a}}", "{\"a\": {\"b\": 1}}", "{\"a\": {\"b\": 2}}",
+		    false },
+		{ "{{.}}", "{\"a\": 1}", "{\"a\": 1, \"b\": 1}", false },
+		{ "{{a.0}}", "{\"a\": [1]}", "{\"a\": [2]}", false },
+		/* Order shows in what is printed. */
+		{ "{{a}}", "{\"a\": {\"b\": 1, \"c\": 1}}",
+		    "{\"a\": {\"c\": 1, \"b\": 1}}", false },
+		{ "{{>*a}}", "{\"a\": \"p\"}", "{\"a\": \"q\"}", false },
+		{ "{{>p}}", "{\"in\": 1}", "{\"in\": 2}", false },
+		{ "{{>p}}", "{\"in\": 1}", "{\"in\": 1, \"x\": 1}", true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		bool current;
+
+		put("t/f", rows[i].text);
+		apply(rows[i].before);
+		CHECK(is_current(rows[i].before));
+		current = is_current(rows[i].after);
+		if (current != rows[i].current)
+			printf("%s: %s to %s\n", rows[i].text, rows[i].before,
+			    rows[i].after);
+		CHECK(current == rows[i].current);
+	}
+}
+
+static void
+check_files(void)
+{
+	static const char json_text[] = "{\"in\": 1}";
+
+	put("t/f", "{{>p}}{{>none}}");
+	apply(json_text);
+	CHECK(is_current(json_text));
+	put("o/f", "changed by somebody");
+	CHECK(!is_current(json_text));
+	apply(json_text);
+	fchmodat(top_fd, "o/f", 0600, 0);
+	CHECK(!is_current(json_text));
+	apply(json_text);
+	unlinkat(top_fd, "o/f", 0);
+	CHECK(!is_current(json_text));
+	apply(json_text);
+	put("partials/p", "other {{in}}");
+	CHECK(!is_current(json_text));
+	apply(json_text);
+	put("partials/none", "there now");
+	CHECK(!is_current(json_text));
+	unlinkat(top_fd, "partials/none", 0);
+	apply(json_text);
+	put("t/f.oac", "mode: 0600\n");
+	CHECK(!is_current(json_text));
+	apply(json_text);
+	CHECK(is_current(json_text));
+	unlinkat(top_fd, "t/f.oac", 0);
+	CHECK(!is_current(json_text));
+	apply(json_text);
+	settings.html = true; /* other settings, another record */
+	CHECK(!is_current(json_text));
+	settings.html = false;
+	CHECK(is_current(json_text));
+	fchmodat(top_fd, "t/f", 0755, 0);
+	CHECK(!is_current(json_text)); /* a program reads who knows what */
+	fchmodat(top_fd, "t/f", 0644, 0);
+}
+
+/* Whatever stands in the record's file, nothing goes wrong. */
+static void
+check_damage(void)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+	own(state_close) struct state st = { .fd = -1, .lock = -1 };
+	struct error e;
+
+	put("t/f", "{{a}}{{#b}}{{c}}{{/b}}{{>p}}");
+	apply("{\"a\": 1}");
+	must(state_open(&settings, &st, &e), &e);
+	must(file_read(st.fd, "record", 1 << 20, &b, &e), &e);
+	for (size_t n = 0; n < b.len; n += 1 + n / 20) {
+		must(file_replace(st.fd, "record", 0600, b.s, n, &e), &e);
+		CHECK(!is_current("{\"a\": 1}"));
+	}
+	for (size_t n = 0; n < b.len; n += 1 + n / 20) {
+		b.s[n] = (char)(b.s[n] ^ 0x55);
+		must(file_replace(st.fd, "record", 0600, b.s, b.len, &e), &e);
+		CHECK(!is_current("{\"a\": 1}"));
+		b.s[n] = (char)(b.s[n] ^ 0x55);
+	}
+}
+
+int
+main(void)
+{
+	struct error e;
+
+	if (mkdtemp(top) == NULL)
+		return 1;
+	top_fd = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	mkdirat(top_fd, "t", 0755);
+	mkdirat(top_fd, "partials", 0755);
+	settings = (struct settings){ .root = top_fd,
+		.root_path = top,
+		.templates = "/t",
+		.output = "/o",
+		.keep = 1 };
+	settings.secrets.words = &settings.secret_words;
+	talk_open("record", false);
+	put("partials/p", "partial {{in}}");
+	check_metadata();
+	check_files();
+	check_damage();
+	must(tree_remove(AT_FDCWD, top, &e), &e);
+	close(top_fd);
+	return check_result();
+}
