@@ -26,8 +26,8 @@
 #define OUTBOX "outbox"
 #define SENDER_GRACE 60 /* seconds; it ends before, by itself */
 
-static struct value *
-make_time(struct doc *d, time_t t)
+struct value *
+report_time(struct doc *d, time_t t)
 {
 	char text[32];
 	struct tm tm;
@@ -66,7 +66,7 @@ make_hook(struct doc *d, const struct outcome *o)
 
 	value_set(d, v, "name", value_string(d, o->name));
 	value_set(d, v, "phase", value_string(d, o->phase));
-	value_set(d, v, "started", make_time(d, o->started));
+	value_set(d, v, "started", report_time(d, o->started));
 	value_set(d, v, "offset", make_seconds(d, o->offset));
 	value_set(d, v, "seconds", make_seconds(d, o->seconds));
 	value_set(d, v, "cpu_seconds", make_seconds(d, o->cpu));
@@ -113,7 +113,7 @@ report_make(struct doc *d, const struct run *r)
 	    d, v, "status", value_string(d, r->failed ? "failed" : "success"));
 	value_set(d, v, "run", value_string(d, r->id));
 	value_set(d, v, "host", text_or_null(d, host));
-	value_set(d, v, "started", make_time(d, r->started));
+	value_set(d, v, "started", report_time(d, r->started));
 	value_set(d, v, "seconds", make_seconds(d, r->seconds));
 	value_set(d, v, "resumed", value_bool(d, r->resumed));
 	value_set(d, v, "error", text_or_null(d, r->failed ? r->why : NULL));
