@@ -29,7 +29,7 @@ const out = {
     inside: rects.every(r => {
 	const b = r.getBoundingClientRect();
 	return b.left >= svg.left && b.right <= svg.right &&
-	    b.top >= svg.top && b.bottom <= svg.bottom && b.width >= 1;
+	    b.top >= svg.top && b.bottom <= svg.bottom && b.width > 0;
     }),
     labels: [...document.querySelectorAll('svg text')].every(t =>
 	t.getBoundingClientRect().left >= 0),
