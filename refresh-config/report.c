@@ -205,11 +205,33 @@ keep(const struct run *r, const struct value *report, struct error *e)
 
 /* ---- sent -------------------------------------------------------------- */
 
+/* Where a report goes when the state folder's disk is full. */
+static char *
+spare_outbox(const struct settings *s)
+{
+	return mem_printf("%s/run/refresh-config/outbox", s->root);
+}
+
+static int
+put(const struct settings *s, const char *name, const struct value *message,
+    struct error *e)
+{
+	own_free char *outbox = settings_state(s, OUTBOX);
+	own_free char *spare = spare_outbox(s);
+	struct error again;
+
+	if (outbox_put(outbox, name, message, e) == 0)
+		return 0;
+	if (outbox_put(spare, name, message, &again) == -1)
+		return -1;
+	log_warn("%s; the report goes by way of %s", e->text, spare);
+	return 0;
+}
+
 static int
 queue(const struct run *r, struct doc *d, struct value *report, struct error *e)
 {
 	const struct settings *s = r->settings;
-	own_free char *outbox = settings_state(s, OUTBOX);
 	own_free char *name = mem_printf("report-%s", r->id);
 	const struct value *metadata = settings_metadata(s, d, e);
 	const char *url = value_text(
@@ -226,7 +248,7 @@ queue(const struct run *r, struct doc *d, struct value *report, struct error *e)
 	if (s->ca_file != NULL)
 		value_set(d, message, "ca_file", value_string(d, s->ca_file));
 	value_set(d, message, "body", report);
-	return outbox_put(outbox, name, message, e);
+	return put(s, name, message, e);
 }
 
 int
@@ -244,10 +266,9 @@ report_publish(const struct run *r, struct error *e)
 	return 0;
 }
 
-void
-report_send(const struct settings *s, bool quiet)
+static void
+send_from(const struct settings *s, const char *outbox, bool quiet)
 {
-	own_free char *outbox = settings_state(s, OUTBOX);
 	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
 	struct proc p = { .seconds = s->send_seconds + SENDER_GRACE,
 		.data = proc_pass_on };
@@ -264,4 +285,14 @@ report_send(const struct settings *s, bool quiet)
 	p.argv = strlist_argv(&argv);
 	if (proc_run(&p, &status, &e) == -1)
 		log_warn("%s; what is to be sent waits in %s", e.text, outbox);
+}
+
+void
+report_send(const struct settings *s, bool quiet)
+{
+	own_free char *outbox = settings_state(s, OUTBOX);
+	own_free char *spare = spare_outbox(s);
+
+	send_from(s, outbox, quiet);
+	send_from(s, spare, quiet);
 }
