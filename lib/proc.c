@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,20 +138,6 @@ child_answer(const struct proc *p, struct pipes *pipes)
 	return dup2(pipes->answer[1], 3) == -1 ? -1 : 0;
 }
 
-/* Enter the cgroup: what is forked from here on stays in it. */
-static int
-child_cgroup(const struct proc *p)
-{
-	own_fd int dir = -1;
-	own_fd int fd = -1;
-
-	if (p->cgroup == NULL)
-		return 0;
-	dir = open(p->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	fd = dir == -1 ? -1 : openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-	return fd == -1 || write(fd, "0", 1) == -1 ? -1 : 0;
-}
-
 static void __attribute__((noreturn))
 child(const struct proc *p, struct pipes *pipes)
 {
@@ -159,7 +146,7 @@ child(const struct proc *p, struct pipes *pipes)
 	setpgid(0, 0);
 	child_follow(pipes);
 	child_signals();
-	if (child_cgroup(p) == 0 && child_input(p, pipes) == 0 &&
+	if (child_input(p, pipes) == 0 &&
 	    dup2(pipes->out[1], STDOUT_FILENO) != -1 &&
 	    dup2(pipes->err[1], STDERR_FILENO) != -1 &&
 	    syscall(SYS_close_range, 3U, ~0U, 1U << 2) == 0 &&
@@ -436,6 +423,26 @@ exec_failure(int fd)
 	return n == (ssize_t)sizeof(code) ? code : 0;
 }
 
+/*
+ * Fork, into the cgroup right away: moving there afterwards would wait for
+ * every processor.  A kernel that cannot do so leaves the child where we are.
+ */
+static pid_t
+fork_into(const char *cgroup)
+{
+	own_fd int dir = cgroup == NULL
+	    ? -1
+	    : open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (unsigned)dir };
+	pid_t pid = -1;
+
+	if (dir != -1)
+		pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	return pid != -1 ? pid : fork();
+}
+
 static int
 start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 {
@@ -445,7 +452,7 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	signal(SIGCHLD, SIG_DFL);
 	if (pipes_open(pipes, p->input != NULL, p->answer != NULL) == -1)
 		return error_errno(e, "%s", p->argv[0]);
-	*pid = fork();
+	*pid = fork_into(p->cgroup);
 	if (*pid == -1)
 		return error_errno(e, "%s: fork", p->argv[0]);
 	if (*pid == 0)

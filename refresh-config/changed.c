@@ -150,6 +150,16 @@ changed_export(const struct settings *s, struct strlist *env)
 	set_list(env, "INGOT_CHANGED_NAMES", value_get(state, "names"), " ");
 }
 
+struct value *
+changed_names(struct doc *d, const struct settings *s)
+{
+	struct value *names = value_list(d);
+	struct error unread;
+
+	list_merge(d, names, value_get(load(d, s, &unread), "names"));
+	return names;
+}
+
 void
 changed_clear(const struct settings *s)
 {

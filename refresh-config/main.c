@@ -14,11 +14,14 @@
 #include "lib/path.h"
 #include "refresh-config/deploy.h"
 #include "refresh-config/refresh.h"
+#include "refresh-config/status.h"
 
 static struct wishes wishes;
 static bool print_base, print_phases, list, dry_run, resume, quiet;
 static bool deployments, mark_deployed, completed;
 static const char *if_changed, *deploy, *sweep;
+static bool json;
+static const char *html;
 static unsigned verbose;
 
 static const struct option_def defs[] = {
@@ -34,6 +37,10 @@ static const struct option_def defs[] = {
 	    "limit for the whole run" },
 	{ 0, "if-changed", "NAME", OPTION_STRING, &if_changed, NULL,
 	    "run the command, once, if NAME changed" },
+	{ 0, "json", NULL, OPTION_FLAG, &json, NULL,
+	    "show the status as JSON" },
+	{ 0, "html", "FILE", OPTION_STRING, &html, NULL,
+	    "write the status to FILE as a page" },
 	{ 0, "deployments", NULL, OPTION_FLAG, &deployments, NULL,
 	    "give each deployment to the hook of its group" },
 	{ 0, "mark-deployed", NULL, OPTION_FLAG, &mark_deployed, NULL,
@@ -66,7 +73,7 @@ static const struct option_def defs[] = {
 
 static const struct options options = {
 	.program = "refresh-config",
-	.operands = "[-- command...]",
+	.operands = "[status | -- command...]",
 	.summary = "Run the phases of hooks in order and report the result.",
 	.defs = defs,
 };
@@ -145,6 +152,10 @@ act(const struct settings *s, char **operands)
 		error_set(&e, EINVAL, "--if-changed: which command?");
 		return fail(&e, MISUSED);
 	}
+	if (if_changed == NULL && *operands != NULL &&
+	    strcmp(*operands, "status") == 0 && operands[1] == NULL)
+		return status_show(s, json, html, &e) == 0 ? DONE
+							   : fail(&e, FAILED);
 	if (if_changed == NULL && *operands != NULL) {
 		error_set(&e, EINVAL, "what is %s?", *operands);
 		return fail(&e, MISUSED);

@@ -216,6 +216,9 @@ int changed_absorb(const struct settings *s, struct error *e);
 /* Tell hooks, by their environment. */
 void changed_export(const struct settings *s, struct strlist *env);
 
+/* The names, as a list. */
+struct value *changed_names(struct doc *d, const struct settings *s);
+
 /* A run succeeded: everybody has acted. */
 void changed_clear(const struct settings *s);
 
@@ -227,6 +230,9 @@ int changed_run(const struct settings *s, const char *name, char *const *argv,
 
 /* The report as refresh-report(5) has it. */
 struct value *report_make(struct doc *d, const struct run *r);
+
+/* A time as reports have it. */
+struct value *report_time(struct doc *d, time_t t);
 
 /* The last one; NULL if there is none. */
 struct value *report_last(struct doc *d, const struct settings *s);

@@ -26,8 +26,8 @@
 #define OUTBOX "outbox"
 #define SENDER_GRACE 60 /* seconds; it ends before, by itself */
 
-static struct value *
-make_time(struct doc *d, time_t t)
+struct value *
+report_time(struct doc *d, time_t t)
 {
 	char text[32];
 	struct tm tm;
@@ -66,7 +66,7 @@ make_hook(struct doc *d, const struct outcome *o)
 
 	value_set(d, v, "name", value_string(d, o->name));
 	value_set(d, v, "phase", value_string(d, o->phase));
-	value_set(d, v, "started", make_time(d, o->started));
+	value_set(d, v, "started", report_time(d, o->started));
 	value_set(d, v, "offset", make_seconds(d, o->offset));
 	value_set(d, v, "seconds", make_seconds(d, o->seconds));
 	value_set(d, v, "cpu_seconds", make_seconds(d, o->cpu));
@@ -113,7 +113,7 @@ report_make(struct doc *d, const struct run *r)
 	    d, v, "status", value_string(d, r->failed ? "failed" : "success"));
 	value_set(d, v, "run", value_string(d, r->id));
 	value_set(d, v, "host", text_or_null(d, host));
-	value_set(d, v, "started", make_time(d, r->started));
+	value_set(d, v, "started", report_time(d, r->started));
 	value_set(d, v, "seconds", make_seconds(d, r->seconds));
 	value_set(d, v, "resumed", value_bool(d, r->resumed));
 	value_set(d, v, "error", text_or_null(d, r->failed ? r->why : NULL));
@@ -205,11 +205,33 @@ keep(const struct run *r, const struct value *report, struct error *e)
 
 /* ---- sent -------------------------------------------------------------- */
 
+/* Where a report goes when the state folder's disk is full. */
+static char *
+spare_outbox(const struct settings *s)
+{
+	return mem_printf("%s/run/refresh-config/outbox", s->root);
+}
+
+static int
+put(const struct settings *s, const char *name, const struct value *message,
+    struct error *e)
+{
+	own_free char *outbox = settings_state(s, OUTBOX);
+	own_free char *spare = spare_outbox(s);
+	struct error again;
+
+	if (outbox_put(outbox, name, message, e) == 0)
+		return 0;
+	if (outbox_put(spare, name, message, &again) == -1)
+		return -1;
+	log_warn("%s; the report goes by way of %s", e->text, spare);
+	return 0;
+}
+
 static int
 queue(const struct run *r, struct doc *d, struct value *report, struct error *e)
 {
 	const struct settings *s = r->settings;
-	own_free char *outbox = settings_state(s, OUTBOX);
 	own_free char *name = mem_printf("report-%s", r->id);
 	const struct value *metadata = settings_metadata(s, d, e);
 	const char *url = value_text(
@@ -226,7 +248,7 @@ queue(const struct run *r, struct doc *d, struct value *report, struct error *e)
 	if (s->ca_file != NULL)
 		value_set(d, message, "ca_file", value_string(d, s->ca_file));
 	value_set(d, message, "body", report);
-	return outbox_put(outbox, name, message, e);
+	return put(s, name, message, e);
 }
 
 int
@@ -244,10 +266,9 @@ report_publish(const struct run *r, struct error *e)
 	return 0;
 }
 
-void
-report_send(const struct settings *s, bool quiet)
+static void
+send_from(const struct settings *s, const char *outbox, bool quiet)
 {
-	own_free char *outbox = settings_state(s, OUTBOX);
 	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
 	struct proc p = { .seconds = s->send_seconds + SENDER_GRACE,
 		.data = proc_pass_on };
@@ -264,4 +285,14 @@ report_send(const struct settings *s, bool quiet)
 	p.argv = strlist_argv(&argv);
 	if (proc_run(&p, &status, &e) == -1)
 		log_warn("%s; what is to be sent waits in %s", e.text, outbox);
+}
+
+void
+report_send(const struct settings *s, bool quiet)
+{
+	own_free char *outbox = settings_state(s, OUTBOX);
+	own_free char *spare = spare_outbox(s);
+
+	send_from(s, outbox, quiet);
+	send_from(s, spare, quiet);
 }
