@@ -34,9 +34,12 @@ await(int fd)
 	return n == 1 || (n == -1 && errno == EINTR) ? 0 : -1;
 }
 
-/* Read to the end.  Returns 0, or -1 with errno set (EFBIG: beyond max). */
+/*
+ * Read to the end.  Of a regular file (short_ends) less than was asked for
+ * is the end.  Returns 0, or -1 with errno set (EFBIG: beyond max).
+ */
 static int
-read_all(int fd, size_t max, struct strbuf *b)
+read_all(int fd, size_t max, bool short_ends, struct strbuf *b)
 {
 	size_t start = b->len;
 
@@ -62,6 +65,8 @@ read_all(int fd, size_t max, struct strbuf *b)
 			errno = EFBIG;
 			return -1;
 		}
+		if (short_ends && (size_t)n < room - 1)
+			return 0;
 	}
 }
 
