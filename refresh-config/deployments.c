@@ -324,7 +324,7 @@ handle(struct deployments *all, struct doc *d, struct value *v, struct error *e)
 	struct item item;
 	own_free char *done = NULL;
 
-	if (item_read(d, v, &item, e) == -1)
+	if (item_read(d, v, &item, e) == -1 || item_check_id(&item, e) == -1)
 		return -1;
 	done = deployments_path(&all->places, item.id, ".json");
 	if (item_select(&item) == 1) {
