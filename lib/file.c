@@ -35,7 +35,7 @@ await(int fd)
 }
 
 /*
- * Read to the end.  Of a regular file (short_ends) less than was asked for
+ * Read to the end.  Of a file with a size (short_ends) less than was asked for
  * is the end.  Returns 0, or -1 with errno set (EFBIG: beyond max).
  */
 static int
@@ -76,11 +76,12 @@ file_read_fd(
 {
 	size_t start = b->len;
 	struct stat st;
+	bool sized =
+	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    (size_t)st.st_size <= max)
+	if (sized && (size_t)st.st_size <= max)
 		strbuf_reserve(b, (size_t)st.st_size + 1);
-	if (read_all(fd, max, b) == 0)
+	if (read_all(fd, max, sized, b) == 0)
 		return 0;
 	strbuf_cut(b, start);
 	if (errno == EFBIG)
