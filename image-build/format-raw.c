@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "image-build/image-build.h"
+#include "image-build/format.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -37,14 +37,14 @@ copy_range(int from, struct file_writer *w, off_t start, off_t end,
 	return 0;
 }
 
-static int
-copy_sparse(int from, struct file_writer *w, struct error *e)
+int
+format_copy(int from, struct file_writer *w, uint64_t bytes, struct error *e)
 {
 	own_free char *buffer = mem_alloc(CHUNK);
 	struct stat st;
 	off_t at = 0;
 
-	if (fstat(from, &st) == -1 || ftruncate(w->fd, st.st_size) == -1)
+	if (fstat(from, &st) == -1 || ftruncate(w->fd, (off_t)bytes) == -1)
 		return error_errno(e, "%s", w->path);
 	while (at < st.st_size) {
 		off_t data = lseek(from, at, SEEK_DATA), hole;
@@ -56,7 +56,8 @@ copy_sparse(int from, struct file_writer *w, struct error *e)
 			return error_errno(e, "read raw disk");
 		if (copy_range(from, w, data, hole, buffer, e) == -1)
 			return -1;
-		log_progress("raw", (uint64_t)hole, (uint64_t)st.st_size);
+		log_progress(
+		    "copy the disk", (uint64_t)hole, (uint64_t)st.st_size);
 		at = hole;
 	}
 	return 0;
@@ -68,10 +69,12 @@ write_raw(const struct format_job *job, struct error *e)
 	own(file_discard) struct file_writer w = { 0 };
 	own_fd int from = open(job->raw, O_RDONLY | O_CLOEXEC);
 
-	if (from == -1)
+	struct stat st;
+
+	if (from == -1 || fstat(from, &st) == -1)
 		return error_errno(e, "%s", job->raw);
 	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1 ||
-	    copy_sparse(from, &w, e) == -1)
+	    format_copy(from, &w, (uint64_t)st.st_size, e) == -1)
 		return -1;
 	return file_publish(&w, e);
 }

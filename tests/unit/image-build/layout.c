@@ -162,8 +162,7 @@ check_failures(void)
 		  "- mkfs: {name: a, base: image0, type: ext4, label: l}\n"
 		  "- mkfs: {name: b, base: image0, type: ext4, label: l}",
 		    "t: File system label [l] used more than once" },
-		{ "- lvm: {name: x}",
-		    "t: lvm: this version writes partitions only" },
+		{ "- lvm: {name: x}", "t: lvm x: Lvm config requires a 'pvs'" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
