@@ -97,6 +97,22 @@ deliver_disks(struct build *b, struct strlist *products, struct error *e)
 	return 0;
 }
 
+static int
+write_checksums(
+    struct build *b, const struct strlist *products, struct error *e)
+{
+	double start = report_clock();
+
+	if (!b->settings->checksum)
+		return 0;
+	for (size_t i = 0; i < products->len; i++)
+		if (checksum_write(products->items[i], e) == -1)
+			return -1;
+	log_status("%s", "");
+	report_part(b->report, "digests", report_clock() - start);
+	return 0;
+}
+
 int
 deliver(struct build *b, struct strlist *products, struct error *e)
 {
@@ -109,5 +125,5 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 		    write_format(b, "image0", NULL, s->formats.items[i],
 			products, e) == -1)
 			return -1;
-	return 0;
+	return write_checksums(b, products, e);
 }
