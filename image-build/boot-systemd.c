@@ -4,11 +4,14 @@
  * loader, the newest kernel with its initramfs, and the command line in
  * /etc/kernel/cmdline.  The entry's name counts boots (the Boot Loader
  * Specification): one that fails three times is not tried first any more.
+ * With a hash tree or a key it is one signed program (boot-uki.c).
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "image-build/boot-uki.h"
 #include "image-build/disk.h"
 #include "image-build/image-build.h"
 #include "lib/error.h"
@@ -80,7 +83,11 @@ find_release(const struct boot_job *job, struct error *e)
 	return NULL;
 }
 
-/* The command line on one line; root hashes of verity are added to it. */
+/* For measuring, as long as a root hash. */
+static const char not_yet[] = "0000000000000000000000000000000000000000"
+			      "000000000000000000000000";
+
+/* The command line on one line; the root's hash is added to it. */
 static int
 command_line(const struct boot_job *job, struct strbuf *line, struct error *e)
 {
@@ -102,7 +109,8 @@ command_line(const struct boot_job *job, struct strbuf *line, struct error *e)
 		const struct verity *v = &job->layout->verities[i];
 
 		if (&job->layout->filesystems[v->filesystem] == root)
-			strbuf_printf(line, " roothash=%s", v->root_hash);
+			strbuf_printf(line, " roothash=%s",
+			    v->root_hash[0] != '\0' ? v->root_hash : not_yet);
 	}
 	return 0;
 }
@@ -137,56 +145,114 @@ put(const struct boot_job *job, const char *name, const struct strbuf *text,
 static int
 stage_loader(const struct boot_job *job, struct error *e)
 {
+	const char *const names[] = {
+		mem_printf("EFI/BOOT/BOOT%s.EFI",
+		    strcmp(efi_arch(job), "x64") == 0 ? "X64" : "AA64"),
+		mem_printf("EFI/systemd/systemd-boot%s.efi", efi_arch(job))
+	};
 	own_free char *loader = loader_path(job);
-	own_free char *fallback = mem_printf("EFI/BOOT/BOOT%s.EFI",
-	    strcmp(efi_arch(job), "x64") == 0 ? "X64" : "AA64");
-	own_free char *own_name =
-	    mem_printf("EFI/systemd/systemd-boot%s.efi", efi_arch(job));
 	own(strbuf_clear) struct strbuf conf = { 0 };
+	int r = 0;
 
+	for (int i = 0; i < 2; i++) {
+		own_free char *to = path_join(job->esp, names[i]);
+
+		if (r == 0)
+			r = copy(loader, job->esp, names[i], e);
+		if (r == 0)
+			r = uki_sign(job, to, e);
+		free((char *)names[i]);
+	}
 	strbuf_puts(&conf, "timeout 0\nconsole-mode keep\n");
-	if (copy(loader, job->esp, fallback, e) == -1 ||
-	    copy(loader, job->esp, own_name, e) == -1)
-		return -1;
-	return put(job, "loader/loader.conf", &conf, e);
+	return r == -1 ? -1 : put(job, "loader/loader.conf", &conf, e);
+}
+
+struct kernel {
+	char *release, *image, *initrd; /* paths; initrd may be NULL */
+	struct strbuf line;
+};
+
+static void
+kernel_clear(struct kernel *k)
+{
+	free(k->release);
+	free(k->image);
+	free(k->initrd);
+	strbuf_clear(&k->line);
 }
 
 static int
-stage_kernel(const struct boot_job *job, const char *release, bool *initrd,
-    struct error *e)
+find_kernel(const struct boot_job *job, struct kernel *k, struct error *e)
 {
-	own_free char *kernel =
-	    mem_printf("%s/boot/" KERNEL "%s", job->tree, release);
-	own_free char *memory =
-	    mem_printf("%s/boot/initrd.img-%s", job->tree, release);
-	own_free char *dir = mem_printf("%s/ingot/%s", job->esp, release);
+	own_free char *initrd = NULL;
 
-	*initrd = file_exists(AT_FDCWD, memory);
-	if (copy(kernel, dir, "linux", e) == -1)
+	k->release = find_release(job, e);
+	if (k->release == NULL)
 		return -1;
-	return *initrd ? copy(memory, dir, "initrd", e) : 0;
+	k->image = mem_printf("%s/boot/" KERNEL "%s", job->tree, k->release);
+	initrd = mem_printf("%s/boot/initrd.img-%s", job->tree, k->release);
+	if (file_exists(AT_FDCWD, initrd))
+		k->initrd = take(initrd);
+	return command_line(job, &k->line, e);
+}
+
+/* A machine that can say "this boot was good" counts those that were not. */
+static char *
+entry_name(const struct boot_job *job, const struct kernel *k)
+{
+	own_free char *bless =
+	    path_join(job->tree, "lib/systemd/systemd-bless-boot");
+
+	return file_exists(AT_FDCWD, bless)
+	    ? mem_printf("ingot-%s+%d", k->release, TRIES)
+	    : mem_printf("ingot-%s", k->release);
+}
+
+/* Kernel, initramfs and a text that names them. */
+static int
+stage_entry(const struct boot_job *job, const struct kernel *k, struct error *e)
+{
+	own_free char *dir = mem_printf("%s/ingot/%s", job->esp, k->release);
+	own_free char *name = entry_name(job, k);
+	own_free char *conf = mem_printf("loader/entries/%s.conf", name);
+	own(strbuf_clear) struct strbuf entry = { 0 };
+
+	if (copy(k->image, dir, "linux", e) == -1 ||
+	    (k->initrd != NULL && copy(k->initrd, dir, "initrd", e) == -1))
+		return -1;
+	strbuf_printf(&entry,
+	    "title Linux %s\nversion %s\nlinux /ingot/%s/linux\n", k->release,
+	    k->release, k->release);
+	if (k->initrd != NULL)
+		strbuf_printf(&entry, "initrd /ingot/%s/initrd\n", k->release);
+	strbuf_printf(&entry, "options %s\n", strbuf_text(&k->line));
+	return put(job, conf, &entry, e);
+}
+
+static int
+stage_uki(const struct boot_job *job, const struct kernel *k, struct error *e)
+{
+	own_free char *stub = mem_printf(
+	    "%s/" LOADERS "/linux%s.efi.stub", job->tree, efi_arch(job));
+	own_free char *name = entry_name(job, k);
+	own_free char *to = mem_printf("%s/EFI/Linux/%s.efi", job->esp, name);
+	const struct uki u = { .stub = stub,
+		.kernel = k->image,
+		.initrd = k->initrd,
+		.cmdline = strbuf_text(&k->line) };
+
+	return uki_write(job, &u, to, e);
 }
 
 static int
 stage(const struct boot_job *job, struct error *e)
 {
-	own_free char *release = find_release(job, e);
-	own(strbuf_clear) struct strbuf line = { 0 }, entry = { 0 };
-	own_free char *name = NULL;
-	bool initrd;
+	own(kernel_clear) struct kernel k = { 0 };
 
-	if (release == NULL || command_line(job, &line, e) == -1 ||
-	    stage_loader(job, e) == -1 ||
-	    stage_kernel(job, release, &initrd, e) == -1)
+	if (find_kernel(job, &k, e) == -1 || stage_loader(job, e) == -1)
 		return -1;
-	strbuf_printf(&entry,
-	    "title Linux %s\nversion %s\nlinux /ingot/%s/linux\n", release,
-	    release, release);
-	if (initrd)
-		strbuf_printf(&entry, "initrd /ingot/%s/initrd\n", release);
-	strbuf_printf(&entry, "options %s\n", strbuf_text(&line));
-	name = mem_printf("loader/entries/ingot-%s+%d.conf", release, TRIES);
-	return put(job, name, &entry, e);
+	return uki_wanted(job) ? stage_uki(job, &k, e)
+			       : stage_entry(job, &k, e);
 }
 
 const struct boot_kind boot_systemd = {

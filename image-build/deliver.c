@@ -88,8 +88,7 @@ static int
 deliver_disks(struct build *b, struct strlist *products, struct error *e)
 {
 	/* The last phases, and loaders, may have changed how much there is. */
-	if (disk_measure(b, e) == -1 || disk_prepare(b, e) == -1 ||
-	    disk_measure(b, e) == -1)
+	if (disk_prepare(b, e) == -1 || disk_measure(b, e) == -1)
 		return -1;
 	for (size_t d = 0; d < b->layout.ndisks; d++)
 		if (deliver_disk(b, d, products, e) == -1)

@@ -287,17 +287,19 @@ mkfs_node(struct layout_nodes *p, const struct value *v, const char *name,
 		.volume = -1 };
 	if (f->type == NULL && root)
 		f->type = mem_dup(p->d->root_type);
+	if (f->type == NULL)
+		return error_set(
+		    p->e, EINVAL, "mkfs %s: type is missing", name);
 	if (f->label == NULL && root)
 		f->label = mem_dup(p->d->root_label != NULL ? p->d->root_label
 			: strcmp(f->type, "xfs") == 0	    ? "img-rootfs"
 						      : "cloudimg-rootfs");
-	if (f->options == NULL && root)
+	/* They are meant for that type, and no other would know them. */
+	if (f->options == NULL && root && p->d->options != NULL &&
+	    strcmp(f->type, p->d->root_type) == 0)
 		f->options = mem_dup(p->d->options);
 	if (f->label == NULL)
 		f->label = mem_dup(name);
-	if (f->type == NULL)
-		return error_set(
-		    p->e, EINVAL, "mkfs %s: type is missing", name);
 	return mkfs_uuid(p, v, f);
 }
 

@@ -115,6 +115,14 @@ content_of(const struct layout *l, size_t d, ssize_t p)
 	return 0;
 }
 
+/* As large as what goes in, which is not nothing. */
+static uint64_t
+fit_bytes(const struct disk *disk, const struct partition *p, uint64_t content)
+{
+	return round_up(
+	    at_least(at_least(content, p->minimum), disk->align), disk->align);
+}
+
 /*
  * What must be left when it is a partition's turn: enough for it, and after
  * it enough for those that follow (next).  A percentage is one of all that is
@@ -131,7 +139,7 @@ left_wanted(const struct layout *l, size_t d, size_t i, uint64_t next)
 	uint64_t left;
 
 	if (p->fit)
-		return lead + round_up(own, disk->align) + next;
+		return lead + fit_bytes(disk, p, own) + next;
 	if (part <= 0)
 		return lead + round_up(p->asked, disk->align) + next;
 	left = (uint64_t)((double)at_least(own, disk->align) / part);
@@ -179,7 +187,7 @@ partition_bytes(const struct disk *disk, const struct partition *p,
     uint64_t content, uint64_t left)
 {
 	if (p->fit)
-		return round_up(at_least(content, p->minimum), disk->align);
+		return fit_bytes(disk, p, content);
 	if (p->percent > 0)
 		return round_down((uint64_t)((double)left * p->percent / 100),
 		    disk->table->grain);
