@@ -63,6 +63,15 @@ write_format(struct build *b, const char *disk, const char *raw,
 	return 0;
 }
 
+/* A format that holds disks; the one that takes the file itself is last. */
+static bool
+is_disk(const char *name, bool last)
+{
+	const struct format_kind *kind = format_find(name);
+
+	return !kind->archive && (kind == &format_raw) == last;
+}
+
 /* One disk in each format that holds disks. */
 static int
 deliver_disk(
@@ -76,7 +85,12 @@ deliver_disk(
 	if (disk_write(b, d, raw, e) == -1)
 		return -1;
 	for (size_t i = 0; i < s->formats.len; i++)
-		if (!format_find(s->formats.items[i])->archive &&
+		if (is_disk(s->formats.items[i], false) &&
+		    write_format(
+			b, disk, raw, s->formats.items[i], products, e) == -1)
+			return -1;
+	for (size_t i = 0; i < s->formats.len; i++)
+		if (is_disk(s->formats.items[i], true) &&
 		    write_format(
 			b, disk, raw, s->formats.items[i], products, e) == -1)
 			return -1;

@@ -2,6 +2,7 @@
 /* The disk as it is: moved where it can be, else copied with its holes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -63,17 +64,35 @@ format_copy(int from, struct file_writer *w, uint64_t bytes, struct error *e)
 	return 0;
 }
 
+/* True if the disk was put in the temporary file's place. */
+static bool
+take_disk(const char *raw, struct file_writer *w)
+{
+	int fd;
+
+	if (rename(raw, w->temp) == -1)
+		return false;
+	fd = open(w->temp, O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return false; /* and publishing tells why */
+	close(w->fd);
+	w->fd = fd;
+	return true;
+}
+
+/* On one file system the disk is moved: nobody needs it after this. */
 static int
 write_raw(const struct format_job *job, struct error *e)
 {
 	own(file_discard) struct file_writer w = { 0 };
 	own_fd int from = open(job->raw, O_RDONLY | O_CLOEXEC);
-
 	struct stat st;
 
 	if (from == -1 || fstat(from, &st) == -1)
 		return error_errno(e, "%s", job->raw);
-	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1 ||
+	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1)
+		return -1;
+	if (!take_disk(job->raw, &w) &&
 	    format_copy(from, &w, (uint64_t)st.st_size, e) == -1)
 		return -1;
 	return file_publish(&w, e);

@@ -129,6 +129,16 @@ load(struct build *b, struct error *e)
 	return build_layout(b, e);
 }
 
+/* Beside the image, so that the disk need not be copied, or in TMP_DIR. */
+static char *
+make_name(void)
+{
+	own_free char *beside = path_dir(settings.name);
+
+	return path_join(getenv("TMP_DIR") != NULL ? settings.tmp : beside,
+	    ".image-pack.XXXXXXXX");
+}
+
 static int
 pack(const char *source, struct error *e)
 {
@@ -138,7 +148,7 @@ pack(const char *source, struct error *e)
 
 	if (load(&b, e) == -1)
 		return -1;
-	dir = path_join(settings.tmp, "image-pack.XXXXXXXX");
+	dir = make_name();
 	if (mkdtemp(dir) == NULL) {
 		error_errno(e, "%s", dir);
 		free(take(dir));
