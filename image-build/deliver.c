@@ -13,6 +13,7 @@
 #include "image-build/disk.h"
 #include "image-build/format.h"
 #include "image-build/image-build.h"
+#include "image-build/inventory.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -110,17 +111,26 @@ deliver_disks(struct build *b, struct strlist *products, struct error *e)
 	return 0;
 }
 
+/* A build tells what it made; a tree that is packed does when asked to. */
 static int
-write_checksums(
+write_inventory(
     struct build *b, const struct strlist *products, struct error *e)
 {
+	const struct settings *s = b->settings;
+	own_free struct checksum *sums =
+	    mem_alloc((products->len + 1) * sizeof(*sums));
 	double start = report_clock();
 
-	if (!b->settings->checksum)
+	if (b->nchosen == 0 && !s->checksum && s->sign == NULL)
 		return 0;
-	for (size_t i = 0; i < products->len; i++)
-		if (checksum_write(products->items[i], e) == -1)
+	log_status("digests");
+	if (checksum_files(products, sums, e) == -1)
+		return -1;
+	for (size_t i = 0; s->checksum && i < products->len; i++)
+		if (checksum_write(products->items[i], &sums[i], e) == -1)
 			return -1;
+	if (manifest_write(b, products, sums, e) == -1)
+		return -1;
 	log_status("%s", "");
 	report_part(b->report, "digests", report_clock() - start);
 	return 0;
@@ -138,5 +148,5 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 		    write_format(b, "image0", NULL, s->formats.items[i],
 			products, e) == -1)
 			return -1;
-	return write_checksums(b, products, e);
+	return write_inventory(b, products, e);
 }

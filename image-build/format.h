@@ -51,11 +51,6 @@ format_copy(int from, struct file_writer *w, uint64_t bytes, struct error *e);
 int format_qemu(const struct format_job *job, const char *type,
     const char *options, struct error *e);
 
-/* ---- checksum.c -------------------------------------------------------------- */
-
-/* PATH.md5 and PATH.sha256, as the caller chose. */
-int checksum_write(const char *path, struct error *e);
-
 /* ---- deliver.c -------------------------------------------------------------- */
 
 /* Make every format asked for of the tree; their paths go to products. */

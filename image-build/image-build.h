@@ -29,6 +29,7 @@ struct elements;
 int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
 int image_pack(int argc, char **argv, struct error *e);
+int image_verify(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
 
@@ -58,6 +59,7 @@ struct settings {
 	const char *mkfs_options; /* or NULL */
 	const char *qemu_options; /* or NULL */
 	const char *logfile;
+	const char *sign; /* a private key for the manifest, or NULL */
 	unsigned trace;
 	unsigned min_tmpfs; /* GiB */
 	bool no_base, no_tmpfs, offline, uncompressed, checksum, dry_run;

@@ -33,6 +33,7 @@ static const struct verb verbs[] = {
 	{ "ramdisk-image-create", true, ramdisk_create },
 	{ "element-info", true, element_info },
 	{ "pack", false, image_pack },
+	{ "verify", false, image_verify },
 	{ NULL, false, NULL },
 };
 

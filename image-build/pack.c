@@ -50,6 +50,8 @@ static const struct option_def defs[] = {
 	    "do not compress qcow2" },
 	{ 0, "checksum", NULL, OPTION_FLAG, &settings.checksum, NULL,
 	    "write MD5 and SHA-256 sums beside the images" },
+	{ 0, "sign", "KEY", OPTION_STRING, &settings.sign, NULL,
+	    "sign the manifest with this private key" },
 	{ 'q', "quiet", NULL, OPTION_FLAG, &settings.quiet, NULL,
 	    "say only what went wrong" },
 	{ 0, NULL, NULL, OPTION_FLAG, NULL, NULL, NULL },
