@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/layers.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -268,54 +269,12 @@ enter_mount(struct build *b, struct error *e)
 	return 0;
 }
 
-/* Undo the octal escapes of mountinfo in place. */
-static void
-unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s != '\0'; s++)
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
-		    s[3]) {
-			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
-			    (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	*to = '\0';
-}
-
-/* Mount points below a folder, in the order in which they were made. */
-static int
-mounts_below(const char *dir, struct strlist *points, struct error *e)
-{
-	own_file FILE *f = fopen("/proc/self/mountinfo", "re");
-	own_free char *prefix = mem_printf("%s/", dir);
-	own_free char *line = NULL;
-	size_t cap = 0;
-
-	if (f == NULL)
-		return error_errno(e, "/proc/self/mountinfo");
-	while (getline(&line, &cap, f) != -1) {
-		own(strlist_clear) struct strlist words = { 0 };
-
-		strlist_split(&words, line, " \n");
-		if (words.len < 5)
-			continue;
-		unescape(words.items[4]);
-		if (strncmp(words.items[4], prefix, strlen(prefix)) == 0)
-			strlist_add(points, words.items[4]);
-	}
-	return 0;
-}
-
 int
 enter_unmount(struct build *b, struct error *e)
 {
 	own(strlist_clear) struct strlist points = { 0 };
 
-	if (mounts_below(b->tree, &points, e) == -1)
+	if (layers_mounts(b->tree, &points, e) == -1)
 		return -1;
 	for (size_t i = points.len; i > 0; i--)
 		if (umount2(points.items[i - 1],

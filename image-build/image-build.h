@@ -124,6 +124,12 @@ struct native_step {
 	const char *phase; /* "install" */
 	const char *name; /* place among the scripts: "01-package-installs" */
 	int (*run)(struct build *b, const struct step *s, struct error *e);
+	/*
+	 * All that the step's effect depends on beside the tree, as text, the
+	 * caller's.  NULL: it changes nothing in the tree and always runs.
+	 */
+	char *(*inputs)(
+	    struct build *b, const struct step *s, struct error *e);
 };
 
 /*
@@ -258,7 +264,9 @@ struct build {
 	struct element **chosen;
 	size_t nchosen;
 	struct layout layout;
-	char *dir; /* TMP_BUILD_DIR */
+	char *dir; /* a scratch folder of this build */
+	char *work; /* TMP_BUILD_DIR, the same in every build */
+	struct snapshots *snapshots; /* NULL: built without */
 	char *image_dir; /* TMP_IMAGE_DIR */
 	char *hooks; /* TMP_HOOKS_PATH */
 	char *tree; /* TMP_MOUNT_PATH, the target's root */

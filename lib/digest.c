@@ -71,16 +71,6 @@ digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT])
 }
 
 void
-digest_sha1_text(const void *data, size_t n, char text[DIGEST_SHA1_TEXT])
-{
-	uint8_t sum[20];
-
-	must(EVP_Digest(data, n, sum, NULL, EVP_sha1(), NULL));
-	for (int i = 0; i < 20; i++)
-		snprintf(text + 2 * i, 3, "%02x", sum[i]);
-}
-
-void
 digest_uuid(const char *seed, const char *name, uint8_t uuid[16])
 {
 	struct digest *d = digest_new();

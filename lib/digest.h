@@ -31,11 +31,6 @@ void digest_sha1(const void *data, size_t n, uint8_t out[DIGEST_SHA1_BYTES]);
 /* Lower-case hexadecimal. */
 void digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT]);
 
-#define DIGEST_SHA1_TEXT 41
-
-/* SHA-1, only for names that others made with it, in hexadecimal. */
-void digest_sha1_text(const void *data, size_t n, char text[DIGEST_SHA1_TEXT]);
-
 /*
  * A UUID made from a seed and a name: the same every time, RFC 9562's
  * version 8.  In network byte order.
