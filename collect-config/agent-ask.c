@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A round on its way: requests, streams and programs, and their answers. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -10,12 +9,6 @@
 #include "collect-config/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
-#include "lib/mem.h"
-
-struct waiter { /* what a call's reply belongs to */
-	struct agent *agent;
-	struct source *source;
-};
 
 static void
 set_reply(
@@ -34,12 +27,9 @@ set_reply(
 static void
 on_reply(void *ctx, struct http_reply *reply, const struct error *e)
 {
-	struct waiter *w = ctx;
-	struct source *s = w->source;
-	struct agent *a = w->agent;
+	struct source *s = ctx;
 	struct error ended;
 
-	free(w);
 	s->call = NULL;
 	if ((s->round->ask.stream || s->round->ask.websocket) &&
 	    reply != NULL && reply->status >= 200 && reply->status <= 299) {
@@ -48,31 +38,29 @@ on_reply(void *ctx, struct http_reply *reply, const struct error *e)
 	} else {
 		set_reply(s->round, reply, e);
 	}
-	agent_go_on(a, s);
+	agent_go_on(s->agent, s);
 }
 
 /* After a stream that a step had enough of. */
 static void
 on_enough(void *ctx, struct http_reply *reply, const struct error *e)
 {
-	struct waiter *w = ctx;
-	struct source *s = w->source;
+	struct source *s = ctx;
 
 	if (s->round->result == STEP_MORE) {
 		on_reply(ctx, reply, e);
 		return;
 	}
 	s->call = NULL;
-	agent_act(w->agent, s);
-	free(w);
+	agent_act(s->agent, s);
 }
 
 /* Each whole line of a stream is a reply. */
 static bool
 on_chunk(void *ctx, const char *data, size_t n)
 {
-	struct waiter *w = ctx;
-	struct round *r = w->source->round;
+	struct source *s = ctx;
+	struct round *r = s->round;
 	const char *lf;
 
 	while ((lf = memchr(data, '\n', n)) != NULL) {
@@ -95,8 +83,7 @@ on_chunk(void *ctx, const char *data, size_t n)
 static bool
 on_message(void *ctx, const char *data, size_t n)
 {
-	struct waiter *w = ctx;
-	struct source *s = w->source;
+	struct source *s = ctx;
 	struct round *r = s->round;
 	struct http_reply reply = { .status = n == 0 ? 101 : 200 };
 	enum step step;
@@ -130,7 +117,6 @@ static void
 start_call(struct agent *a, struct source *s)
 {
 	const struct ask *k = &s->round->ask;
-	struct waiter *w = mem_alloc(sizeof(*w));
 	const struct http_request request = { .method = k->method,
 		.url = k->url,
 		.headers = &k->headers,
@@ -148,14 +134,14 @@ start_call(struct agent *a, struct source *s)
 		.chunk = k->websocket ? on_message
 		    : k->stream	      ? on_chunk
 				      : NULL,
-		.chunk_ctx = w };
+		.chunk_ctx = s };
 
-	*w = (struct waiter){ .agent = a, .source = s };
+	s->agent = a;
 	if (a->http == NULL)
 		a->http = http_loop_new();
 	s->requests++;
 	s->call = http_start(a->http, &request,
-	    k->stream || k->websocket ? on_enough : on_reply, w);
+	    k->stream || k->websocket ? on_enough : on_reply, s);
 }
 
 /* ---- programs ----------------------------------------------------------- */

@@ -173,7 +173,7 @@ number(const struct agent *a, const char *name)
 {
 	double n = config_number(a->config, "DEFAULT", name);
 
-	return n < 0.01 ? 0.01 : n;
+	return n < 0.001 ? 0.001 : n;
 }
 
 /*

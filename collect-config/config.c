@@ -29,7 +29,7 @@ entry_add(struct config *c, const char *group, const struct setting *s)
 	*n = (struct entry){ .config = c,
 		.group = group,
 		.setting = s,
-		.name = mem_dup(s->name) };
+		.name = mem_dup(s->key != NULL ? s->key : s->name) };
 	for (char *p = n->name; *p != '\0'; p++)
 		if (*p == '-')
 			*p = '_';
@@ -106,6 +106,34 @@ entry_assign(struct entry *n, const char *value)
 
 /* ---- values ------------------------------------------------------------- */
 
+static int
+flag_parse(const char *text)
+{
+	static const char *const words[] = { "true", "1", "yes", "on", "false",
+		"0", "no", "off" };
+
+	for (int i = 0; i < 8; i++)
+		if (strcasecmp(text, words[i]) == 0)
+			return i < 4;
+	return -1;
+}
+
+/* What was expanded from start on, as Python prints a value of its type. */
+static void
+print_typed(enum setting_kind kind, size_t start, struct strbuf *out)
+{
+	const char *text = strbuf_text(out) + start;
+
+	if (kind == SETTING_FLAG && flag_parse(text) != -1) {
+		bool truth = flag_parse(text) == 1;
+
+		strbuf_cut(out, start);
+		strbuf_puts(out, truth ? "True" : "False");
+	} else if (kind == SETTING_NUMBER && strpbrk(text, ".eE") == NULL) {
+		strbuf_puts(out, ".0");
+	}
+}
+
 static int expand(const struct config *c, const char *group, const char *text,
     unsigned depth, struct strbuf *out, struct error *e);
 
@@ -119,6 +147,7 @@ expand_name(const struct config *c, const char *group, const char *name,
 	    dot ? mem_dupn(name, (size_t)(dot - name)) : NULL;
 	const struct entry *n =
 	    entry_find(c, dot ? other : group, dot ? dot + 1 : name);
+	size_t start;
 
 	if (n == NULL)
 		n = entry_find(c, "DEFAULT", name);
@@ -127,8 +156,12 @@ expand_name(const struct config *c, const char *group, const char *name,
 		    "$%s: no such setting (a dollar sign is written $$)", name);
 	if (n->raw.len == 0)
 		return 0;
-	return expand(
-	    c, n->group, n->raw.items[n->raw.len - 1], depth + 1, out, e);
+	start = out->len;
+	if (expand(c, n->group, n->raw.items[n->raw.len - 1], depth + 1, out,
+		e) == -1)
+		return -1;
+	print_typed(n->setting->kind, start, out);
+	return 0;
 }
 
 static bool
@@ -174,18 +207,6 @@ expand(const struct config *c, const char *group, const char *text,
 		}
 	}
 	return 0;
-}
-
-static int
-flag_parse(const char *text)
-{
-	static const char *const words[] = { "true", "1", "yes", "on", "false",
-		"0", "no", "off" };
-
-	for (int i = 0; i < 8; i++)
-		if (strcasecmp(text, words[i]) == 0)
-			return i < 4;
-	return -1;
 }
 
 static int

@@ -28,9 +28,10 @@ enum setting_kind {
 struct setting {
 	char letter; /* on the command line, or 0 */
 	const char *name; /* on the command line; files have _ for - */
+	const char *key; /* in files, if it is another name there */
 	enum setting_kind kind;
 	const char *value; /* default; a list's items with blanks between */
-	const char *help;
+	const char *help; /* NULL: accepted, but not shown */
 	bool cli_only;
 };
 

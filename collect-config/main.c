@@ -11,6 +11,7 @@
 #include "collect-config/detect.h"
 #include "collect-config/status.h"
 #include "lib/log.h"
+#include "lib/mem.h"
 #include "lib/options.h"
 #include "lib/path.h"
 
@@ -68,6 +69,22 @@ fail(const struct error *e)
 	return e->code == EINVAL ? STATUS_MISUSED : STATUS_FAILED;
 }
 
+/* Standard error, or the file that the settings name. */
+static int
+open_log(const struct config *c, const char *program, struct error *e)
+{
+	const char *file = config_text(c, "DEFAULT", "log_file"),
+		   *folder = config_text(c, "DEFAULT", "log_dir");
+	own_free char *name = mem_printf("%s.log", program);
+	own_free char *path = folder != NULL
+	    ? path_join(folder, file != NULL ? file : name)
+	    : mem_dup(file);
+
+	if (flag(c, "debug"))
+		log_open(program, LOG_DEBUG);
+	return path != NULL ? log_set_file(path, true, e) : 0;
+}
+
 static void
 list_sources(void)
 {
@@ -108,7 +125,7 @@ act(struct agent *a, struct error *e)
 	const struct config *c = a->config;
 	bool force = flag(c, "force");
 
-	if (a->line == NULL || *a->line == '\0' || flag(c, "print"))
+	if (a->line == NULL || *a->line == '\0' || flag(c, "print_only"))
 		return agent_print(a, e);
 	if (force || flag(c, "one_time") || flag(c, "once"))
 		return agent_once(a, force, e) == -1 ? -1 : a->status;
@@ -133,8 +150,8 @@ main(int argc, char **argv)
 		return 0;
 	if (r == -1)
 		return fail(&e);
-	if (flag(c, "debug"))
-		log_open(program, LOG_DEBUG);
+	if (open_log(c, program, &e) == -1)
+		return fail(&e);
 	r = inform(c, status, &e);
 	if (r != -1)
 		return r;

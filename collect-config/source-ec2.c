@@ -288,7 +288,6 @@ static enum step
 take_token(struct round *r, struct error *e)
 {
 	struct walk *w = r->data;
-	own_free char *token = NULL;
 
 	if (r->reply.status == 0) {
 		if (round_text(r, "metadata_url") != NULL || w->base == 1)

@@ -24,6 +24,7 @@
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
+struct agent;
 struct round;
 
 enum step {
@@ -93,6 +94,7 @@ struct source {
 	bool known; /* names is complete */
 
 	struct round *round; /* going on, or over and not yet taken */
+	struct agent *agent; /* whose source it is, once it was asked */
 	struct http_call *call; /* of the round, or NULL */
 	struct child child; /* likewise */
 	int output; /* of the child */

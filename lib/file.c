@@ -34,9 +34,12 @@ await(int fd)
 	return n == 1 || (n == -1 && errno == EINTR) ? 0 : -1;
 }
 
-/* Read to the end.  Returns 0, or -1 with errno set (EFBIG: beyond max). */
+/*
+ * Read to the end.  Of a file with a size (short_ends) less than was asked for
+ * is the end.  Returns 0, or -1 with errno set (EFBIG: beyond max).
+ */
 static int
-read_all(int fd, size_t max, struct strbuf *b)
+read_all(int fd, size_t max, bool short_ends, struct strbuf *b)
 {
 	size_t start = b->len;
 
@@ -62,6 +65,8 @@ read_all(int fd, size_t max, struct strbuf *b)
 			errno = EFBIG;
 			return -1;
 		}
+		if (short_ends && (size_t)n < room - 1)
+			return 0;
 	}
 }
 
@@ -71,11 +76,12 @@ file_read_fd(
 {
 	size_t start = b->len;
 	struct stat st;
+	bool sized =
+	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    (size_t)st.st_size <= max)
+	if (sized && (size_t)st.st_size <= max)
 		strbuf_reserve(b, (size_t)st.st_size + 1);
-	if (read_all(fd, max, b) == 0)
+	if (read_all(fd, max, sized, b) == 0)
 		return 0;
 	strbuf_cut(b, start);
 	if (errno == EFBIG)

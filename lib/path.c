@@ -9,16 +9,22 @@
 char *
 path_join(const char *dir, const char *name)
 {
-	size_t n = strlen(dir);
+	size_t n = strlen(dir), m;
+	bool slash;
+	char *path;
 
 	while (*name == '/')
 		name++;
 	while (n > 1 && dir[n - 1] == '/')
 		n--;
-	if (n == 0)
-		return mem_dup(name);
-	return mem_printf(
-	    "%.*s%s%s", (int)n, dir, n == 1 && *dir == '/' ? "" : "/", name);
+	m = strlen(name);
+	slash = n > 1 || (n == 1 && *dir != '/');
+	path = mem_resize(NULL, n + slash + m + 1, 1);
+	memcpy(path, dir, n);
+	if (slash)
+		path[n] = '/';
+	memcpy(path + n + slash, name, m + 1);
+	return path;
 }
 
 const char *

@@ -17,6 +17,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "lib/own.h"
+#include "lib/path.h"
 #include "lib/strlist.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -81,8 +82,7 @@ walk_below(const struct walk *w, int fd, const char *path, unsigned depth,
 	if (file_names(fd, ".", &names, e) == -1)
 		return error_prefix(e, "%s", path);
 	for (size_t i = 0; i < names.len; i++) {
-		own_free char *below = mem_printf(
-		    "%s%s%s", path, *path ? "/" : "", names.items[i]);
+		own_free char *below = path_join(path, names.items[i]);
 
 		if (walk_entry(w, fd, names.items[i], below, depth, e) == -1)
 			return -1;

@@ -2,8 +2,9 @@
 /*
  * What changed and has not been acted upon by a run that succeeded.
  *
- * A hook that changes configuration (apply-config) says so in the file that
- * INGOT_CHANGED_FILE names: {"files": [...], "names": [...]}.  It is added to
+ * A hook that changes configuration says so in the file that the variable
+ * INGOT_CHANGED_FILE names: {"files": [...], "names": [...]}; apply-config
+ * has another variable for it and calls names on_change.  It is added to
  * the state file at once, so that a run that fails later does not lose it.
  */
 #include <errno.h>
@@ -109,6 +110,8 @@ changed_absorb(const struct settings *s, struct error *e)
 		return -1;
 	list_merge(d, list_of(d, state, "files"), value_get(fresh, "files"));
 	list_merge(d, list_of(d, state, "names"), value_get(fresh, "names"));
+	list_merge(
+	    d, list_of(d, state, "names"), value_get(fresh, "on_change"));
 	if (save(s, state, e) == -1)
 		return -1;
 	if (unlink(path) == -1)
@@ -144,8 +147,10 @@ changed_export(const struct settings *s, struct strlist *env)
 
 	if (state == NULL)
 		log_warn("%s", e.text);
-	if (faccessat(AT_FDCWD, s->state, W_OK, AT_EACCESS) == 0)
+	if (faccessat(AT_FDCWD, s->state, W_OK, AT_EACCESS) == 0) {
 		strlist_env_set(env, "INGOT_CHANGED_FILE", fresh);
+		strlist_env_set(env, "APPLY_CONFIG_CHANGED_FILE", fresh);
+	}
 	set_list(env, "INGOT_CHANGED_FILES", value_get(state, "files"), "\n");
 	set_list(env, "INGOT_CHANGED_NAMES", value_get(state, "names"), " ");
 }

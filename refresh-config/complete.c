@@ -31,7 +31,7 @@ mark(const struct places *p, struct doc *d, struct value *v, unsigned *marked,
 	own_free char *path = NULL;
 	struct item item;
 
-	if (item_read(d, v, &item, e) == -1)
+	if (item_read(d, v, &item, e) == -1 || item_check_id(&item, e) == -1)
 		return -1;
 	path = deployments_path(p, item.id, ".json");
 	if (deployments_is_data(item.group) || file_exists(AT_FDCWD, path))
@@ -110,7 +110,7 @@ complete_data(
 	struct item item;
 	unsigned queued;
 
-	if (item_read(d, v, &item, e) == -1)
+	if (item_read(d, v, &item, e) == -1 || item_check_id(&item, e) == -1)
 		return -1;
 	name = outbox_name(item.id);
 	path = path_join(folder, name);

@@ -29,7 +29,7 @@ struct value;
 struct item {
 	struct doc *d; /* that the rest belongs to */
 	struct value *root; /* a map, as a hook gets it */
-	const char *id;
+	const char *id; /* or "" */
 	const char *name; /* or "" */
 	const char *group; /* or "" */
 };
@@ -40,6 +40,9 @@ struct item {
  */
 int
 item_read(struct doc *d, struct value *v, struct item *item, struct error *e);
+
+/* Whether it has an id, by which it is known to have been done. */
+int item_check_id(const struct item *item, struct error *e);
 
 /*
  * Of a component, choose the config for the action.  Returns 0, or 1 when it

@@ -27,10 +27,12 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
+#include "lib/plain.h"
 #include "lib/proc.h"
 #include "refresh-config/deploy.h"
 #include "refresh-config/refresh.h"
 
+#define WHY_COLUMNS 200
 #define STDERR_BYTES (1 << 20) /* of a hook, kept */
 
 struct deployments {
@@ -296,6 +298,24 @@ finish(struct deployments *all, const struct item *item, struct value *answer,
 	return p->notify != NULL ? call_notify(p, item, answer, e) : 0;
 }
 
+/* The last line of what went wrong says most. */
+static void
+log_failure(const struct item *item, const struct value *answer)
+{
+	own(strbuf_clear) struct strbuf why = { 0 };
+	const char *text = value_text(answer, "deploy_stderr", "");
+	size_t end = strlen(text), start;
+
+	while (end > 0 && text[end - 1] == '\n')
+		end--;
+	for (start = end; start > 0 && text[start - 1] != '\n';)
+		start--;
+	plain_add(&why, text + start, end - start);
+	strbuf_cut(&why, plain_fit(strbuf_text(&why), WHY_COLUMNS));
+	log_warn("%s (%s) failed%s%s", item->name, item->id,
+	    why.len > 0 ? ": " : "", strbuf_text(&why));
+}
+
 static int
 deploy(struct deployments *all, const struct item *item, struct error *e)
 {
@@ -314,7 +334,7 @@ deploy(struct deployments *all, const struct item *item, struct error *e)
 	if (answer_is_success(answer))
 		log_info("%s (%s) done", item->name, item->id);
 	else
-		log_warn("%s (%s) failed", item->name, item->id);
+		log_failure(item, answer);
 	return finish(all, item, answer, e);
 }
 
@@ -324,7 +344,7 @@ handle(struct deployments *all, struct doc *d, struct value *v, struct error *e)
 	struct item item;
 	own_free char *done = NULL;
 
-	if (item_read(d, v, &item, e) == -1)
+	if (item_read(d, v, &item, e) == -1 || item_check_id(&item, e) == -1)
 		return -1;
 	done = deployments_path(&all->places, item.id, ".json");
 	if (item_select(&item) == 1) {

@@ -173,6 +173,28 @@ stop_project(const char *folder, const char *name)
 		log_warn("%s: %s", file, strerror(errno));
 }
 
+/*
+ * The compose files of those that are there, for hooks which expect to find
+ * them as heat-agents' own does.
+ */
+static int
+write_projects(const struct value *list, const char *folder, struct error *e)
+{
+	for (uint32_t i = 0; i < list->len; i++) {
+		const struct value *v = list->items[i];
+		const char *name = value_text(v, "name", "");
+		own_free char *text = group_text(value_get(v, "config"));
+		own_free char *file =
+		    mem_printf("%s/%s/" FILE_NAME, folder, name);
+
+		if (strcmp(value_text(v, "group", ""), "docker-compose") == 0 &&
+		    path_is_name(name) &&
+		    group_replace(file, 0600, text, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 sweep(const struct value *list, const char *root, struct error *e)
 {
@@ -180,8 +202,12 @@ sweep(const struct value *list, const char *root, struct error *e)
 	own_dir DIR *dir = opendir(folder);
 	struct dirent *entry;
 
+	if (dir == NULL && errno != ENOENT)
+		return error_errno(e, "%s", folder);
+	if (write_projects(list, folder, e) == -1)
+		return -1;
 	if (dir == NULL)
-		return errno == ENOENT ? 0 : error_errno(e, "%s", folder);
+		return 0;
 	while ((entry = readdir(dir)) != NULL) {
 		own_free char *project = path_join(folder, entry->d_name);
 		own_free char *file = path_join(project, FILE_NAME);

@@ -46,6 +46,25 @@ find_legacy(struct deploy *d)
 	return 1;
 }
 
+/* A level as YAML; who knows that it is YAML has quoted it already. */
+static void
+put_level(const struct value *v, struct strbuf *b)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789_./-";
+	bool bare = v->kind == VALUE_STRING && v->len > 0 &&
+	    (strchr("'\"", v->text[0]) != NULL ||
+		strspn(v->text, plain) == v->len);
+
+	strbuf_puts(b, "  - ");
+	if (bare)
+		strbuf_puts(b, v->text);
+	else
+		value_print(v, STYLE_UTF8, b);
+	strbuf_putc(b, '\n');
+}
+
 static int
 write_hierarchy(const struct deploy *d, const char *datadir,
     const struct value *levels, struct error *e)
@@ -57,20 +76,11 @@ write_hierarchy(const struct deploy *d, const char *datadir,
 	if (levels->kind != VALUE_LIST)
 		return error_set(e, EINVAL, "config: hierarchy: not a list");
 	strbuf_printf(&b,
-	    "---\n:backends:\n  - json\n:json:\n  :datadir: %s\n:hierarchy:\n",
+	    "\n---\n:backends:\n  - json\n:json:\n  :datadir: %s\n"
+	    ":hierarchy:\n",
 	    datadir);
-	for (uint32_t i = 0; i < levels->len; i++) {
-		const struct value *v = levels->items[i];
-
-		/* Who knows that it is YAML has quoted it already. */
-		strbuf_puts(&b, "  - ");
-		if (v->kind == VALUE_STRING && v->len > 0 &&
-		    strchr("'\"", v->text[0]) != NULL)
-			strbuf_puts(&b, v->text);
-		else
-			value_print(v, STYLE_UTF8, &b);
-		strbuf_putc(&b, '\n');
-	}
+	for (uint32_t i = 0; i < levels->len; i++)
+		put_level(levels->items[i], &b);
 	return group_replace(path, 0600, b.s, e);
 }
 

@@ -40,9 +40,6 @@ item_read(struct doc *d, struct value *v, struct item *item, struct error *e)
 	if (v->kind != VALUE_MAP)
 		return error_set(
 		    e, EINVAL, "a deployment that is %s", value_kind_name(v));
-	if (*item->id == '\0')
-		return error_set(
-		    e, EINVAL, "a deployment without an id (%s)", item->name);
 	if (inputs == NULL || inputs->kind == VALUE_NULL) {
 		value_set(d, v, "inputs", value_list(d));
 		return 0;
@@ -55,6 +52,15 @@ item_read(struct doc *d, struct value *v, struct item *item, struct error *e)
 		if (read_input(d, inputs->items[i], e) == -1)
 			return error_prefix(e, "deployment %s", item->id);
 	return 0;
+}
+
+int
+item_check_id(const struct item *item, struct error *e)
+{
+	if (*item->id != '\0')
+		return 0;
+	return error_set(
+	    e, EINVAL, "a deployment without an id (%s)", item->name);
 }
 
 const struct value *

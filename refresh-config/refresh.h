@@ -39,6 +39,8 @@ struct settings {
 	char *base; /* the folder of the phases' folders */
 	char *state; /* reports, outbox */
 	char *lock;
+	char *file; /* that the rest comes from */
+	bool named; /* somebody asked for that file */
 	char *ca_file; /* trusted certificates, or NULL: the system's */
 	struct strlist phases; /* in order */
 	unsigned run_seconds; /* for the whole run; 0: no limit */
@@ -63,6 +65,9 @@ void settings_clear(struct settings *s);
 
 /* A path below the state folder; the caller's. */
 char *settings_state(const struct settings *s, const char *name);
+
+/* So that a refresh-config which a hook runs has the same ones. */
+void settings_export(const struct settings *s, struct strlist *env);
 
 /* The machine's merged metadata, or NULL. */
 struct value *

@@ -117,7 +117,7 @@ phase_environ(struct phase *p, struct strlist *env)
 	strlist_env_set(env, "INGOT_PHASE", p->name);
 	strlist_env_set(env, "INGOT_RUN", r->id);
 	strlist_env_set(env, "INGOT_PREVIOUS", r->previous);
-	strlist_env_set(env, "REFRESH_CONFIG_STATE_DIR", r->settings->state);
+	settings_export(r->settings, env);
 }
 
 /* 1 when a fragment ended the phase early. */

@@ -129,14 +129,15 @@ read_member(struct settings *s, const struct member *m, struct error *e)
 	return error_set(e, EINVAL, "no such setting");
 }
 
-/* A file that was not asked for need not be there. */
+/* A file that was not named need not be there. */
 static int
-read_file(struct settings *s, const char *path, bool asked, struct error *e)
+read_file(struct settings *s, struct error *e)
 {
 	ownp(doc_free) struct doc *d = doc_new();
+	const char *path = s->file;
 	const struct value *v;
 
-	if (!asked && !file_exists(AT_FDCWD, path))
+	if (!s->named && !file_exists(AT_FDCWD, path))
 		return 0;
 	v = yaml_load(d, AT_FDCWD, path, e);
 	if (v == NULL)
@@ -183,12 +184,14 @@ settings_load(struct settings *s, const struct wishes *w, struct error *e)
 {
 	const char *base = first_of(w->base, "OS_REFRESH_CONFIG_BASE_DIR");
 	const char *state = first_of(w->state, "REFRESH_CONFIG_STATE_DIR");
-	const char *root = w->root != NULL ? w->root : "";
-	own_free char *file = w->config != NULL
-	    ? mem_dup(w->config)
-	    : below(root, SYSCONFDIR "/refresh-config.yaml");
+	const char *root = first_of(w->root, "REFRESH_CONFIG_ROOT");
+	const char *config = first_of(w->config, "REFRESH_CONFIG_FILE");
 
+	root = root != NULL ? root : "";
 	s->root = root;
+	s->named = config != NULL;
+	s->file = s->named ? mem_dup(config)
+			   : below(root, SYSCONFDIR "/refresh-config.yaml");
 	s->base = base != NULL ? mem_dup(base) : find_base(root);
 	s->state = state != NULL ? mem_dup(state) : below(root, STATE);
 	s->lock = w->lock != NULL ? mem_dup(w->lock) : below(root, LOCK);
@@ -196,7 +199,7 @@ settings_load(struct settings *s, const struct wishes *w, struct error *e)
 	s->script_seconds = LIMIT_SCRIPT_SECONDS;
 	s->send_seconds = SEND_SECONDS;
 	s->history = HISTORY;
-	if (read_file(s, file, w->config != NULL, e) == -1)
+	if (read_file(s, e) == -1)
 		return -1;
 	choose_phases(s, w);
 	return check_phases(s, e);
@@ -211,6 +214,7 @@ settings_clear(struct settings *s)
 	free(s->base);
 	free(s->state);
 	free(s->lock);
+	free(s->file);
 	free(s->ca_file);
 	strlist_clear(&s->phases);
 }
@@ -219,6 +223,17 @@ char *
 settings_state(const struct settings *s, const char *name)
 {
 	return path_join(s->state, name);
+}
+
+void
+settings_export(const struct settings *s, struct strlist *env)
+{
+	if (*s->root != '\0')
+		strlist_env_set(env, "REFRESH_CONFIG_ROOT", s->root);
+	if (s->named)
+		strlist_env_set(env, "REFRESH_CONFIG_FILE", s->file);
+	strlist_env_set(env, "REFRESH_CONFIG_STATE_DIR", s->state);
+	strlist_env_set(env, "OS_REFRESH_CONFIG_BASE_DIR", s->base);
 }
 
 unsigned

@@ -3,6 +3,7 @@
  * Which messages tell the answer of a deployment: its inputs name a URL that
  * is signed, a queue, or Heat itself with a user to log in as.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/doc.h"
@@ -44,13 +45,23 @@ signal_queue_url(const struct settings *s, struct doc *d, const char *identity,
 	return put(s, d, identity, message, body, e);
 }
 
+/* What the message is known by: the deployment, or else nothing else is. */
+static char *
+identity_of(const struct item *item, const char *suffix)
+{
+	return *item->id != '\0'
+	    ? mem_printf("%s%s", item->id, suffix)
+	    : mem_printf("signal-%08x%s", arc4random(), suffix);
+}
+
 static int
 queue_url(const struct settings *s, const struct item *item, const char *url,
     struct value *answer, struct error *e)
 {
+	own_free char *identity = identity_of(item, "");
 	const char *verb = item_text(item, "deploy_signal_verb", "POST");
 
-	return signal_queue_url(s, item->d, item->id,
+	return signal_queue_url(s, item->d, identity,
 	    strcmp(verb, "PUT") == 0 ? "PUT" : "POST", url, answer, e);
 }
 
@@ -69,7 +80,8 @@ queue_login(const struct settings *s, const struct item *item,
 		{ "resource_name", "deploy_resource_name" },
 		{ "queue_id", "deploy_queue_id" },
 	};
-	own_free char *identity = mem_printf("%s.%s", item->id, transport);
+	own_free char *suffix = mem_printf(".%s", transport);
+	own_free char *identity = identity_of(item, suffix);
 	struct value *message = value_map(item->d);
 
 	set_text(item->d, message, "transport", transport);

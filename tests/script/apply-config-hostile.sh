@@ -45,9 +45,9 @@ awk 'BEGIN { for (i = 0; i < 200; i++) printf "{{#l}}"
 	for (i = 0; i < 200; i++) printf "{{/l}}" }' >"$tmp/t/b"
 try "loops in loops" "b:1:.*{{#l}}: does not come to an end"
 
-awk 'BEGIN { for (i = 0; i < 40; i++) printf "{{#l}}"
-	printf "text"
-	for (i = 0; i < 40; i++) printf "{{/l}}" }' >"$tmp/t/b"
+awk 'BEGIN { for (i = 0; i < 16; i++) printf "{{#l}}"
+	for (i = 0; i < 2000; i++) printf "x"
+	for (i = 0; i < 16; i++) printf "{{/l}}" }' >"$tmp/t/b"
 try "text without end" "b:1:.*the text becomes longer than 67108864 bytes"
 
 printf 'a\377b' >"$tmp/t/b"

@@ -64,6 +64,8 @@ both "of a group" "${d}cachedir = /\${cfn.stack_name}/\$cfn.stack_name\n[cfn]\ns
 both "without a value" "${d}cachedir = /a\${cfn.stack_name}b\n"
 both "in turn" "${d}command = /\$backup_cachedir\nbackup_cachedir=b\ncachedir = \$command\n"
 both "a number" "${d}cachedir = /\$polling_interval\n"
+both "a whole number" "${d}polling_interval=5\ncachedir = /\$polling_interval\n"
+both "a flag" "${d}force=0\ncachedir = /\$force\n"
 both "unknown" "${d}cachedir = /\$nonsense\n"
 both "unknown in a group" "${d}cachedir = /\$cfn.nonsense\n"
 both "dollars" "${d}cachedir = /\$\$a\$\$\n"
@@ -83,6 +85,9 @@ both "no argument" "" --config-file FILE --cachedir
 both "good number" "${d}polling_interval = 1.5\n" --config-file FILE -i 2
 both "negated" "" --config-file FILE --noforce
 both "negated in a group" "" --config-file FILE --zaqar-nouse-websockets
+both "logging" "" --config-file FILE --use-journal --nouse-syslog \
+    --log-date-format x --backup-cachedir /x
+both "print_only" "${d}print_only = true\ncachedir = /\$print_only\n"
 both "names of groups" "" --config-file FILE --cfn-ca_certificate x \
     --keystone-cache_dir y --heat_local-path z --request-timeout 3
 OS_DEFAULT__CACHEDIR=/env

@@ -151,6 +151,49 @@ equal status $status 0
 empty
 equal "requests" "$(requests length)" 8
 
+# TLS is verified: against the system's store, or a file that is named.
+certificate() { # name, host
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$2" \
+	    -addext "subjectAltName=$3" -keyout "$tmp/$1.key" \
+	    -out "$tmp/$1.pem" 2>/dev/null
+	cat "$tmp/$1.key" "$tmp/$1.pem" >"$tmp/$1.both"
+}
+if command -v openssl >/dev/null; then
+	certificate good localhost DNS:localhost
+	certificate other elsewhere DNS:elsewhere
+	receiver_stop
+	rm "$tmp/receiver/requests"
+	receiver --tls "$tmp/good.both"
+	port=${URL##*:}
+	message t1 <<X
+{"transport": "http", "url": "https://localhost:$port/t1", "body": {}}
+X
+	message t2 <<X
+{"transport": "http", "url": "https://localhost:$port/t2", "body": {},
+ "ca_file": "$tmp/good.pem"}
+X
+	message t3 <<X
+{"transport": "http", "url": "https://localhost:$port/t3", "body": {},
+ "ca_file": "$tmp/other.pem"}
+X
+	touch -d '1 hour ago' "$box/t2" # before the receiver counts as away
+	send --seconds 1
+	equal "left" "$(cd "$box" && echo *)" "t1 t3"
+	equal "sent" "$(requests 'map(.path) | join(" ")')" /t2
+	grep -q "https://localhost:$port/t[13]: SSL" "$tmp/said" ||
+	    fail "it says that it is TLS: $(cat "$tmp/said")"
+	rm "$box"/t*
+	receiver_stop
+	receiver --tls "$tmp/other.both" --port "$port"
+	message t4 <<X
+{"transport": "http", "url": "https://localhost:$port/t4", "body": {},
+ "ca_file": "$tmp/other.pem"}
+X
+	send --seconds 1
+	equal "a certificate for another name" "$(ls "$box")" t4
+	rm "$box/t4"
+fi
+
 # A receiver that is away is tried once, not once a message.
 receiver_stop
 for i in 1 2 3 4 5; do

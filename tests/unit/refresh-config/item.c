@@ -84,10 +84,6 @@ odd_items_are_refused(void)
 	static const char *const rows[][2] = {
 		{ "null", "a deployment that is null" },
 		{ "[]", "a deployment that is a list" },
-		{ "{}", "a deployment without an id ()" },
-		{ "{\"id\": 5}", "a deployment without an id ()" },
-		{ "{\"id\": \"\", \"name\": \"n\"}",
-		    "a deployment without an id (n)" },
 		{ "{\"id\": \"i\", \"inputs\": {}}",
 		    "deployment i: inputs is not a list of up to 10000" },
 		{ "{\"id\": \"i\", \"inputs\": [1]}",
@@ -103,6 +99,29 @@ odd_items_are_refused(void)
 
 		CHECK(item_read(d, parse(d, rows[i][0]), &item, &e) == -1);
 		CHECK_STR(e.text, rows[i][1]);
+	}
+}
+
+static void
+ids_are_needed_by_some(void)
+{
+	static const char *const rows[][2] = {
+		{ "{}", "a deployment without an id ()" },
+		{ "{\"id\": 5}", "a deployment without an id ()" },
+		{ "{\"id\": \"\", \"name\": \"n\"}",
+		    "a deployment without an id (n)" },
+		{ "{\"id\": \"x\"}", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		ownp(doc_free) struct doc *d = doc_new();
+		struct item item;
+		struct error e;
+
+		CHECK(item_read(d, parse(d, rows[i][0]), &item, &e) == 0);
+		CHECK(item_check_id(&item, &e) == (rows[i][1] ? -1 : 0));
+		if (rows[i][1] != NULL)
+			CHECK_STR(e.text, rows[i][1]);
 	}
 }
 
@@ -147,6 +166,7 @@ main(void)
 	values_as_python_prints_them();
 	inputs();
 	odd_items_are_refused();
+	ids_are_needed_by_some();
 	components();
 	return check_result();
 }
