@@ -39,8 +39,7 @@ add_suite(const char *uri, const char *suite, struct strlist *urls)
 	if (suite[m - 1] == '/')
 		url = mem_printf("%.*s/%sInRelease", (int)n, uri, suite);
 	else
-		url = mem_printf(
-		    "%.*s/dists/%s/InRelease", (int)n, uri, suite);
+		url = mem_printf("%.*s/dists/%s/InRelease", (int)n, uri, suite);
 	if (!strlist_has(urls, url))
 		strlist_add(urls, url);
 }
@@ -155,7 +154,6 @@ digest_of_list(
 	own_free char *name = mem_dup(host != NULL ? host + 3 : url);
 	own_free char *path = NULL;
 	own(strbuf_clear) struct strbuf body = { 0 };
-	uint8_t sum[DIGEST_BYTES];
 
 	for (char *s = name; *s != '\0'; s++)
 		if (*s == '/')
@@ -163,8 +161,7 @@ digest_of_list(
 	path = mem_printf("%s/var/lib/apt/lists/%s", tree, name);
 	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &body, e) == -1)
 		return -1;
-	digest_buffer(strbuf_text(&body), body.len, sum);
-	digest_print(sum, text);
+	digest_text(strbuf_text(&body), body.len, text);
 	return 0;
 }
 
@@ -210,11 +207,10 @@ ask(const char *file, const char *url, char text[65], struct error *e)
 		.headers = &headers,
 		.seconds = ASK_SECONDS,
 		.max = LIMIT_TEXT_BYTES };
-	uint8_t sum[DIGEST_BYTES];
 
 	if (value_text(old, "etag", NULL) != NULL)
-		strlist_printf(&headers, "If-None-Match: %s",
-		    value_text(old, "etag", ""));
+		strlist_printf(
+		    &headers, "If-None-Match: %s", value_text(old, "etag", ""));
 	else if (value_text(old, "modified", NULL) != NULL)
 		strlist_printf(&headers, "If-Modified-Since: %s",
 		    value_text(old, "modified", ""));
@@ -227,14 +223,12 @@ ask(const char *file, const char *url, char text[65], struct error *e)
 	if (reply.status != 200)
 		return error_set(
 		    e, EPROTO, "%s: status %ld", url, reply.status);
-	digest_buffer(strbuf_text(&reply.body), reply.body.len, sum);
-	digest_print(sum, text);
+	digest_text(strbuf_text(&reply.body), reply.body.len, text);
 	return remember(file, d, all, url, &reply, text, e);
 }
 
 int
-archive_now(struct archives *a, const char *url, char text[65],
-    struct error *e)
+archive_now(struct archives *a, const char *url, char text[65], struct error *e)
 {
 	const char *known = strlist_env_get(&a->known, url);
 

@@ -8,7 +8,7 @@
 struct error;
 
 struct archives {
-	char *file;	      /* where answers are kept between builds */
+	char *file; /* where answers are kept between builds */
 	struct strlist known; /* "URL=digest" of this build; empty: no answer */
 };
 
@@ -16,8 +16,8 @@ struct archives {
 int archive_urls(const char *tree, struct strlist *urls, struct error *e);
 
 /* The digest of an index as its server has it now; asked once a build. */
-int archive_now(struct archives *a, const char *url, char text[65],
-    struct error *e);
+int archive_now(
+    struct archives *a, const char *url, char text[65], struct error *e);
 
 /* The digest of an index as apt in the tree used it. */
 int archive_used(struct archives *a, const char *tree, const char *url,

@@ -286,32 +286,77 @@ enter_unmount(struct build *b, struct error *e)
 	return 0;
 }
 
-/* ---- the hooks tree in the target --------------------------------------- */
+/* ---- the hooks tree ------------------------------------------------------ */
+
+/* Where a step sees the hooks tree; the caller's. */
+static char *
+hooks_place(const struct build *b, bool chroot)
+{
+	return chroot ? path_join(b->tree, "tmp/in_target.d")
+		      : mem_dup(b->hooks);
+}
 
 int
-enter_hooks(struct build *b, struct error *e)
+enter_hooks(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *tmp = path_join(b->tree, "tmp");
-	own_free char *at = path_join(tmp, "in_target.d");
+	own_free char *at = hooks_place(b, chroot);
 	const unsigned long ro =
 	    MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
-	if (mkdir(tmp, 01777) == 0)
-		(void)chmod(tmp, 01777);
-	if (mkdir(at, 0755) == -1)
-		return error_errno(e, "%s", at);
 	if (mount(b->hooks, at, NULL, MS_BIND, NULL) == -1 ||
-	    mount(NULL, at, NULL, ro, NULL) == -1)
+	    (chroot && mount(NULL, at, NULL, ro, NULL) == -1))
 		return error_errno(e, "%s: bind mount", at);
 	return 0;
 }
 
 int
-enter_unhook(struct build *b, struct error *e)
+enter_unhook(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *at = path_join(b->tree, "tmp/in_target.d");
+	own_free char *at = hooks_place(b, chroot);
 
-	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1 || rmdir(at) == -1)
-		return error_errno(e, "%s", at);
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1)
+		return error_errno(e, "%s: unmount", at);
 	return 0;
+}
+
+/* ---- what the target has while it is built --------------------------------- */
+
+/* The attributes of a folder that is to be seen in another's place. */
+static int
+like(int dir, const char *name, const struct stat *st, struct error *e)
+{
+	const struct timespec times[] = { st->st_atim, st->st_mtim };
+
+	if (fchownat(dir, name, st->st_uid, st->st_gid, 0) == -1 ||
+	    fchmodat(dir, name, st->st_mode & 07777, 0) == -1 ||
+	    utimensat(dir, name, times, 0) == -1)
+		return error_errno(e, "%s", name);
+	return 0;
+}
+
+int
+enter_make_places(const struct build *b, struct error *e)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} places[] = { { "dev", 0755 }, { "proc", 0755 }, { "sys", 0755 },
+		{ "run", 0755 }, { "tmp", 01777 },
+		{ "tmp/in_target.d", 0755 } };
+	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (tree == -1 || fstat(tree, &st) == -1)
+		return error_errno(e, "%s", b->tree);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		if (mkdirat(tree, places[i].name, places[i].mode) == -1) {
+			if (errno != EEXIST)
+				return error_errno(
+				    e, "%s/%s", b->tree, places[i].name);
+			continue;
+		}
+		if (fchmodat(tree, places[i].name, places[i].mode, 0) == -1)
+			return error_errno(e, "%s/%s", b->tree, places[i].name);
+	}
+	return like(tree, ".", &st, e);
 }

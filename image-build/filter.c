@@ -29,30 +29,21 @@
 #define NATIVE 0 /* no filter is made */
 #endif
 
-#define LOAD(field)                                                            \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS,                                     \
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
 	    (unsigned)offsetof(struct seccomp_data, field))
-#define IF_EQUAL(value, yes, no)                                               \
+#define IF_EQUAL(value, yes, no) \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
 #define ANSWER(what) BPF_STMT(BPF_RET | BPF_K, what)
 
 /* Jumps are counted from the next line on. */
 static struct sock_filter program[] = {
-	LOAD(arch),
-	IF_EQUAL(NATIVE, 1, 0),
-	ANSWER(SECCOMP_RET_ALLOW),
-	LOAD(nr),
-	IF_EQUAL(SYS_fsync, 11, 0),
-	IF_EQUAL(SYS_fdatasync, 10, 0),
-	IF_EQUAL(SYS_sync, 9, 0),
-	IF_EQUAL(SYS_syncfs, 8, 0),
-	IF_EQUAL(SYS_msync, 7, 0),
-	IF_EQUAL(SYS_sync_file_range, 6, 0),
-	IF_EQUAL(SYS_socket, 0, 4),
-	LOAD(args[0]),
-	IF_EQUAL(AF_INET, 1, 0),
-	IF_EQUAL(AF_INET6, 0, 1),
-	ANSWER(SECCOMP_RET_USER_NOTIF),
+	LOAD(arch), IF_EQUAL(NATIVE, 1, 0), ANSWER(SECCOMP_RET_ALLOW), LOAD(nr),
+	IF_EQUAL(SYS_fsync, 11, 0), IF_EQUAL(SYS_fdatasync, 10, 0),
+	IF_EQUAL(SYS_sync, 9, 0), IF_EQUAL(SYS_syncfs, 8, 0),
+	IF_EQUAL(SYS_msync, 7, 0), IF_EQUAL(SYS_sync_file_range, 6, 0),
+	IF_EQUAL(SYS_socket, 0, 4), LOAD(args[0]), IF_EQUAL(AF_INET, 1, 0),
+	IF_EQUAL(AF_INET6, 0, 1), ANSWER(SECCOMP_RET_USER_NOTIF),
 	ANSWER(SECCOMP_RET_ALLOW),
 	ANSWER(SECCOMP_RET_ERRNO), /* errno 0: done */
 };

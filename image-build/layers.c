@@ -31,10 +31,13 @@ static int
 mount_overlay(const char *options, const char *at)
 {
 	/* In a user namespace attributes have to be of another kind. */
+	own_free char *fast = mem_printf("%s,volatile," FEATURES, options);
 	own_free char *root = mem_printf("%s," FEATURES, options);
 	own_free char *user = mem_printf("%s,userxattr", options);
 
-	if (mount("overlay", at, "overlay", 0, root) == 0)
+	/* Nothing here has to survive a power cut: volatile syncs nothing. */
+	if (mount("overlay", at, "overlay", 0, fast) == 0 ||
+	    mount("overlay", at, "overlay", 0, root) == 0)
 		return 0;
 	if (errno != EPERM && errno != EINVAL)
 		return -1;
@@ -79,15 +82,14 @@ link_layers(const struct layers *l, struct strbuf *options, struct error *e)
 {
 	strbuf_puts(options, "lowerdir=");
 	for (size_t i = l->stack.len; i > 0; i--) {
-		own_free char *link =
-		    mem_printf("%s/l%zu", l->scratch, i - 1);
+		own_free char *link = mem_printf("%s/l%zu", l->scratch, i - 1);
 
 		if (unlink(link) == -1 && errno != ENOENT)
 			return error_errno(e, "%s", link);
 		if (symlink(l->stack.items[i - 1], link) == -1)
 			return error_errno(e, "%s", link);
-		strbuf_printf(options, "%sl%zu", i < l->stack.len ? ":" : "",
-		    i - 1);
+		strbuf_printf(
+		    options, "%sl%zu", i < l->stack.len ? ":" : "", i - 1);
 	}
 	return 0;
 }
@@ -104,8 +106,7 @@ new_upper(struct layers *l, struct strbuf *options, struct error *e)
 	if (file_mkdirs(AT_FDCWD, l->upper, 0755, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, work, 0755, e) == -1)
 		return -1;
-	strbuf_printf(
-	    options, ",upperdir=u%u,workdir=w%u", l->count, l->count);
+	strbuf_printf(options, ",upperdir=u%u,workdir=w%u", l->count, l->count);
 	return 0;
 }
 
@@ -116,7 +117,8 @@ unescape(char *s)
 	char *to = s;
 
 	for (; *s != '\0'; s++)
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
+		    s[3]) {
 			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
 			    (s[3] - '0'));
 			s += 3;
@@ -207,6 +209,39 @@ layers_show(struct layers *l, struct error *e)
 	l->mounted = true;
 	l->shown = l->stack.len;
 	return 0;
+}
+
+int
+layers_show_before(const struct layers *l, struct error *e)
+{
+	own(strbuf_clear) struct strbuf options = { 0 };
+	own_free char *at = path_join(l->scratch, "before");
+	own_free char *empty = path_join(l->scratch, "empty");
+	own_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (link_layers(l, &options, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, at, 0755, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, empty, 0755, e) == -1)
+		return -1;
+	/* Without an upper there have to be two lower ones. */
+	strbuf_puts(&options, ":empty");
+	if (chdir(l->scratch) == -1)
+		return error_errno(e, "%s", l->scratch);
+	r = mount("overlay", at, "overlay", MS_RDONLY, strbuf_text(&options));
+	if (r == -1)
+		error_errno(e, "%s: overlay of %zu layers", at, l->stack.len);
+	if (fchdir(here) == -1)
+		return error_errno(e, "working directory");
+	return r;
+}
+
+void
+layers_hide_before(const struct layers *l)
+{
+	own_free char *at = path_join(l->scratch, "before");
+
+	(void)umount2(at, MNT_DETACH);
 }
 
 int

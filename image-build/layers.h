@@ -16,7 +16,7 @@
 struct error;
 
 struct layers {
-	char *work;    /* where the tree is mounted */
+	char *work; /* where the tree is mounted */
 	char *scratch; /* a folder of this build, on the store's file system */
 	struct strlist stack; /* the layers' folders, lowest first */
 	unsigned count; /* uppers made so far */
@@ -30,6 +30,13 @@ bool layers_possible(const char *folder);
 
 /* Mount what the stack holds, below a new empty upper; mounts inside stay. */
 int layers_show(struct layers *l, struct error *e);
+
+/*
+ * Mount, read-only at "before" in the scratch folder, what the stack holds
+ * without the upper: the tree as it was when the upper was empty.
+ */
+int layers_show_before(const struct layers *l, struct error *e);
+void layers_hide_before(const struct layers *l);
 
 /* Mount points below dir, in the order in which they were made. */
 int layers_mounts(const char *dir, struct strlist *points, struct error *e);

@@ -40,7 +40,7 @@ static const char *const described[] = { "DIB_ARGS", "DIB_ENV", "IMAGE_NAME",
 	"IMAGE_TYPE", "IMAGE_ELEMENT", "IMAGE_ELEMENT_YAML", "DIB_IMAGE_SIZE",
 	"DIB_CHECKSUM", "DIB_MOUNTPOINTS", "DIB_ROOT_LABEL", "DIB_ROOT_FSTYPE",
 	"DIB_BOOT_LABEL", "DIB_BLOCK_DEVICE_PARAMS_YAML", "DIB_IMAGE_CACHE",
-	"DIB_LOCKFILES", "DIB_MIN_TMPFS", "DIB_NO_TMPFS",
+	"DIB_LOCKFILES", "DIB_MIN_TMPFS", "DIB_NO_TMPFS", "DIB_OFFLINE",
 	"BASH_FUNC_get_image_element_array%%", NULL };
 
 /* Variables that differ from one shell or CI job to the next. */
@@ -49,27 +49,18 @@ static const char *const volatiles[] = { "PWD", "OLDPWD", "SHLVL", "_", "TERM",
 	"WINDOWID", "LS_COLORS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS",
 	"MAKE_TERM*", "PS1", "HIST*", "INVOCATION_ID", "JOURNAL_STREAM",
 	"SYSTEMD_*", "MAIL", "GPG_*", "TMUX*", "STY", "EDITOR", "PAGER",
-	"LESS*", "INGOT_SEED", "DIB_DEBUG_TRACE", "break", "break_*",
-	"DIB_CACHE_*", "GITHUB_*", "GITLAB_*", "CI_*", "BUILD_*", "RUNNER_*",
-	"ZUUL_*", "JENKINS_*", NULL };
+	"LESS*", "DIB_DEBUG_TRACE", "break", "break_*", "DIB_CACHE_*",
+	"GITHUB_*", "GITLAB_*", "CI_*", "BUILD_*", "RUNNER_*", "ZUUL_*",
+	"JENKINS_*", NULL };
 
 /* ---- digests ------------------------------------------------------------------------- */
-
-static void
-digest_of(const void *data, size_t n, char text[65])
-{
-	uint8_t sum[DIGEST_BYTES];
-
-	digest_buffer(data, n, sum);
-	digest_print(sum, text);
-}
 
 static struct value *
 digest_value(struct doc *d, const void *data, size_t n)
 {
 	char text[DIGEST_TEXT];
 
-	digest_of(data, n, text);
+	digest_text(data, n, text);
 	return value_string(d, text);
 }
 
@@ -92,10 +83,9 @@ file_digest(const char *path, char text[65])
 	strbuf_printf(&body, "%c", st.st_mode & 0111 ? 'x' : '-');
 	if ((uint64_t)st.st_size > LARGE ||
 	    file_read(AT_FDCWD, path, LARGE, &body, &e) == -1)
-		strbuf_printf(&body, "%lld %lld.%09ld",
-		    (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-		    st.st_mtim.tv_nsec);
-	digest_of(body.s, body.len, text);
+		strbuf_printf(&body, "%lld %lld.%09ld", (long long)st.st_size,
+		    (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	digest_text(body.s, body.len, text);
 }
 
 static void
@@ -110,14 +100,14 @@ folder_digest(const char *path, char text[65])
 		return;
 	}
 	all = strlist_join(&names, "\n");
-	digest_of(all, strlen(all), text);
+	digest_text(all, strlen(all), text);
 }
 
 /* A name from watching: below the hooks tree, or of the host. */
 static char *
-full_path(const struct build *b, const char *name)
+full_path(const char *hooks, const char *name)
 {
-	return *name == '/' ? mem_dup(name) : path_join(b->hooks, name);
+	return *name == '/' ? mem_dup(name) : path_join(hooks, name);
 }
 
 /* ---- the slot --------------------------------------------------------------------------- */
@@ -211,9 +201,10 @@ inputs_of(const struct build *b, struct doc *d, const struct phase *p,
 	value_set(d, v, "phase", value_string(d, p->name));
 	value_set(d, v, "step", value_string(d, s->name));
 	value_set(d, v, "element", value_string(d, s->element));
+	value_set(d, v, "env", env_value(d, &b->phase_env));
 	if (native != NULL) {
-		value_set(d, v, "native",
-		    digest_value(d, native, strlen(native)));
+		value_set(
+		    d, v, "native", digest_value(d, native, strlen(native)));
 		return v;
 	}
 	{
@@ -228,7 +219,6 @@ inputs_of(const struct build *b, struct doc *d, const struct phase *p,
 	if (names == NULL)
 		return NULL;
 	value_set(d, v, "names", names);
-	value_set(d, v, "env", env_value(d, &b->phase_env));
 	return v;
 }
 
@@ -238,7 +228,7 @@ inputs_digest(const struct value *inputs, char text[65])
 	own(strbuf_clear) struct strbuf b = { 0 };
 
 	value_print(inputs, STYLE_PYTHON, &b);
-	digest_of(strbuf_text(&b), b.len, text);
+	digest_text(strbuf_text(&b), b.len, text);
 }
 
 /* ---- what was observed --------------------------------------------------------------------- */
@@ -256,19 +246,19 @@ add_content(void *ctx, const struct tree_entry *t, struct error *e)
 
 /* Unwatched, a step may have read all of the hooks tree. */
 static int
-everything(const struct build *b, struct strlist *reads, struct error *e)
+everything(const char *hooks, struct strlist *reads, struct error *e)
 {
-	return tree_walk(AT_FDCWD, b->hooks, add_content, reads, e);
+	return tree_walk(AT_FDCWD, hooks, add_content, reads, e);
 }
 
 static struct value *
-files_value(const struct build *b, struct doc *d, const struct strlist *names,
+files_value(const char *hooks, struct doc *d, const struct strlist *names,
     void (*digest)(const char *, char[65]))
 {
 	struct value *map = value_map(d);
 
 	for (size_t i = 0; i < names->len; i++) {
-		own_free char *path = full_path(b, names->items[i]);
+		own_free char *path = full_path(hooks, names->items[i]);
 		char text[DIGEST_TEXT];
 
 		digest(path, text);
@@ -287,13 +277,13 @@ spoken(const char *name)
 
 /* Which of the describing variables the files mention, with their values. */
 static struct value *
-mentioned_value(
-    const struct build *b, struct doc *d, const struct strlist *reads)
+mentioned_value(const struct build *b, const char *hooks, struct doc *d,
+    const struct strlist *reads)
 {
 	struct value *map = value_map(d);
 
 	for (size_t i = 0; i < reads->len; i++) {
-		own_free char *path = full_path(b, reads->items[i]);
+		own_free char *path = full_path(hooks, reads->items[i]);
 		own(strbuf_clear) struct strbuf text = { 0 };
 		struct error e;
 
@@ -315,27 +305,27 @@ mentioned_value(
 }
 
 int
-inputs_add_observed(const struct build *b, struct doc *d,
-    struct value *inputs, const struct watch *w, struct error *e)
+inputs_add_observed(const struct build *b, struct doc *d, struct value *inputs,
+    const struct watch *w, const char *hooks, struct error *e)
 {
 	own(strlist_clear) struct strlist reads = { 0 }, none = { 0 };
 	struct value *writes = value_list(d);
 	const char *phase = value_text(inputs, "phase", "");
 	const char *step = value_text(inputs, "step", "");
 
-	if (w == NULL)
-		return 0;
 	if (w->blind) {
-		if (everything(b, &reads, e) == -1)
+		if (everything(hooks, &reads, e) == -1)
 			return -1;
 	} else {
 		strlist_add_all(&reads, &w->reads);
 		strlist_printf(&reads, "%s.d/%s", phase, step);
 	}
-	value_set(d, inputs, "reads", files_value(b, d, &reads, file_digest));
+	value_set(
+	    d, inputs, "reads", files_value(hooks, d, &reads, file_digest));
 	value_set(d, inputs, "folders",
-	    files_value(b, d, w->blind ? &none : &w->folders, folder_digest));
-	value_set(d, inputs, "mentioned", mentioned_value(b, d, &reads));
+	    files_value(
+		hooks, d, w->blind ? &none : &w->folders, folder_digest));
+	value_set(d, inputs, "mentioned", mentioned_value(b, hooks, d, &reads));
 	for (size_t i = 0; i < w->writes.len; i++)
 		value_add(d, writes, value_string(d, w->writes.items[i]));
 	value_set(d, inputs, "writes", writes);
@@ -352,9 +342,8 @@ inputs_key(const char *slot, const struct value *inputs, char text[65])
 	strbuf_puts(&b, slot);
 	for (const char *const *p = parts; *p != NULL; p++)
 		if (value_get(inputs, *p) != NULL)
-			value_print(
-			    value_get(inputs, *p), STYLE_PYTHON, &b);
-	digest_of(strbuf_text(&b), b.len, text);
+			value_print(value_get(inputs, *p), STYLE_PYTHON, &b);
+	digest_text(strbuf_text(&b), b.len, text);
 }
 
 /* ---- does it still hold ---------------------------------------------------------------------- */
@@ -363,11 +352,10 @@ static bool
 files_hold(const struct build *b, const struct value *map, const char *what,
     void (*digest)(const char *, char[65]), char **why)
 {
-	for (uint32_t i = 0; map != NULL && map->kind == VALUE_MAP &&
-	     i < map->len;
-	     i++) {
+	for (uint32_t i = 0;
+	     map != NULL && map->kind == VALUE_MAP && i < map->len; i++) {
 		const struct member *m = value_member(map, i);
-		own_free char *path = full_path(b, m->name);
+		own_free char *path = full_path(b->hooks, m->name);
 		char text[DIGEST_TEXT];
 
 		digest(path, text);
@@ -383,28 +371,25 @@ files_hold(const struct build *b, const struct value *map, const char *what,
 static bool
 variables_hold(const struct build *b, const struct value *map, char **why)
 {
-	for (uint32_t i = 0; map != NULL && map->kind == VALUE_MAP &&
-	     i < map->len;
-	     i++) {
+	for (uint32_t i = 0;
+	     map != NULL && map->kind == VALUE_MAP && i < map->len; i++) {
 		const struct member *m = value_member(map, i);
 		const char *value = strlist_env_get(&b->phase_env, m->name);
 		char text[DIGEST_TEXT];
 
 		value = value != NULL ? value : "";
-		digest_of(value, strlen(value), text);
+		digest_text(value, strlen(value), text);
 		if (m->value->kind == VALUE_STRING &&
 		    strcmp(text, m->value->text) == 0)
 			continue;
-		*why = mem_printf(
-		    "the variable %s changed", spoken(m->name));
+		*why = mem_printf("the variable %s changed", spoken(m->name));
 		return false;
 	}
 	return true;
 }
 
 bool
-inputs_still_hold(
-    const struct build *b, const struct value *meta, char **why)
+inputs_still_hold(const struct build *b, const struct value *meta, char **why)
 {
 	const struct value *writes = value_get(meta, "writes");
 
@@ -415,8 +400,8 @@ inputs_still_hold(
 			: "?");
 		return false;
 	}
-	return files_hold(b, value_get(meta, "reads"), "the file", file_digest,
-		   why) &&
+	return files_hold(
+		   b, value_get(meta, "reads"), "the file", file_digest, why) &&
 	    files_hold(b, value_get(meta, "folders"), "the folder",
 		folder_digest, why) &&
 	    variables_hold(b, value_get(meta, "mentioned"), why);
@@ -427,27 +412,25 @@ inputs_still_hold(
 char *
 inputs_path(const char *store, const struct step *s)
 {
-	return mem_printf("%s/last/%s.%s.%s.json", store, s->phase, s->name,
-	    s->element);
+	return mem_printf(
+	    "%s/last/%s.%s.%s.json", store, s->phase, s->name, s->element);
 }
 
 /* The first variable that is new, gone or different. */
 static char *
 env_difference(const struct value *old, const struct value *new)
 {
-	for (uint32_t i = 0; new != NULL && i < new->len; i++) {
+	for (uint32_t i = 0; new != NULL &&i < new->len; i++) {
 		const struct member *m = value_member(new, i);
 		const struct value *was = value_getn(old, m->name, m->len);
 
 		if (was == NULL)
 			return mem_printf("the variable %s is new", m->name);
 		if (!value_equal(was, m->value))
-			return mem_printf(
-			    "the variable %s changed", m->name);
+			return mem_printf("the variable %s changed", m->name);
 	}
-	for (uint32_t i = 0; old != NULL && old->kind == VALUE_MAP &&
-	     i < old->len;
-	     i++) {
+	for (uint32_t i = 0;
+	     old != NULL && old->kind == VALUE_MAP && i < old->len; i++) {
 		const struct member *m = value_member(old, i);
 
 		if (value_getn(new, m->name, m->len) == NULL)
@@ -482,6 +465,7 @@ inputs_difference(const struct value *old, const struct value *new,
 	if (!same(old, new, "parent"))
 		return before_ran
 		    ? mem_printf("%s before it ran", before)
-		    : mem_printf("what comes before it is another (%s)", before);
+		    : mem_printf(
+			  "what comes before it is another (%s)", before);
 	return mem_dup("its snapshot is no longer there");
 }

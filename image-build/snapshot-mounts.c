@@ -25,7 +25,7 @@
 /* The fields of a line of mountinfo that matter here. */
 struct mount_info {
 	char *device; /* "8:1" */
-	char *root;   /* what of the file system is mounted */
+	char *root; /* what of the file system is mounted */
 	char *point;
 	char *type;
 	char *options;
@@ -110,16 +110,16 @@ static struct value *
 mount_value(const struct build *b, struct doc *d, const char *point)
 {
 	own(info_clear) struct mount_info m = { 0 };
-	static const char *const plain[] = { "tmpfs", "proc", "sysfs",
-		"devpts", NULL };
+	static const char *const plain[] = { "tmpfs", "proc", "sysfs", "devpts",
+		NULL };
 	struct value *v = value_map(d);
 	own_free char *source = NULL;
 
 	if (!info_find(point, NULL, NULL, NULL, &m))
 		return NULL;
 	value_set(d, v, "at", value_string(d, point + strlen(b->tree) + 1));
-	value_set(d, v, "read_only",
-	    value_bool(d, strncmp(m.options, "ro", 2) == 0));
+	value_set(
+	    d, v, "read_only", value_bool(d, strncmp(m.options, "ro", 2) == 0));
 	for (const char *const *p = plain; *p != NULL; p++)
 		if (strcmp(m.type, *p) == 0 && strcmp(m.root, "/") == 0) {
 			value_set(d, v, "type", value_string(d, m.type));
@@ -133,8 +133,7 @@ mount_value(const struct build *b, struct doc *d, const char *point)
 }
 
 struct value *
-mounts_made(
-    const struct build *b, struct doc *d, const struct strlist *before)
+mounts_made(const struct build *b, struct doc *d, const struct strlist *before)
 {
 	struct value *list = value_list(d);
 	own(strlist_clear) struct strlist now = { 0 };
@@ -151,6 +150,23 @@ mounts_made(
 		if (v != NULL)
 			value_add(d, list, v);
 	}
+	return list;
+}
+
+struct value *
+mounts_gone(const struct build *b, struct doc *d, const struct strlist *before)
+{
+	struct value *list = value_list(d);
+	own(strlist_clear) struct strlist now = { 0 };
+	struct error e;
+
+	if (layers_mounts(b->tree, &now, &e) == -1)
+		return list;
+	for (size_t i = 0; i < before->len; i++)
+		if (!strlist_has(&now, before->items[i]))
+			value_add(d, list,
+			    value_string(
+				d, before->items[i] + strlen(b->tree) + 1));
 	return list;
 }
 

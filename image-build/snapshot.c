@@ -35,10 +35,10 @@ struct snapshots {
 	struct store store;
 	struct layers layers;
 	struct archives archives;
-	char *base;
 	char key[DIGEST_TEXT]; /* of the last step */
 	char *last; /* its name, for explanations */
 	bool ran; /* it was run, not found */
+	bool hooks_changed; /* by a snapshot that is not shown yet */
 	/* The step in hand, between find and save. */
 	struct doc *doc;
 	struct value *inputs;
@@ -54,30 +54,26 @@ snapshot_key(const struct build *b)
 	return b->snapshots->key;
 }
 
-const char *
-snapshot_base(const struct build *b)
-{
-	return b->snapshots->base;
-}
-
 /* ---- begin and end -------------------------------------------------------------------- */
 
-static int
-make_work(const struct build *b, struct error *e)
+/* Another version of this program may do its part of the steps otherwise. */
+static void
+first_key(const struct build *b, char key[DIGEST_TEXT])
 {
-	struct stat st;
+	own_free char *text = NULL;
+	struct stat st = { 0 };
 
-	if (mkdir(b->work, 0755) == -1 && errno != EEXIST)
-		return error_errno(e, "%s", b->work);
-	if (lstat(b->work, &st) == -1 || !S_ISDIR(st.st_mode))
-		return error_set(e, ENOTDIR, "%s: not a folder", b->work);
-	return 0;
+	(void)stat("/proc/self/exe", &st);
+	text = mem_printf("ingot %s %s %lld %lld", VERSION, b->settings->arch,
+	    (long long)st.st_size, (long long)st.st_mtim.tv_sec);
+	digest_text(text, strlen(text), key);
 }
 
 int
 snapshot_open(struct build *b, char **why, struct error *e)
 {
 	own_free char *path = path_join(b->settings->cache, "snapshots");
+	own_free char *bottom = NULL;
 	struct snapshots *s;
 
 	if (file_mkdirs(AT_FDCWD, path, 0700, e) == -1)
@@ -86,18 +82,21 @@ snapshot_open(struct build *b, char **why, struct error *e)
 		*why = mem_printf("%s cannot hold overlays", path);
 		return 1;
 	}
-	if (make_work(b, e) == -1)
-		return -1;
 	s = b->snapshots = mem_alloc(sizeof(*s));
 	if (store_open(&s->store, path, e) == -1)
 		return -1;
 	s->layers.work = mem_dup(b->work);
 	s->layers.scratch = mem_dup(s->store.scratch);
 	s->archives.file = path_join(path, "archives.json");
-	s->base = path_join(s->store.scratch, "base");
 	s->mounts_doc = doc_new();
 	s->mounts = value_list(s->mounts_doc);
-	return 0;
+	s->last = mem_dup("the start");
+	first_key(b, s->key);
+	bottom = path_join(s->store.scratch, "bottom");
+	if (file_mkdirs(AT_FDCWD, bottom, 0755, e) == -1)
+		return -1;
+	layers_push(&s->layers, bottom);
+	return layers_show(&s->layers, e);
 }
 
 void
@@ -112,7 +111,6 @@ snapshot_close(struct build *b)
 	strlist_clear(&s->archives.known);
 	strlist_clear(&s->mounts_before);
 	free(s->archives.file);
-	free(s->base);
 	free(s->last);
 	doc_free(s->doc);
 	doc_free(s->mounts_doc);
@@ -121,55 +119,32 @@ snapshot_close(struct build *b)
 }
 
 int
-snapshot_begin(struct build *b, struct error *e)
-{
-	struct snapshots *s = b->snapshots;
-	own_free char *tree = path_join(s->base, path_base(b->tree));
-	uint8_t sum[DIGEST_BYTES];
-	own_free char *start =
-	    mem_printf("ingot %s %s", VERSION, b->settings->arch);
-
-	if (file_mkdirs(AT_FDCWD, tree, 0755, e) == -1)
-		return -1;
-	digest_buffer(start, strlen(start), sum);
-	digest_print(sum, s->key);
-	s->last = mem_dup("the start");
-	layers_push(&s->layers, s->base);
-	return layers_show(&s->layers, e);
-}
-
-int
 snapshot_show(struct build *b, struct error *e)
 {
+	b->snapshots->hooks_changed = false;
 	return layers_show(&b->snapshots->layers, e);
 }
 
 int
-snapshot_add_mount_points(struct build *b, struct error *e)
+snapshot_fold(struct build *b, bool counts, struct error *e)
 {
-	static const char *const places[] = { "dev", "proc", "sys", "run",
-		"tmp", "tmp/in_target.d", NULL };
 	struct snapshots *s = b->snapshots;
-	own_free char *layer = path_join(s->store.scratch, "places");
-	own_free char *tree = path_join(layer, path_base(b->tree));
-	own_fd int dir = -1;
+	bool changed;
 
-	if (file_mkdirs(AT_FDCWD, tree, 0755, e) == -1)
+	if (layers_changed(&s->layers, &changed, e) == -1)
 		return -1;
-	dir = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (const char *const *p = places; *p != NULL; p++) {
-		own_free char *there = path_join(b->tree, *p);
-		struct stat st;
-		mode_t mode = strcmp(*p, "tmp") == 0 ? 01777 : 0755;
+	if (!changed)
+		return 0;
+	if (counts) {
+		char content[DIGEST_TEXT];
+		own_free char *both = NULL;
 
-		/* A link in its place must not be hidden by a folder. */
-		if (lstat(there, &st) == 0 && !S_ISDIR(st.st_mode))
-			continue;
-		if (mkdirat(dir, *p, mode) == -1 ||
-		    fchmodat(dir, *p, mode, 0) == -1)
-			return error_errno(e, "%s/%s", tree, *p);
+		if (store_content(s->layers.upper, content, e) == -1)
+			return -1;
+		both = mem_printf("%s %s", s->key, content);
+		digest_text(both, strlen(both), s->key);
 	}
-	layers_push(&s->layers, layer);
+	layers_push(&s->layers, s->layers.upper);
 	return layers_show(&s->layers, e);
 }
 
@@ -206,10 +181,10 @@ check_network(struct build *b, const struct value *meta, char **why)
 			return 0;
 		}
 	}
-	(void)value_to_int(value_get(meta, "made"), &made);
+	(void)value_to_int(value_get(network, "made"), &made);
 	if (unsure && time(NULL) - made > age) {
-		*why = mem_printf("it used the network, more than %lld s ago",
-		    age);
+		*why = mem_printf(
+		    "it used the network, more than %lld s ago", age);
 		return 0;
 	}
 	return 1;
@@ -234,6 +209,31 @@ check_one(struct build *b, const char *key, struct value *meta, char **why)
 	return 1;
 }
 
+/* Whether a list has a string. */
+static bool
+has(const struct value *list, const char *text)
+{
+	for (uint32_t i = 0; i < list->len; i++)
+		if (list->items[i]->kind == VALUE_STRING &&
+		    strcmp(list->items[i]->text, text) == 0)
+			return true;
+	return false;
+}
+
+/* A step that was found had unmounted what others had mounted. */
+static void
+drop_mounts(struct snapshots *s, const struct value *gone)
+{
+	struct value *left = value_list(s->mounts_doc);
+
+	if (gone == NULL || gone->kind != VALUE_LIST || gone->len == 0)
+		return;
+	for (uint32_t i = 0; i < s->mounts->len; i++)
+		if (!has(gone, value_text(s->mounts->items[i], "at", "")))
+			value_add(s->mounts_doc, left, s->mounts->items[i]);
+	s->mounts = left;
+}
+
 /* Put a found snapshot on the stack. */
 static void
 use(struct build *b, const struct step *step, const char *key,
@@ -242,10 +242,13 @@ use(struct build *b, const struct step *step, const char *key,
 	struct snapshots *s = b->snapshots;
 	own_free char *dir = store_path(&s->store, s->slot, key);
 	own_free char *diff = path_join(dir, "diff");
+	own_free char *hooks = path_join(diff, path_base(b->hooks));
 	const struct value *mounts = value_get(meta, "mounts");
 
 	if (value_get(meta, "diff") != NULL)
 		layers_push(&s->layers, diff);
+	s->hooks_changed |= file_exists(AT_FDCWD, hooks);
+	drop_mounts(s, value_get(meta, "unmounts"));
 	for (uint32_t i = 0; mounts != NULL && i < mounts->len; i++)
 		value_add(s->mounts_doc, s->mounts,
 		    value_copy(s->mounts_doc, mounts->items[i]));
@@ -278,6 +281,8 @@ snapshot_find(struct build *b, const struct phase *p, const struct step *step,
 	struct snapshots *s = b->snapshots;
 	own(strlist_clear) struct strlist keys = { 0 };
 
+	if (s->hooks_changed && snapshot_show(b, e) == -1)
+		return -1;
 	doc_free(s->doc);
 	s->doc = doc_new();
 	s->inputs = inputs_of(b, s->doc, p, step, native, e);
@@ -317,6 +322,7 @@ network_of(struct build *b, struct doc *d)
 	struct error e;
 
 	value_set(d, v, "archives", archives);
+	value_set(d, v, "made", value_int(d, time(NULL)));
 	if (archive_urls(b->tree, &urls, &e) == -1)
 		return v;
 	for (size_t i = 0; i < urls.len; i++) {
@@ -330,28 +336,51 @@ network_of(struct build *b, struct doc *d)
 	return v;
 }
 
+/*
+ * What it read, as it was before the step: a step that changed the hooks tree
+ * may have read there what it then wrote.
+ */
+static int
+add_inputs(struct build *b, const struct watch *w, struct error *e)
+{
+	struct snapshots *s = b->snapshots;
+	const char *name = path_base(b->hooks);
+	own_free char *changed = path_join(s->layers.upper, name);
+	own_free char *before =
+	    mem_printf("%s/before/%s", s->layers.scratch, name);
+	int r;
+
+	if (!file_exists(AT_FDCWD, changed))
+		return inputs_add_observed(
+		    b, s->doc, s->inputs, w, b->hooks, e);
+	if (layers_show_before(&s->layers, e) == -1)
+		return -1;
+	r = inputs_add_observed(b, s->doc, s->inputs, w, before, e);
+	layers_hide_before(&s->layers);
+	return r;
+}
+
 /* What the step left besides its layer. */
 static int
-add_observed(struct build *b, const struct watch *w, double seconds,
-    struct error *e)
+add_observed(
+    struct build *b, const struct watch *w, double seconds, struct error *e)
 {
 	struct snapshots *s = b->snapshots;
 	struct doc *d = s->doc;
 
-	if (inputs_add_observed(b, d, s->inputs, w, e) == -1)
+	if (add_inputs(b, w, e) == -1)
 		return -1;
-	if (w != NULL && w->network)
+	if (w->network)
 		value_set(d, s->inputs, "network", network_of(b, d));
-	value_set(d, s->inputs, "mounts",
-	    mounts_made(b, d, &s->mounts_before));
+	value_set(d, s->inputs, "mounts", mounts_made(b, d, &s->mounts_before));
+	value_set(
+	    d, s->inputs, "unmounts", mounts_gone(b, d, &s->mounts_before));
 	value_set(d, s->inputs, "seconds", value_real(d, seconds));
-	value_set(d, s->inputs, "made", value_int(d, time(NULL)));
 	return 0;
 }
 
 static int
-remember_inputs(const struct build *b, const struct step *step,
-    struct error *e)
+remember_inputs(const struct build *b, const struct step *step, struct error *e)
 {
 	const struct snapshots *s = b->snapshots;
 	own_free char *path = inputs_path(s->store.path, step);
@@ -363,14 +392,13 @@ remember_inputs(const struct build *b, const struct step *step,
 }
 
 int
-snapshot_save(struct build *b, const struct phase *p, const struct step *step,
-    const struct watch *w, double seconds, struct error *e)
+snapshot_save(struct build *b, const struct step *step, const struct watch *w,
+    double seconds, struct error *e)
 {
 	struct snapshots *s = b->snapshots;
 	own_free char *folder = NULL, *diff = NULL;
 	bool changed;
 
-	(void)p;
 	if (layers_changed(&s->layers, &changed, e) == -1 ||
 	    add_observed(b, w, seconds, e) == -1)
 		return -1;
@@ -389,7 +417,7 @@ snapshot_save(struct build *b, const struct phase *p, const struct step *step,
 	free(s->last);
 	s->last = mem_dup(step->name);
 	s->ran = true;
-	return 0;
+	return layers_show(&s->layers, e);
 }
 
 /* ---- mounts ------------------------------------------------------------------------------- */
@@ -415,20 +443,19 @@ snapshot_forget_mounts(struct build *b)
 	s->mounts = value_list(s->mounts_doc);
 }
 
-/* ---- environments --------------------------------------------------------------------------- */
+/* ---- what was worked out before ------------------------------------------------------------- */
 
 static char *
-environment_path(const struct build *b, const char *id)
+memory_path(const struct build *b, const char *id)
 {
-	return mem_printf(
-	    "%s/last/env-%.32s.json", b->snapshots->store.path, id);
+	return mem_printf("%s/last/%.32s.json", b->snapshots->store.path, id);
 }
 
 int
-snapshot_find_environment(struct build *b, const char *id,
-    struct strlist *env, struct error *e)
+snapshot_recall(const struct build *b, const char *id, struct strlist *items,
+    struct error *e)
 {
-	own_free char *path = environment_path(b, id);
+	own_free char *path = memory_path(b, id);
 	ownp(doc_free) struct doc *d = doc_new();
 	const struct value *v;
 
@@ -439,21 +466,22 @@ snapshot_find_environment(struct build *b, const char *id,
 		return 0;
 	for (uint32_t i = 0; i < v->len; i++)
 		if (v->items[i]->kind == VALUE_STRING)
-			strlist_add(env, v->items[i]->text);
+			strlist_add(items, v->items[i]->text);
+	(void)utimensat(AT_FDCWD, path, NULL, 0);
 	return 1;
 }
 
 int
-snapshot_save_environment(struct build *b, const char *id,
-    const struct strlist *env, struct error *e)
+snapshot_remember(const struct build *b, const char *id,
+    const struct strlist *items, struct error *e)
 {
-	own_free char *path = environment_path(b, id);
+	own_free char *path = memory_path(b, id);
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct value *v = value_list(d);
 
-	for (size_t i = 0; i < env->len; i++)
-		value_add(d, v, value_string(d, env->items[i]));
+	for (size_t i = 0; i < items->len; i++)
+		value_add(d, v, value_string(d, items->items[i]));
 	value_print(v, STYLE_UTF8, &text);
 	return file_replace(
 	    AT_FDCWD, path, 0600, strbuf_text(&text), text.len, e);

@@ -22,7 +22,7 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
-#define LIMIT_META (64u << 20)
+#define CHUNK (1 << 16)
 
 /* ---- the store ------------------------------------------------------------------ */
 
@@ -123,11 +123,15 @@ add_entry(void *ctx, const struct tree_entry *t, struct error *e)
 {
 	struct print *p = ctx;
 	const struct stat *st = t->st;
+	/* All whiteouts of an overlay are links to one: they change. */
+	bool whiteout = S_ISCHR(st->st_mode) && st->st_rdev == 0;
 	const uint64_t words[] = { st->st_mode, st->st_uid, st->st_gid,
 		S_ISDIR(st->st_mode) ? 0 : (uint64_t)st->st_size, st->st_rdev,
-		st->st_ino, (uint64_t)st->st_mtim.tv_sec,
-		(uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec,
-		(uint64_t)st->st_ctim.tv_nsec };
+		whiteout ? 0 : st->st_ino,
+		whiteout ? 0 : (uint64_t)st->st_mtim.tv_sec,
+		whiteout ? 0 : (uint64_t)st->st_mtim.tv_nsec,
+		whiteout ? 0 : (uint64_t)st->st_ctim.tv_sec,
+		whiteout ? 0 : (uint64_t)st->st_ctim.tv_nsec };
 
 	(void)e;
 	/* The top folder was renamed, which changes its own times. */
@@ -157,6 +161,61 @@ store_fingerprint(const char *folder, char text[65], uint64_t *entries,
 	if (bytes != NULL)
 		*bytes = p.bytes;
 	return 0;
+}
+
+/* ---- content ------------------------------------------------------------------------ */
+
+/* The bytes of a file or where a link leads. */
+static int
+add_bytes(struct digest *digest, const struct tree_entry *t, struct error *e)
+{
+	own_free char *buf = mem_alloc(CHUNK);
+	own_fd int fd = -1;
+	ssize_t n;
+
+	if (S_ISLNK(t->st->st_mode)) {
+		n = readlinkat(t->dir, t->name, buf, CHUNK);
+		if (n == -1)
+			return error_errno(e, "%s", t->path);
+		digest_add(digest, buf, (size_t)n);
+		return 0;
+	}
+	fd = openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return error_errno(e, "%s", t->path);
+	while ((n = read(fd, buf, CHUNK)) > 0)
+		digest_add(digest, buf, (size_t)n);
+	return n == -1 ? error_errno(e, "%s", t->path) : 0;
+}
+
+static int
+add_whole(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	struct digest *digest = ctx;
+	const struct stat *st = t->st;
+	const uint64_t words[] = { st->st_mode, st->st_uid, st->st_gid,
+		S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0, st->st_rdev };
+
+	if (t->depth == 0)
+		return 0;
+	digest_add(digest, t->path, strlen(t->path) + 1);
+	digest_add(digest, words, sizeof(words));
+	if (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode))
+		return add_bytes(digest, t, e);
+	return 0;
+}
+
+int
+store_content(const char *folder, char text[65], struct error *e)
+{
+	struct digest *digest = digest_new();
+	uint8_t sum[DIGEST_BYTES];
+	int r = tree_walk(AT_FDCWD, folder, add_whole, digest, e);
+
+	digest_end(digest, sum);
+	if (r == 0)
+		digest_print(sum, text);
+	return r;
 }
 
 /* ---- snapshots ---------------------------------------------------------------------- */
@@ -255,8 +314,7 @@ store_check(const struct store *s, const char *slot, const char *key,
 	if (store_fingerprint(folder, text, NULL, NULL, e) == -1)
 		return -1;
 	if (strcmp(text, value_text(diff, "fingerprint", "")) != 0)
-		return error_set(
-		    e, EIO, "%s: is not what was saved", folder);
+		return error_set(e, EIO, "%s: is not what was saved", folder);
 	return 0;
 }
 
@@ -270,8 +328,8 @@ store_touch(const struct store *s, const char *slot, const char *key)
 }
 
 int
-store_drop(const struct store *s, const char *slot, const char *key,
-    struct error *e)
+store_drop(
+    const struct store *s, const char *slot, const char *key, struct error *e)
 {
 	own_free char *dir = store_path(s, slot, key);
 	own_free char *away = mem_printf("%s/dropped-%.16s", s->scratch, key);

@@ -54,6 +54,12 @@ int store_fingerprint(const char *folder, char text[65], uint64_t *entries,
     uint64_t *bytes, struct error *e);
 
 /*
+ * A digest of what a folder holds: names, types, modes, owners, sizes, bytes
+ * and where links lead; no times.
+ */
+int store_content(const char *folder, char text[65], struct error *e);
+
+/*
  * Move the folder diff (NULL: none) into the store as a snapshot with this
  * meta.json, to which its fingerprint is added.  If it is there already, that
  * one stays.
@@ -69,7 +75,7 @@ int store_check(const struct store *s, const char *slot, const char *key,
 void store_touch(const struct store *s, const char *slot, const char *key);
 
 /* Take a snapshot away. */
-int store_drop(const struct store *s, const char *slot, const char *key,
-    struct error *e);
+int store_drop(
+    const struct store *s, const char *slot, const char *key, struct error *e);
 
 #endif

@@ -129,8 +129,8 @@ event(struct watch *w, const struct fanotify_event_metadata *m)
 static void
 drain(struct watch *w)
 {
-	char buf[16384]
-	    __attribute__((aligned(__alignof__(struct fanotify_event_metadata))));
+	char buf[16384] __attribute__((
+	    aligned(__alignof__(struct fanotify_event_metadata))));
 	ssize_t n;
 
 	while (w->fan != -1 && (n = read(w->fan, buf, sizeof(buf))) > 0) {
@@ -144,8 +144,8 @@ drain(struct watch *w)
 static int
 mark(const struct watch *w, const char *path)
 {
-	return fanotify_mark(w->fan, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS,
-	    AT_FDCWD, path);
+	return fanotify_mark(
+	    w->fan, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS, AT_FDCWD, path);
 }
 
 /* Mount points of real file systems, all but the build's own. */

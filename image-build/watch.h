@@ -13,7 +13,8 @@ struct error;
 struct watch {
 	const struct build *b;
 	char *hooks; /* where the script sees the hooks tree, as we see it */
-	struct strlist reads; /* below hooks without a slash; of the host with */
+	struct strlist
+	    reads; /* below hooks without a slash; of the host with */
 	struct strlist folders; /* of the hooks tree, listed */
 	struct strlist writes; /* files of the host */
 	bool network; /* an internet socket was opened */
