@@ -27,6 +27,7 @@ struct elements;
 
 int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
+int cache_verb(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
 
@@ -68,6 +69,9 @@ struct settings {
 
 /* Fill what the command line left out from the environment and defaults. */
 int settings_complete(struct settings *s, struct error *e);
+
+/* Only the folder of the image cache. */
+void settings_cache(struct settings *s);
 void settings_clear(struct settings *s);
 
 /*

@@ -462,6 +462,8 @@ inputs_difference(const struct value *old, const struct value *new,
 	text = env_difference(value_get(old, "env"), value_get(new, "env"));
 	if (text != NULL)
 		return text;
+	if (!same(old, new, "parent") && strcmp(before, "the start") == 0)
+		return mem_dup("another image-build made its snapshot");
 	if (!same(old, new, "parent"))
 		return before_ran
 		    ? mem_printf("%s before it ran", before)

@@ -38,6 +38,7 @@ struct snapshots {
 	char key[DIGEST_TEXT]; /* of the last step */
 	char *last; /* its name, for explanations */
 	bool ran; /* it was run, not found */
+	bool saved; /* there is something new in the store */
 	bool hooks_changed; /* by a snapshot that is not shown yet */
 	/* The step in hand, between find and save. */
 	struct doc *doc;
@@ -72,7 +73,7 @@ first_key(const struct build *b, char key[DIGEST_TEXT])
 int
 snapshot_open(struct build *b, char **why, struct error *e)
 {
-	own_free char *path = path_join(b->settings->cache, "snapshots");
+	own_free char *path = path_join(b->settings->cache, SNAPSHOTS);
 	own_free char *bottom = NULL;
 	struct snapshots *s;
 
@@ -99,6 +100,22 @@ snapshot_open(struct build *b, char **why, struct error *e)
 	return layers_show(&s->layers, e);
 }
 
+/* After a build that saved something: keep the store within its limit. */
+static void
+tidy(struct snapshots *s)
+{
+	uint64_t bytes, freed;
+	unsigned n;
+	struct error e;
+
+	if (cache_limit(NULL, &bytes, &e) == -1 ||
+	    store_tidy(&s->store, bytes, &freed, &n, &e) == -1)
+		log_warn("%s", e.text);
+	else if (n > 0)
+		log_info("%u snapshots taken away, %.1f MiB", n,
+		    (double)freed / 0x1p20);
+}
+
 void
 snapshot_close(struct build *b)
 {
@@ -107,6 +124,8 @@ snapshot_close(struct build *b)
 	if (s == NULL)
 		return;
 	layers_clear(&s->layers);
+	if (s->saved && s->store.path != NULL)
+		tidy(s);
 	store_close(&s->store);
 	strlist_clear(&s->archives.known);
 	strlist_clear(&s->mounts_before);
@@ -293,20 +312,30 @@ snapshot_find(struct build *b, const struct phase *p, const struct step *step,
 		return -1;
 	for (size_t i = 0; i < keys.len; i++) {
 		ownp(doc_free) struct doc *d = doc_new();
+		own_free char *other = NULL;
 		struct value *meta =
 		    store_load(&s->store, s->slot, keys.items[i], d, e);
 
 		if (meta == NULL)
 			continue;
-		free(*why);
-		*why = NULL;
-		if (check_one(b, keys.items[i], meta, why)) {
+		if (check_one(b, keys.items[i], meta, &other)) {
 			use(b, step, keys.items[i], meta);
 			return 1;
 		}
+		/* The one used last tells best what is different now. */
+		if (*why == NULL)
+			*why = take(other);
 	}
 	if (*why == NULL)
 		*why = explain(b, step);
+	return 0;
+}
+
+int
+snapshot_expect(struct build *b, struct error *e)
+{
+	struct snapshots *s = b->snapshots;
+
 	strlist_clear(&s->mounts_before);
 	return layers_mounts(b->tree, &s->mounts_before, e);
 }
@@ -417,6 +446,7 @@ snapshot_save(struct build *b, const struct step *step, const struct watch *w,
 	free(s->last);
 	s->last = mem_dup(step->name);
 	s->ran = true;
+	s->saved = true;
 	return layers_show(&s->layers, e);
 }
 

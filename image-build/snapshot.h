@@ -11,6 +11,10 @@
 #define IMAGE_BUILD_SNAPSHOT_H
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#define SNAPSHOTS "snapshots" /* the store's folder in the image cache */
+#define CACHE_GIB 20 /* it may become that large */
 
 struct build;
 struct error;
@@ -43,6 +47,9 @@ int snapshot_fold(struct build *b, bool counts, struct error *e);
 int snapshot_find(struct build *b, const struct phase *p, const struct step *s,
     const char *inputs, char **why, struct error *e);
 
+/* The step that was not found begins now, in a tree that is ready for it. */
+int snapshot_expect(struct build *b, struct error *e);
+
 /* The step that was not found has run: keep what it left. */
 int snapshot_save(struct build *b, const struct step *s, const struct watch *w,
     double seconds, struct error *e);
@@ -64,5 +71,8 @@ int snapshot_recall(const struct build *b, const char *id,
     struct strlist *items, struct error *e);
 int snapshot_remember(const struct build *b, const char *id,
     const struct strlist *items, struct error *e);
+
+/* GiB as text (NULL: DIB_CACHE_LIMIT, or CACHE_GIB) to bytes. */
+int cache_limit(const char *text, uint64_t *bytes, struct error *e);
 
 #endif

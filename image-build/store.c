@@ -23,6 +23,7 @@
 #include "lib/tree.h"
 
 #define CHUNK (1 << 16)
+#define TRIES 100
 
 /* ---- the store ------------------------------------------------------------------ */
 
@@ -55,24 +56,30 @@ sweep(const char *tmp)
 	}
 }
 
+/* Another build may sweep a folder before its lock is held: then again. */
 static int
 make_scratch(struct store *s, struct error *e)
 {
-	own_free char *tmp = path_join(s->path, "tmp");
-	own_free char *lock = NULL;
+	for (int i = 0; i < TRIES; i++) {
+		own_free char *lock = NULL;
 
-	s->scratch = mem_printf("%s/XXXXXX", tmp);
-	if (mkdtemp(s->scratch) == NULL)
-		return error_errno(e, "%s", s->scratch);
-	lock = path_join(s->scratch, "lock");
-	s->scratch_lock = lock_file(lock, LOCK_EX | LOCK_NB, e);
-	return s->scratch_lock == -1 ? -1 : 0;
+		free(s->scratch);
+		s->scratch = mem_printf("%s/tmp/XXXXXX", s->path);
+		if (mkdtemp(s->scratch) == NULL)
+			return error_errno(e, "%s", s->scratch);
+		lock = path_join(s->scratch, "lock");
+		s->scratch_lock = lock_file(lock, LOCK_EX | LOCK_NB, e);
+		if (s->scratch_lock != -1)
+			return 0;
+	}
+	return -1;
 }
 
 int
 store_open(struct store *s, const char *path, struct error *e)
 {
-	static const char *const folders[] = { "steps", "last", "tmp", NULL };
+	static const char *const folders[] = { "steps", "last", "tmp",
+		"dropped", NULL };
 	own_free char *lock = path_join(path, "lock");
 	own_free char *tmp = path_join(path, "tmp");
 
@@ -226,15 +233,49 @@ store_path(const struct store *s, const char *slot, const char *key)
 	return mem_printf("%s/steps/%.32s/%.32s", s->path, slot, key);
 }
 
+struct use {
+	char *key; /* borrowed */
+	struct timespec time;
+};
+
+static int
+later_first(const void *a, const void *b)
+{
+	const struct use *x = a, *y = b;
+
+	if (x->time.tv_sec != y->time.tv_sec)
+		return x->time.tv_sec < y->time.tv_sec ? 1 : -1;
+	return x->time.tv_nsec < y->time.tv_nsec ? 1
+	    : x->time.tv_nsec > y->time.tv_nsec	 ? -1
+						 : strcmp(x->key, y->key);
+}
+
 int
 store_keys(const struct store *s, const char *slot, struct strlist *keys,
     struct error *e)
 {
 	own_free char *dir = mem_printf("%s/steps/%.32s", s->path, slot);
+	own(strlist_clear) struct strlist names = { 0 };
+	own_free struct use *uses = NULL;
 
 	if (!file_is_dir(AT_FDCWD, dir))
 		return 0;
-	return file_names(AT_FDCWD, dir, keys, e);
+	if (file_names(AT_FDCWD, dir, &names, e) == -1)
+		return -1;
+	uses = mem_alloc((names.len + 1) * sizeof(*uses));
+	for (size_t i = 0; i < names.len; i++) {
+		own_free char *path = store_path(s, slot, names.items[i]);
+		own_free char *meta = path_join(path, "meta.json");
+		struct stat st = { 0 };
+
+		(void)stat(meta, &st);
+		uses[i] = (struct use){ names.items[i], st.st_mtim };
+	}
+	if (names.len > 1)
+		qsort(uses, names.len, sizeof(*uses), later_first);
+	for (size_t i = 0; i < names.len; i++)
+		strlist_add(keys, uses[i].key);
+	return 0;
 }
 
 struct value *
@@ -258,11 +299,13 @@ add_fingerprint(
 {
 	struct value *v = value_map(d);
 	uint64_t entries, bytes;
-	char text[65];
+	char text[DIGEST_TEXT], content[DIGEST_TEXT];
 
-	if (store_fingerprint(diff, text, &entries, &bytes, e) == -1)
+	if (store_content(diff, content, e) == -1 ||
+	    store_fingerprint(diff, text, &entries, &bytes, e) == -1)
 		return -1;
 	value_set(d, v, "fingerprint", value_string(d, text));
+	value_set(d, v, "content", value_string(d, content));
 	value_set(d, v, "entries", value_int(d, (long long)entries));
 	value_set(d, v, "bytes", value_int(d, (long long)bytes));
 	value_set(d, meta, "diff", v);
@@ -332,12 +375,15 @@ store_drop(
     const struct store *s, const char *slot, const char *key, struct error *e)
 {
 	own_free char *dir = store_path(s, slot, key);
-	own_free char *away = mem_printf("%s/dropped-%.16s", s->scratch, key);
-	own_free char *parent = path_dir(dir);
+	own_free char *away =
+	    mem_printf("%s/dropped/%.32s.XXXXXX", s->path, key);
+	own_free char *to = NULL;
 
-	/* First out of sight, then away. */
-	if (rename(dir, away) == -1)
-		return errno == ENOENT ? 0 : error_errno(e, "%s", dir);
-	(void)rmdir(parent);
-	return tree_remove(AT_FDCWD, away, e);
+	/* Another build may have it mounted: it is only put aside. */
+	if (mkdtemp(away) == NULL)
+		return error_errno(e, "%s", away);
+	to = path_join(away, "snapshot");
+	if (rename(dir, to) == -1 && errno != ENOENT)
+		return error_errno(e, "%s", dir);
+	return 0;
 }

@@ -5,7 +5,9 @@
  *
  *	lock		builds share it, tidying up takes it alone
  *	steps/SLOT/KEY/	one snapshot: meta.json, and diff/ if it changed files
- *	last/NAME.json	what the step NAME last depended on, for explanations
+ *	last/NAME.json	what the step NAME last depended on, for explanations,
+ *			and what else is worth remembering
+ *	dropped/	snapshots that are no longer used, but may be by others
  *	tmp/ID/		a running build's scratch folder
  *	archives.json	what package archives last said of themselves
  *
@@ -17,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "lib/strlist.h"
 
@@ -37,7 +40,7 @@ void store_close(struct store *s); /* the scratch folder goes */
 /* The folder of a snapshot; the caller's. */
 char *store_path(const struct store *s, const char *slot, const char *key);
 
-/* Add the keys of the snapshots in a slot. */
+/* Add the keys of the snapshots in a slot, the last used one first. */
 int store_keys(const struct store *s, const char *slot, struct strlist *keys,
     struct error *e);
 
@@ -74,8 +77,37 @@ int store_check(const struct store *s, const char *slot, const char *key,
 /* Remember that a snapshot was used now. */
 void store_touch(const struct store *s, const char *slot, const char *key);
 
-/* Take a snapshot away. */
+/* Take a snapshot out of use. */
 int store_drop(
     const struct store *s, const char *slot, const char *key, struct error *e);
+
+struct snapshot_info {
+	char *slot, *key; /* names of the folders */
+	char *step, *element, *phase;
+	double seconds; /* that running it took */
+	uint64_t bytes;
+	time_t used; /* the last time */
+};
+
+struct snapshot_list {
+	struct snapshot_info *items; /* the longest unused first */
+	size_t len, cap;
+};
+
+/* What is in the store. */
+int
+store_list(const struct store *s, struct snapshot_list *list, struct error *e);
+void store_list_clear(struct snapshot_list *list);
+
+/*
+ * Take away the longest unused snapshots until all together have at most
+ * limit bytes.  Returns 1, having done nothing, when builds are running.
+ */
+int store_tidy(struct store *s, uint64_t limit, uint64_t *freed, unsigned *n,
+    struct error *e);
+
+/* Compare a snapshot's bytes with what was saved; why not is in the error. */
+int store_verify(
+    const struct store *s, const struct snapshot_info *i, struct error *e);
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/fanotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "image-build/filter.h"
@@ -47,9 +48,9 @@ is_background(const struct watch *w, const char *path)
 {
 	static const char *const folders[] = { "/usr", "/bin", "/sbin", "/lib",
 		"/lib32", "/lib64", "/libx32", "/proc", "/sys", "/dev", "/run",
-		"/tmp", "/var/tmp", "/var/cache", "/var/log", "/var/lib/dpkg",
-		"/var/lib/apt", "/etc/ld.so.cache", "/etc/ld.so.preload",
-		"/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow",
+		"/var/cache", "/var/log", "/var/lib/dpkg", "/var/lib/apt",
+		"/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/passwd",
+		"/etc/group", "/etc/shadow", "/etc/gshadow",
 		"/etc/nsswitch.conf", "/etc/hosts", "/etc/resolv.conf",
 		"/etc/localtime", "/etc/mtab", "/etc/host.conf",
 		"/etc/gai.conf", "/etc/locale.alias", "/etc/services",
@@ -73,6 +74,14 @@ is_background(const struct watch *w, const char *path)
 	return *path != '/' || path[1] == '\0';
 }
 
+/* Where programs put what they need for a moment only. */
+static bool
+is_transient(const struct watch *w, const char *path)
+{
+	return below(path, "/tmp") || below(path, "/var/tmp") ||
+	    below(path, w->b->settings->tmp);
+}
+
 static void
 remember(struct strlist *l, const char *s)
 {
@@ -80,9 +89,9 @@ remember(struct strlist *l, const char *s)
 		strlist_add(l, s);
 }
 
-/* One open or closed-after-writing file. */
+/* One open or closed-after-writing file.  old: it was there before the step. */
 static void
-note(struct watch *w, const char *path, bool folder, bool written)
+note(struct watch *w, const char *path, bool folder, bool written, bool old)
 {
 	size_t n = strlen(w->hooks);
 
@@ -92,7 +101,8 @@ note(struct watch *w, const char *path, bool folder, bool written)
 			    path[n] == '/' ? path + n + 1 : ".");
 		return;
 	}
-	if (is_background(w, path))
+	if (is_background(w, path) ||
+	    (!written && !old && is_transient(w, path)))
 		return;
 	if (written)
 		remember(&w->writes, path);
@@ -101,6 +111,13 @@ note(struct watch *w, const char *path, bool folder, bool written)
 }
 
 /* ---- fanotify ------------------------------------------------------------------ */
+
+static bool
+is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec
+				      : a->tv_nsec > b->tv_nsec;
+}
 
 static void
 event(struct watch *w, const struct fanotify_event_metadata *m)
@@ -121,7 +138,8 @@ event(struct watch *w, const struct fanotify_event_metadata *m)
 	    (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
 		path[n] = '\0';
 		note(w, path, S_ISDIR(st.st_mode),
-		    (m->mask & FAN_CLOSE_WRITE) != 0);
+		    (m->mask & FAN_CLOSE_WRITE) != 0,
+		    !is_later(&st.st_ctim, &w->start));
 	}
 	close(m->fd);
 }
@@ -250,6 +268,8 @@ watch_open(struct watch *w, const struct build *b, const char *hooks, bool host,
 		.fan = -1,
 		.listener = -1,
 		.epoll = epoll_create1(EPOLL_CLOEXEC) };
+	/* The clock that files get their times from. */
+	clock_gettime(CLOCK_REALTIME_COARSE, &w->start);
 	if (w->epoll == -1 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->pair) == -1)
 		return error_errno(e, "watch");
@@ -260,11 +280,18 @@ watch_open(struct watch *w, const struct build *b, const char *hooks, bool host,
 	return 0;
 }
 
-/* What was written was not an input; order is of no meaning. */
+/*
+ * What was written was not an input, and what was only needed for a moment is
+ * gone by now; order is of no meaning.
+ */
 void
 watch_settle(struct watch *w)
 {
 	watch_ready(w);
+	for (size_t i = w->writes.len; i > 0; i--)
+		if (is_transient(w, w->writes.items[i - 1]) &&
+		    access(w->writes.items[i - 1], F_OK) == -1)
+			strlist_remove(&w->writes, i - 1);
 	for (size_t i = w->reads.len; i > 0; i--)
 		if (strlist_has(&w->writes, w->reads.items[i - 1]))
 			strlist_remove(&w->reads, i - 1);

@@ -4,6 +4,7 @@
 #define IMAGE_BUILD_WATCH_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include "lib/strlist.h"
 
@@ -17,6 +18,7 @@ struct watch {
 	    reads; /* below hooks without a slash; of the host with */
 	struct strlist folders; /* of the hooks tree, listed */
 	struct strlist writes; /* files of the host */
+	struct timespec start;
 	bool network; /* an internet socket was opened */
 	bool blind; /* files could not be watched */
 	bool heard; /* the filter's listener had arrived */

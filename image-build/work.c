@@ -18,7 +18,6 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "image-build/image-build.h"
@@ -32,7 +31,7 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
-#define STALE_SECONDS 60 /* a folder may be that old before it is locked */
+#define TRIES 100 /* another build may take a folder away before it is locked */
 
 /* ---- what others left -------------------------------------------------------- */
 
@@ -57,8 +56,7 @@ sweep(const char *tmp)
 		struct stat st;
 
 		if (strncmp(names.items[i], "dib_build.", 10) != 0 ||
-		    !is_ours(path, &st) ||
-		    time(NULL) - st.st_ctim.tv_sec < STALE_SECONDS)
+		    !is_ours(path, &st))
 			continue;
 		fd =
 		    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -73,38 +71,59 @@ sweep(const char *tmp)
 /* ---- folders on the host --------------------------------------------------------- */
 
 /*
- * Make the place that all builds of this user mount their work on, and hold
- * a shared lock on it.  Another build may take it away in between.
+ * Open a folder and lock it.  Returns the descriptor, or -1: it could not be
+ * locked, or was taken away before it was.
  */
+static int
+lock_folder(const char *path, int how)
+{
+	own_fd int fd =
+	    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat there, held;
+
+	if (fd == -1 || flock(fd, how) == -1 || fstat(fd, &held) == -1 ||
+	    lstat(path, &there) == -1 || there.st_ino != held.st_ino)
+		return -1;
+	return take_fd(&fd);
+}
+
+/* The place that all builds of this user mount their work on. */
 static int
 hold_place(struct build *b, struct error *e)
 {
-	for (int i = 0; i < 100; i++) {
-		own_fd int fd = -1;
-		struct stat here, held;
+	struct stat st;
 
+	for (int i = 0; i < TRIES; i++) {
 		if (mkdir(b->place, 0755) == -1 && errno != EEXIST)
-			break;
-		if (!is_ours(b->place, &here))
+			return error_errno(e, "%s", b->place);
+		if (!is_ours(b->place, &st))
 			return error_set(e, EPERM,
 			    "%s: is not a folder of this user", b->place);
-		fd = open(
-		    b->place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd == -1 || flock(fd, LOCK_SH) == -1)
-			continue;
-		if (fstat(fd, &held) == 0 && stat(b->place, &here) == 0 &&
-		    held.st_ino == here.st_ino) {
-			b->place_lock = take_fd(&fd);
+		b->place_lock = lock_folder(b->place, LOCK_SH);
+		if (b->place_lock != -1)
 			return 0;
-		}
 	}
-	return error_errno(e, "%s", b->place);
+	return error_errno(e, "%s: lock", b->place);
+}
+
+static int
+hold_scratch(struct build *b, const char *tmp, struct error *e)
+{
+	for (int i = 0; i < TRIES; i++) {
+		free(b->dir);
+		b->dir = path_join(tmp, "dib_build.XXXXXXXX");
+		if (mkdtemp(b->dir) == NULL)
+			return error_errno(e, "%s", b->dir);
+		b->dir_lock = lock_folder(b->dir, LOCK_EX);
+		if (b->dir_lock != -1)
+			return 0;
+	}
+	return error_errno(e, "%s: lock", b->dir);
 }
 
 int
 work_begin(struct build *b, struct error *e)
 {
-	own_free char *dir = path_join(b->settings->tmp, "dib_build.XXXXXXXX");
 	own_free char *tmp = realpath(b->settings->tmp, NULL);
 
 	if (tmp == NULL)
@@ -113,15 +132,7 @@ work_begin(struct build *b, struct error *e)
 	b->place = mem_printf("%s/dib_build-%u", tmp, (unsigned)geteuid());
 	if (hold_place(b, e) == -1)
 		return -1;
-	if (mkdtemp(dir) == NULL)
-		return error_errno(e, "%s", dir);
-	b->dir = realpath(dir, NULL);
-	if (b->dir == NULL)
-		return error_errno(e, "%s", dir);
-	b->dir_lock = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (b->dir_lock == -1 || flock(b->dir_lock, LOCK_EX) == -1)
-		return error_errno(e, "%s", b->dir);
-	return 0;
+	return hold_scratch(b, tmp, e);
 }
 
 void
