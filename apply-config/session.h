@@ -20,6 +20,7 @@ struct session {
 	struct state state;
 	struct output *output;
 	struct changed done;
+	bool returned; /* what was not confirmed in time was undone */
 };
 
 #define SESSION_NONE \
