@@ -3,6 +3,7 @@
 #ifndef APPLY_CONFIG_SESSION_H
 #define APPLY_CONFIG_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "apply-config/changed.h"
