@@ -3,13 +3,9 @@
  * One step: found in an earlier build's snapshots, or run, with its output
  * under its name, in a tree that has what it needs, and watched.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
@@ -140,23 +136,10 @@ step_begin(struct build *b, bool chroot, struct error *e)
 	return enter_hooks(b, chroot, e);
 }
 
-/*
- * What a step left running would go on writing behind the next one's back.
- * We are init of a PID namespace: all others in it are the step's.
- */
-static void
-end_leftovers(void)
-{
-	if (getpid() != 1 || kill(-1, SIGKILL) == -1)
-		return;
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		continue;
-}
-
 int
 step_end(struct build *b, bool chroot, struct error *e)
 {
-	end_leftovers();
+	enter_end_leftovers();
 	return enter_unhook(b, chroot, e);
 }
 
@@ -192,7 +175,7 @@ run_and_keep(struct build *b, const struct phase *p, const struct step *s,
 	b->watch = NULL;
 	if (r == -1)
 		return -1;
-	end_leftovers();
+	enter_end_leftovers();
 	watch_settle(&w);
 	return snapshot_save(b, s, &w, report_clock() - start, e);
 }
