@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image-build/filter.h"
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
 #include "image-build/watch.h"
@@ -62,10 +63,16 @@ step_failed(const struct speaker *s, const char *element, struct error *e)
 	return error_prefix(e, "%s (element %s)", s->name, element);
 }
 
+/* In the child.  A build can do without the filter, which is slower. */
 static int
 prepare(void *ctx)
 {
-	return watch_prepare(((struct speaker *)ctx)->watch);
+	struct watch *w = ((struct speaker *)ctx)->watch;
+
+	if (w != NULL)
+		return watch_prepare(w);
+	(void)filter_install(false);
+	return 0;
 }
 
 static void
@@ -88,12 +95,12 @@ run_program(struct build *b, const char *speaker, const char *element,
 		.root = root,
 		.line = step_speak,
 		.ctx = &sp,
+		.prepare = prepare,
 		.tick = log_tick,
 		.seconds = LIMIT_BUILD_SECONDS };
 	struct proc_status status;
 
 	if (b->watch != NULL) {
-		run.prepare = prepare;
 		run.ready = ready;
 		run.ready_fd = b->watch->epoll;
 	}
