@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One hook: its limits, its cgroup, its retries, its output. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -90,7 +91,7 @@ limit(struct hook *h, unsigned *seconds, struct error *e)
 	if (left <= 0)
 		return error_set(e, ETIMEDOUT,
 		    "the run's time limit of %u s is over", s->run_seconds);
-	*seconds = left < 1 ? 1 : (unsigned)left;
+	*seconds = (unsigned)ceil(left); /* never less than was promised */
 	return 0;
 }
 

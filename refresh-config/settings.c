@@ -249,9 +249,15 @@ struct value *
 settings_metadata(const struct settings *s, struct doc *d, struct error *e)
 {
 	own(strlist_clear) struct strlist files = { 0 };
-	own_fd int root =
-	    open(*s->root ? s->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_fd int root = -1;
 
+	/* As every variable that names a file, without the root. */
+	if (getenv("OS_CONFIG_FILES") != NULL)
+		return metadata_files(AT_FDCWD, NULL, &files, e) == -1
+		    ? NULL
+		    : metadata_load(d, AT_FDCWD, &files, e);
+	root =
+	    open(*s->root ? s->root : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root == -1)
 		error_errno(e, "%s", s->root);
 	if (root == -1 || metadata_files(root, NULL, &files, e) == -1)
