@@ -286,7 +286,9 @@ render_mustache(struct renderer *r, const struct template *t, const char *name,
 
 	if (fd == -1)
 		return error_errno(e, "%s", name);
-	if (read_text(fd, name, &text, e) == -1)
+	if (!S_ISREG(t->st.st_mode))
+		return error_set(e, EINVAL, "%s: is no regular file", name);
+	if (file_read_fd(fd, name, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
 		return -1;
 	unify_newlines(&text);
 	return run_mustache(r, name, &text, to, e);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/layers.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -268,54 +269,12 @@ enter_mount(struct build *b, struct error *e)
 	return 0;
 }
 
-/* Undo the octal escapes of mountinfo in place. */
-static void
-unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s != '\0'; s++)
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
-		    s[3]) {
-			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
-			    (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	*to = '\0';
-}
-
-/* Mount points below a folder, in the order in which they were made. */
-static int
-mounts_below(const char *dir, struct strlist *points, struct error *e)
-{
-	own_file FILE *f = fopen("/proc/self/mountinfo", "re");
-	own_free char *prefix = mem_printf("%s/", dir);
-	own_free char *line = NULL;
-	size_t cap = 0;
-
-	if (f == NULL)
-		return error_errno(e, "/proc/self/mountinfo");
-	while (getline(&line, &cap, f) != -1) {
-		own(strlist_clear) struct strlist words = { 0 };
-
-		strlist_split(&words, line, " \n");
-		if (words.len < 5)
-			continue;
-		unescape(words.items[4]);
-		if (strncmp(words.items[4], prefix, strlen(prefix)) == 0)
-			strlist_add(points, words.items[4]);
-	}
-	return 0;
-}
-
 int
 enter_unmount(struct build *b, struct error *e)
 {
 	own(strlist_clear) struct strlist points = { 0 };
 
-	if (mounts_below(b->tree, &points, e) == -1)
+	if (layers_mounts(b->tree, &points, e) == -1)
 		return -1;
 	for (size_t i = points.len; i > 0; i--)
 		if (umount2(points.items[i - 1],
@@ -327,32 +286,77 @@ enter_unmount(struct build *b, struct error *e)
 	return 0;
 }
 
-/* ---- the hooks tree in the target --------------------------------------- */
+/* ---- the hooks tree ------------------------------------------------------ */
+
+/* Where a step sees the hooks tree; the caller's. */
+static char *
+hooks_place(const struct build *b, bool chroot)
+{
+	return chroot ? path_join(b->tree, "tmp/in_target.d")
+		      : mem_dup(b->hooks);
+}
 
 int
-enter_hooks(struct build *b, struct error *e)
+enter_hooks(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *tmp = path_join(b->tree, "tmp");
-	own_free char *at = path_join(tmp, "in_target.d");
+	own_free char *at = hooks_place(b, chroot);
 	const unsigned long ro =
 	    MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
-	if (mkdir(tmp, 01777) == 0)
-		(void)chmod(tmp, 01777);
-	if (mkdir(at, 0755) == -1)
-		return error_errno(e, "%s", at);
 	if (mount(b->hooks, at, NULL, MS_BIND, NULL) == -1 ||
-	    mount(NULL, at, NULL, ro, NULL) == -1)
+	    (chroot && mount(NULL, at, NULL, ro, NULL) == -1))
 		return error_errno(e, "%s: bind mount", at);
 	return 0;
 }
 
 int
-enter_unhook(struct build *b, struct error *e)
+enter_unhook(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *at = path_join(b->tree, "tmp/in_target.d");
+	own_free char *at = hooks_place(b, chroot);
 
-	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1 || rmdir(at) == -1)
-		return error_errno(e, "%s", at);
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1)
+		return error_errno(e, "%s: unmount", at);
 	return 0;
+}
+
+/* ---- what the target has while it is built --------------------------------- */
+
+/* The attributes of a folder that is to be seen in another's place. */
+static int
+like(int dir, const char *name, const struct stat *st, struct error *e)
+{
+	const struct timespec times[] = { st->st_atim, st->st_mtim };
+
+	if (fchownat(dir, name, st->st_uid, st->st_gid, 0) == -1 ||
+	    fchmodat(dir, name, st->st_mode & 07777, 0) == -1 ||
+	    utimensat(dir, name, times, 0) == -1)
+		return error_errno(e, "%s", name);
+	return 0;
+}
+
+int
+enter_make_places(const struct build *b, struct error *e)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} places[] = { { "dev", 0755 }, { "proc", 0755 }, { "sys", 0755 },
+		{ "run", 0755 }, { "tmp", 01777 },
+		{ "tmp/in_target.d", 0755 } };
+	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (tree == -1 || fstat(tree, &st) == -1)
+		return error_errno(e, "%s", b->tree);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		if (mkdirat(tree, places[i].name, places[i].mode) == -1) {
+			if (errno != EEXIST)
+				return error_errno(
+				    e, "%s/%s", b->tree, places[i].name);
+			continue;
+		}
+		if (fchmodat(tree, places[i].name, places[i].mode, 0) == -1)
+			return error_errno(e, "%s/%s", b->tree, places[i].name);
+	}
+	return like(tree, ".", &st, e);
 }

@@ -88,6 +88,7 @@ remove_log(void *ctx, const struct tree_entry *t, struct error *e)
 	return 0;
 }
 
+/* What was in it never was: its time of change is as before. */
 static int
 empty_folder(int tree, const char *path, struct error *e)
 {
@@ -95,14 +96,17 @@ empty_folder(int tree, const char *path, struct error *e)
 	    openat(tree, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	own_dir DIR *d = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *entry;
+	struct stat st;
 
-	if (d == NULL)
+	if (d == NULL || fstat(fd, &st) == -1)
 		return errno == ENOENT ? 0 : error_errno(e, "%s", path);
 	while ((entry = readdir(d)) != NULL)
 		if (strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0 &&
 		    tree_remove(dirfd(d), entry->d_name, e) == -1)
 			return error_prefix(e, "%s", path);
+	if (futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }) == -1)
+		return error_errno(e, "%s", path);
 	return 0;
 }
 

@@ -32,6 +32,7 @@ static const struct verb verbs[] = {
 	{ "disk-image-create", true, image_create },
 	{ "ramdisk-image-create", true, ramdisk_create },
 	{ "element-info", true, element_info },
+	{ "cache", false, cache_verb },
 	{ NULL, false, NULL },
 };
 
