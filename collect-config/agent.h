@@ -38,6 +38,7 @@ struct agent {
 		TRIM_MOST,
 		TRIM_ALL
 	} trimmed;
+	int64_t active; /* clock_ms() of the start or the last command */
 	bool told; /* the status file says how things are */
 	int64_t told_at; /* clock_ms(); 0: say it now */
 	bool restarting; /* re-execute when nothing runs */
