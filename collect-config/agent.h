@@ -85,7 +85,10 @@ bool agent_is_over(const struct source *s);
 /* Take such a round into the cache. */
 void agent_take(struct agent *a, struct source *s);
 
-/* What the cache knows of a source, before it is first asked. */
+/*
+ * What the cache knows of a source, before it is first asked: its documents,
+ * and which of them the command has yet to succeed with.
+ */
 void agent_recall(struct agent *a, struct source *s);
 
 /* The names of all sources' outputs, each once, the last place counting. */
