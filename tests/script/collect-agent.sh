@@ -1,6 +1,8 @@
 #!/bin/sh
 # The agent as a daemon: what starts a run, what a run sees, and what survives
 # signals, restarts, new settings and a new program.
+# agent() takes options, but none are needed here.
+# shellcheck disable=SC2119
 set -u
 . tests/helper/collect.sh
 d=$ROOT/var/lib/os-collect-config/local-data
