@@ -11,17 +11,20 @@
 #include "lib/limits.h"
 
 static void
-set_reply(
-    struct round *r, struct http_reply *reply, const struct error *failure)
+set_reply(struct round *r, struct http_reply *reply)
 {
 	r->replied = true;
 	http_reply_clear(&r->reply);
-	if (reply != NULL) {
-		r->reply = *reply;
-		*reply = (struct http_reply){ 0 };
-	} else {
-		r->failure = *failure;
-	}
+	r->reply = *reply;
+	*reply = (struct http_reply){ 0 };
+}
+
+static void
+set_failure(struct round *r, const struct error *e)
+{
+	r->replied = true;
+	http_reply_clear(&r->reply);
+	r->failure = *e;
 }
 
 static void
@@ -34,9 +37,11 @@ on_reply(void *ctx, struct http_reply *reply, const struct error *e)
 	if ((s->round->ask.stream || s->round->ask.websocket) &&
 	    reply != NULL && reply->status >= 200 && reply->status <= 299) {
 		error_set(&ended, ECONNRESET, "the stream ended");
-		set_reply(s->round, NULL, &ended);
+		set_failure(s->round, &ended);
+	} else if (reply != NULL) {
+		set_reply(s->round, reply);
 	} else {
-		set_reply(s->round, reply, e);
+		set_failure(s->round, e);
 	}
 	agent_go_on(s->agent, s);
 }
@@ -71,7 +76,7 @@ on_chunk(void *ctx, const char *data, size_t n)
 		data = lf + 1;
 		reply.body = r->line;
 		r->line = (struct strbuf){ 0 };
-		set_reply(r, &reply, NULL);
+		set_reply(r, &reply);
 		if (round_step(r) != STEP_MORE)
 			return false;
 	}
@@ -89,7 +94,7 @@ on_message(void *ctx, const char *data, size_t n)
 	enum step step;
 
 	strbuf_add(&reply.body, data, n);
-	set_reply(r, &reply, NULL);
+	set_reply(r, &reply);
 	step = round_step(r);
 	for (size_t i = 0; i < r->outgoing.len; i++)
 		http_send(s->call, r->outgoing.items[i],
@@ -159,7 +164,7 @@ start_child(struct agent *a, struct source *s)
 		return;
 	if (s->output == -1)
 		error_errno(&e, "%s", r->argv.items[0]);
-	set_reply(r, NULL, &e);
+	set_failure(r, &e);
 	agent_go_on(a, s);
 }
 
@@ -178,7 +183,10 @@ agent_child_over(struct agent *a, struct source *s)
 	    file_read_fd(fd, s->round->argv.items[0], LIMIT_TEXT_BYTES,
 		&reply.body, &e) == -1)
 		status = 1;
-	set_reply(s->round, status == 0 ? &reply : NULL, &e);
+	if (status == 0)
+		set_reply(s->round, &reply);
+	else
+		set_failure(s->round, &e);
 	http_reply_clear(&reply);
 	agent_go_on(a, s);
 }

@@ -51,7 +51,7 @@ write_format(struct build *b, const char *disk, const char *raw,
 		.tree = b->tree,
 		.scratch = b->image_dir,
 		.output = output,
-		.seed = strlist_env_get(&b->env, "INGOT_SEED"),
+		.seed = b->seed,
 		.now = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL) };
 	double start = report_clock();
 

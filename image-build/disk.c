@@ -69,7 +69,7 @@ static void
 fill_job(const struct build *b, const struct filesystem *f, const char *tree,
     const struct strlist *empty, struct fs_job *job)
 {
-	const char *seed = strlist_env_get(&b->env, "INGOT_SEED");
+	const char *seed = b->seed;
 
 	*job = (struct fs_job){ .tree = tree,
 		.empty = f->tree != NULL ? NULL : empty,
@@ -84,7 +84,7 @@ fill_job(const struct build *b, const struct filesystem *f, const char *tree,
 		.epoch = b->settings->epoch,
 		.now = made_at(b->settings) };
 	memcpy(job->uuid, f->uuid, 16);
-	digest_uuid(seed != NULL ? seed : "", f->label, job->seed);
+	digest_uuid(seed, f->label, job->seed);
 }
 
 /* ---- sizes -------------------------------------------------------------------- */
@@ -279,7 +279,7 @@ write_filesystems(
 static int
 write_verities(struct build *b, size_t d, int fd, struct error *e)
 {
-	const char *seed = strlist_env_get(&b->env, "INGOT_SEED");
+	const char *seed = b->seed;
 	bool any = false;
 
 	for (size_t i = 0; i < b->layout.nverities; i++) {
@@ -318,7 +318,7 @@ static int
 write_all(struct build *b, size_t d, int fd, struct error *e)
 {
 	const struct disk *disk = &b->layout.disks[d];
-	const char *seed = strlist_env_get(&b->env, "INGOT_SEED");
+	const char *seed = b->seed;
 
 	if (write_filesystems(b, d, false, fd, e) == -1 ||
 	    write_verities(b, d, fd, e) == -1 ||

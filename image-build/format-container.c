@@ -58,7 +58,7 @@ put(struct container *c, const char *name, const struct strbuf *text,
 /* ---- the layer -------------------------------------------------------------- */
 
 static int
-digest_file(int fd, char text[DIGEST_TEXT], uint64_t *bytes, struct error *e)
+digest_layer(int fd, char text[DIGEST_TEXT], uint64_t *bytes, struct error *e)
 {
 	own_free char *buffer = mem_alloc(CHUNK);
 	struct digest *d = digest_new();
@@ -88,7 +88,7 @@ make_layer(struct container *c, const char *folder, struct error *e)
 	if (fd == -1)
 		return error_errno(e, "%s", path);
 	if (tar_create(AT_FDCWD, c->job->tree, &out, e) == -1 ||
-	    digest_file(fd, c->layer, &c->layer_bytes, e) == -1)
+	    digest_layer(fd, c->layer, &c->layer_bytes, e) == -1)
 		return -1;
 	name = mem_printf("%s%s", folder, c->layer);
 	to = path_join(c->dir, name);

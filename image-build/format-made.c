@@ -26,7 +26,7 @@ write_made(
 		.now = job->now,
 		.what = kind->name };
 
-	digest_uuid(job->seed != NULL ? job->seed : "", kind->name, fs.uuid);
+	digest_uuid(job->seed, kind->name, fs.uuid);
 	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1 ||
 	    kind->make(&fs, w.temp, e) == -1)
 		return -1;

@@ -75,7 +75,7 @@ make_footer(const struct format_job *job, uint64_t bytes, uint8_t f[FOOTER])
 	put_be64(f + 48, bytes);
 	set_geometry(f, bytes);
 	put_be32(f + 60, 2); /* fixed */
-	digest_uuid(job->seed != NULL ? job->seed : "", "vhd", f + 68);
+	digest_uuid(job->seed, "vhd", f + 68);
 	for (size_t i = 0; i < FOOTER; i++)
 		sum += f[i];
 	put_be32(f + 64, ~sum);

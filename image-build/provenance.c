@@ -42,7 +42,7 @@ sha256_value(struct doc *d, const uint8_t sum[DIGEST_BYTES])
 /* ---- elements --------------------------------------------------------------- */
 
 static int
-digest_file(struct digest *sum, const struct tree_entry *t, struct error *e)
+digest_content(struct digest *sum, const struct tree_entry *t, struct error *e)
 {
 	own_fd int fd =
 	    openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -69,7 +69,7 @@ digest_entry(void *ctx, const struct tree_entry *t, struct error *e)
 
 	digest_add(sum, head, strlen(head));
 	if (S_ISREG(t->st->st_mode))
-		return digest_file(sum, t, e);
+		return digest_content(sum, t, e);
 	if (!S_ISLNK(t->st->st_mode))
 		return 0;
 	n = readlinkat(t->dir, t->name, target, sizeof(target));

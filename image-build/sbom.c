@@ -79,10 +79,10 @@ package_url(const struct installed *p, const char *distro)
 static char *
 serial(const struct build *b, const char *kind)
 {
-	const char *seed = strlist_env_get(&b->env, "INGOT_SEED");
+	const char *seed = b->seed;
 	uint8_t u[16];
 
-	digest_uuid(seed != NULL ? seed : "", kind, u);
+	digest_uuid(seed, kind, u);
 	return mem_printf("urn:uuid:%02x%02x%02x%02x-%02x%02x-%02x%02x-"
 			  "%02x%02x-%02x%02x%02x%02x%02x%02x",
 	    u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10],

@@ -258,7 +258,10 @@ take_handshake(struct http_call *c, struct error *e)
 	return 0;
 }
 
-/* The first frame in w->in: its length, or 0 when it is not whole yet. */
+/*
+ * The first frame in w->in: its length, or 0 when not even that is there yet.
+ * No length is so large that adding to it could wrap.
+ */
 static uint64_t
 frame_length(const struct websocket *w, size_t *head)
 {
@@ -279,7 +282,7 @@ frame_length(const struct websocket *w, size_t *head)
 		n = get_be16(p + 2);
 	else if (n == 127)
 		n = get_be64(p + 2);
-	return *head + n;
+	return *head + (n <= LIMIT_HTTP_BODY ? n : LIMIT_HTTP_BODY + 1);
 }
 
 static int
@@ -289,7 +292,9 @@ take_frame(struct http_call *c, size_t head, size_t n, struct error *e)
 	uint8_t first = (uint8_t)w->in.s[0];
 	const char *data = w->in.s + head;
 
-	if ((w->in.s[1] & 0x80) != 0 || (first & 0x70) != 0)
+	/* What controls is short and whole (5.5). */
+	if ((w->in.s[1] & 0x80) != 0 || (first & 0x70) != 0 ||
+	    ((first & 0x08) != 0 && (n > 125 || (first & 0x80) == 0)))
 		return error_set(e, EPROTO, "%s: a bad frame", c->shown);
 	switch (first & 0x0f) {
 	case OP_PING:

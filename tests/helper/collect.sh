@@ -35,7 +35,7 @@ serve() { # with the options of http-play in $play
 	tests/helper/http-play "$tmp/routes" "$tmp/log" $play >"$tmp/port" &
 	server=$!
 	pids="$pids $server"
-	within 10 test -s "$tmp/port" || fail "the server does not start"
+	within 30 test -s "$tmp/port" || fail "the server does not start"
 	PORT=$(cat "$tmp/port")
 	export URL="http://127.0.0.1:$PORT"
 }
@@ -59,9 +59,9 @@ agent() { # [options]: in the background, as $agent
 	agent=$!
 	pids="$pids $agent"
 }
-unagent() {
+unagent() { # a leak counts as a failure too, under sanitizers
 	kill "$agent"
-	wait "$agent"
+	wait "$agent" || fail "the agent ended with status $?"
 }
 same() { # what got want
 	[ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"

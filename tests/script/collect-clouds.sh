@@ -118,9 +118,9 @@ play gce product="Google Compute Engine"
 same "gce" "$(grep -c 9007199254740993 "$cache/gce.json")" 1
 same "gce user data" "$(user_data)" "#!/bin/sh"
 agent -c "echo >>$tmp/runs"
-within 10 test -s "$tmp/runs" || fail "gce: the change is not seen"
+within 30 test -s "$tmp/runs" || fail "gce: the change is not seen"
 same "gce changed" "$(get .instance.id)" 2
-within 5 grep -q 'last_etag=e2' "$tmp/log" || fail "gce: no second wait"
+within 30 grep -q 'last_etag=e2' "$tmp/log" || fail "gce: no second wait"
 same "gce waits" "$(grep -o 'last_etag=e[0-9]*' "$tmp/log" | tr '\n' ' ')" \
     "last_etag=e1 last_etag=e2 "
 unagent

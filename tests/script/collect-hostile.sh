@@ -96,7 +96,7 @@ set_url "$URL/silent"
 sed -i 's/timeout = 2/timeout = 60/' "$ROOT/etc/os-collect-config.conf"
 rm "$cache/request.json"*
 agent request local -c "jq -c . $cache/here.json >>$tmp/runs" --min-polling-interval 0.1
-within 15 grep -q silent "$tmp/log" || fail "not asked"
+within 30 grep -q silent "$tmp/log" || fail "not asked"
 echo '{"n": 2}' >"$ROOT/var/lib/os-collect-config/local-data/here"
-within 15 grep -q '"n":2' "$tmp/runs" || fail "a source that hangs delays another"
+within 30 grep -q '"n":2' "$tmp/runs" || fail "a source that hangs delays another"
 unagent

@@ -10,6 +10,45 @@ export HOME
 mkdir "$HOME"
 n=0
 
+# The peer takes a second to start, so it is started once, and forks.
+cat >"$tmp/peer.py" <<'P'
+import json, os, sys, traceback
+from os_collect_config import version
+from os_collect_config.collect import __main__ as main
+version.version_info.version_string() # is remembered
+for line in sys.stdin:
+    ask = json.loads(line)
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(w, 1)
+        os.environ.update(ask['env'])
+        sys.argv = ['os-collect-config'] + ask['args']
+        try:
+            status = main(sys.argv)
+        except SystemExit as end:
+            status = end.code
+        except Exception:
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        os._exit(status if isinstance(status, int) else status is not None)
+    os.close(w)
+    with os.fdopen(r) as f:
+        said = f.read().strip()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    print('%s, status %d' % (said.replace('\n', '|'), status), flush=True)
+P
+mkfifo "$tmp/ask" "$tmp/answer"
+/usr/bin/python3 "$tmp/peer.py" <"$tmp/ask" >"$tmp/answer" 2>"$tmp/err.peer" &
+pids="$pids $!"
+exec 3>"$tmp/ask" 4<"$tmp/answer"
+ask_peer() {
+	jq -nc '{args: $ARGS.positional, env: (env | with_entries(
+	    select(.key | startswith("OS_"))))}' --args -- "$@" >&3
+	read -r want <&4 || fail "the peer ended"
+}
+
 both() { # what file-text [options with FILE and OTHER]
 	what=$1 text=$2
 	shift 2
@@ -21,11 +60,10 @@ both() { # what file-text [options with FILE and OTHER]
 		case $a in FILE) a=$tmp/conf ;; OTHER) a=$tmp/other ;; esac
 		set -- "$@" "$a"
 	done
-	want=$($peer --print-cachedir "$@" 2>"$tmp/peer")
-	want="$want, status $?"
+	ask_peer --print-cachedir "$@"
 	got=$(os-collect-config --print-cachedir "$@" 2>"$tmp/err")
 	got="$got, status $?"
-	same "$what" "$got" "$want"
+	same "$what" "$(printf %s "$got" | tr '\n' '|')" "$want"
 	n=$((n + 1))
 }
 d='[DEFAULT]\n'

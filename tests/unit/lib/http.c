@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/digest.h"
+#include "lib/encode.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -86,6 +88,79 @@ endless(int fd, const char *head, const char *more)
 		say(fd, more);
 }
 
+/* What is said on a websocket once it is open. */
+static const struct frames {
+	const char *path, *bytes;
+	size_t n;
+	const char *got; /* of the messages, one behind the other */
+	const char *want; /* "": ended well; else how the error begins */
+} frames[] = {
+#define BYTES(s) s, sizeof(s) - 1
+	{ "/ws-text", BYTES("\x81\x05hello\x88\x02\x03\xe8"), "hello",
+	    "/ws-text: the peer closed" },
+	{ "/ws-enough",
+	    BYTES("\x81\x03"
+		  "end"),
+	    "end", "" },
+	{ "/ws-pieces",
+	    BYTES("\x01\x02"
+		  "he\x89\x01p\x80\x03llo"),
+	    "hello", "/ws-pieces: the peer closed" },
+	{ "/ws-16",
+	    BYTES("\x81\x7e\x00\x03"
+		  "abc"),
+	    "abc", "/ws-16: the peer closed" },
+	{ "/ws-64",
+	    BYTES("\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x03"
+		  "abc"),
+	    "abc", "/ws-64: the peer closed" },
+	{ "/ws-cut", BYTES("\x81\x05hel"), "", "/ws-cut: the peer closed" },
+	{ "/ws-masked", BYTES("\x81\x85\0\0\0\0hello"), "",
+	    "/ws-masked: a bad frame" },
+	{ "/ws-reserved", BYTES("\xc1\x05hello"), "",
+	    "/ws-reserved: a bad frame" },
+	{ "/ws-opcode", BYTES("\x83\x05hello"), "", "/ws-opcode: a bad frame" },
+	{ "/ws-huge",
+	    BYTES("\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"
+		  "abc"),
+	    "", "/ws-huge: a frame is too long" },
+	/* The head's own length added to this one is 9. */
+	{ "/ws-wrap",
+	    BYTES("\x89\x7f\xff\xff\xff\xff\xff\xff\xff\xff"
+		  "abc"),
+	    "", "/ws-wrap: a frame is too long" },
+#define BLANKS "                                          "
+	{ "/ws-long-ping", BYTES("\x89\x7e\x00\x7e" BLANKS BLANKS BLANKS), "",
+	    "/ws-long-ping: a bad frame" },
+	{ "/ws-open-ping", BYTES("\x09\x01p"), "",
+	    "/ws-open-ping: a bad frame" },
+};
+
+static void
+answer_websocket(int fd, const struct strbuf *r, const struct frames *f)
+{
+	const char *guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+	const char *key = strstr(r->s, "Sec-WebSocket-Key: ") + 19;
+	own_free char *text =
+	    mem_printf("%.*s%s", (int)strcspn(key, "\r"), key, guid);
+	own(strbuf_clear) struct strbuf b = { 0 };
+	uint8_t sum[DIGEST_SHA1_BYTES];
+	char rest[256];
+
+	strbuf_puts(&b,
+	    "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n"
+	    "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
+	digest_sha1(text, strlen(text), sum);
+	base64_encode(sum, sizeof(sum), &b);
+	strbuf_puts(&b, "\r\n\r\n");
+	strbuf_add(&b, f->bytes, f->n);
+	if (file_write_all(fd, b.s, b.len) == -1)
+		_exit(0);
+	shutdown(fd, SHUT_WR); /* but hear what is still said */
+	while (read(fd, rest, sizeof(rest)) > 0)
+		;
+}
+
 static void __attribute__((noreturn)) answer(int fd)
 {
 	own(strbuf_clear) struct strbuf r = { 0 };
@@ -98,6 +173,9 @@ static void __attribute__((noreturn)) answer(int fd)
 	for (size_t i = 0; i < COUNT(canned); i++)
 		if (strcmp(path, canned[i].path) == 0)
 			say(fd, canned[i].reply);
+	for (size_t i = 0; i < COUNT(frames); i++)
+		if (strcmp(path, frames[i].path) == 0)
+			answer_websocket(fd, &r, &frames[i]);
 	if (strcmp(path, "/echo") == 0) {
 		own_free char *head = mem_printf(
 		    "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", r.len);
@@ -194,10 +272,10 @@ static const struct {
 	{ { .follow = HTTP_FOLLOW_HOST }, "/elsewhere", "302 ", 0 },
 	{ { .follow = HTTP_FOLLOW_HOST }, "/loop", "302 ", 0 },
 	{ { 0 }, "/loop", "/loop: ", EPROTO },
-	{ { 0 }, "/file", "/file: ", EINVAL },
+	{ { 0 }, "/file", "/file: ", EPROTO },
 	{ { 0 }, "/cut", "/cut: ", EPROTO },
 	{ { 0 }, "/none", "/none: ", EPROTO },
-	{ { 0 }, "/nonsense", "/nonsense: ", EINVAL },
+	{ { 0 }, "/nonsense", "/nonsense: ", EPROTO },
 	{ { .seconds = 1 }, "/slow", "/slow: ", ETIMEDOUT },
 	{ { .idle_seconds = 1 }, "/slow", "/slow: ", ETIMEDOUT },
 	{ { .max = 5 }, "/ok", "200 hello", 0 },
@@ -286,6 +364,7 @@ nobody_there_is_an_error(void)
 	CHECK(e.code == EINVAL && reply.body.len == 0);
 	CHECK(http_do(&(struct http_request){ .url = "no url" }, &reply, &e) ==
 	    -1);
+	CHECK(e.code == EINVAL);
 }
 
 static void
@@ -336,6 +415,59 @@ exchanges_go_on_together(void)
 		CHECK(http_wait(l, NULL, 0, 100, &e) == 0);
 	CHECK(a == 0 && b == 200 && c == 0);
 	CHECK(d == 200 && total >= 100000);
+}
+
+/* ---- websockets ---------------------------------------------------------- */
+
+static bool
+on_message(void *ctx, const char *data, size_t n)
+{
+	struct strbuf *got = ctx;
+
+	strbuf_add(got, data, n);
+	return strcmp(strbuf_text(got), "end") != 0;
+}
+
+struct ending {
+	bool done;
+	struct error e; /* no text: none */
+};
+
+static void
+on_end(void *ctx, struct http_reply *reply, const struct error *e)
+{
+	struct ending *end = ctx;
+
+	end->done = true;
+	if (reply == NULL)
+		end->e = *e;
+}
+
+static void
+websockets_bear_any_frame(void)
+{
+	for (size_t i = 0; i < COUNT(frames); i++) {
+		ownp(http_loop_free) struct http_loop *l = http_loop_new();
+		own(strbuf_clear) struct strbuf got = { 0 };
+		own_free char *at =
+		    mem_printf("ws://127.0.0.1:%u%s", port, frames[i].path);
+		struct ending end = { 0 };
+		const char *said;
+		struct error e;
+
+		http_start(l,
+		    &(struct http_request){ .url = at,
+			.direct = true,
+			.websocket = true,
+			.chunk = on_message,
+			.chunk_ctx = &got },
+		    on_end, &end);
+		for (int n = 0; n < 1000 && !end.done; n++)
+			CHECK(http_wait(l, NULL, 0, 100, &e) == 0);
+		said = strstr(end.e.text, "/ws-");
+		CHECK_STR(strbuf_text(&got), frames[i].got);
+		CHECK_STR(said != NULL ? said : end.e.text, frames[i].want);
+	}
 }
 
 /* ---- text ---------------------------------------------------------------- */
@@ -392,6 +524,7 @@ main(void)
 	headers_are_found();
 	nobody_there_is_an_error();
 	exchanges_go_on_together();
+	websockets_bear_any_frame();
 	secrets_are_left_out();
 	statuses_are_judged();
 	setpgid(pid, pid);
