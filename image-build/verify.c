@@ -49,11 +49,12 @@ is_manifest(const char *path)
 static char *
 find_manifest(const char *image, struct error *e)
 {
-	own_free char *stem = mem_dup(image);
+	own_free char *stem = NULL;
 	char *dot;
 
 	if (is_manifest(image))
-		return take(stem);
+		return mem_dup(image);
+	stem = mem_dup(image);
 	while ((dot = strrchr(stem, '.')) != NULL && strchr(dot, '/') == NULL) {
 		own_free char *path = NULL;
 
