@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/disk.h"
+#include "image-build/format.h"
 #include "image-build/image-build.h"
 #include "image-build/privileges.h"
 #include "image-build/snapshot.h"
@@ -346,31 +348,6 @@ finish(struct build *b, struct error *e)
 }
 
 /* ---- products -------------------------------------------------------------- */
-
-static int
-deliver(struct build *b, struct strlist *products, struct error *e)
-{
-	const struct settings *s = b->settings;
-	own_free char *raw = path_join(b->image_dir, "image0.raw");
-
-	/* The last phases may have changed how much there is. */
-	if (disk_measure(b, e) == -1 || disk_write(b, raw, e) == -1)
-		return -1;
-	for (size_t i = 0; i < s->formats.len; i++) {
-		const char *name = s->formats.items[i];
-		own_free char *output = mem_printf("%s.%s", s->name, name);
-		const struct format_job job = {
-			.settings = s, .raw = raw, .output = output
-		};
-		double start = report_clock();
-
-		if (format_find(name)->write(&job, e) == -1)
-			return error_prefix(e, "%s", output);
-		report_part(b->report, name, report_clock() - start);
-		strlist_add(products, output);
-	}
-	return 0;
-}
 
 static void
 announce(const struct build *b, const struct strlist *products)

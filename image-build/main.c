@@ -34,6 +34,7 @@ static const struct verb verbs[] = {
 	{ "element-info", true, element_info },
 	{ "cache", false, cache_verb },
 	{ "doctor", false, doctor },
+	{ "pack", false, image_pack },
 	{ NULL, false, NULL },
 };
 
