@@ -38,6 +38,7 @@ struct agent {
 		TRIM_MOST,
 		TRIM_ALL
 	} trimmed;
+	int64_t active; /* clock_ms() of the start or the last command */
 	bool told; /* the status file says how things are */
 	int64_t told_at; /* clock_ms(); 0: say it now */
 	bool restarting; /* re-execute when nothing runs */
@@ -84,7 +85,10 @@ bool agent_is_over(const struct source *s);
 /* Take such a round into the cache. */
 void agent_take(struct agent *a, struct source *s);
 
-/* What the cache knows of a source, before it is first asked. */
+/*
+ * What the cache knows of a source, before it is first asked: its documents,
+ * and which of them the command has yet to succeed with.
+ */
 void agent_recall(struct agent *a, struct source *s);
 
 /* The names of all sources' outputs, each once, the last place counting. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/privileges.h"
 #include "image-build/snapshot.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
@@ -396,6 +397,12 @@ use_snapshots(struct build *b, struct error *e)
 
 	if (b->settings->no_cache)
 		return 0;
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		log_warn("nothing can be mounted here: every step is run, "
+			 "without /proc, perhaps without devices, and what a "
+			 "script mounts fails");
+		return 0;
+	}
 	r = snapshot_open(b, &why, e);
 	if (r == 1)
 		log_info("every step is run, no snapshots: %s", why);
@@ -470,6 +477,10 @@ build_run(struct build *b, struct error *e)
 
 	if (check_output(b->settings, e) == -1)
 		return -1;
+	if (privileges_take(e) == -1)
+		return -1;
+	if (privileges_held() != PRIVILEGES_ROOT)
+		log_info("builds by: %s", privileges_name(privileges_held()));
 	status = work_begin(b, e);
 	if (status == 0)
 		status = enter_run(inside, b, b->dir, e);
@@ -486,6 +497,7 @@ build_clear(struct build *b)
 	strlist_clear(&b->env);
 	strlist_clear(&b->phase_env);
 	strlist_clear(&b->origins);
+	strlist_clear(&b->made);
 	free(b->chosen);
 	free(b->seed);
 	free(b->layout_text);

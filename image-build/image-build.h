@@ -28,6 +28,7 @@ struct elements;
 int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
 int cache_verb(int argc, char **argv, struct error *e);
+int doctor(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
 
@@ -282,6 +283,7 @@ struct build {
 	char *seed; /* hexadecimal: UUIDs and the like are made from it */
 	bool rooted; /* root.d is done: steps find the target's mounts */
 	bool entered; /* the target has its mounts */
+	struct strlist made; /* in its /dev, for the time being */
 	struct watch *watch; /* of the step in hand, or NULL */
 	unsigned steps_run, steps_found; /* found: taken from snapshots */
 	struct strlist env; /* what every script starts with */
@@ -417,6 +419,12 @@ int step_failed(const struct speaker *s, const char *element, struct error *e);
  */
 int
 enter_run(int (*act)(void *ctx), void *ctx, const char *dir, struct error *e);
+
+/*
+ * End what a step left running: it would go on writing behind the next one's
+ * back.
+ */
+void enter_end_leftovers(void);
 
 /* Put the build folder on a tmpfs of the given size in bytes. */
 int enter_tmpfs(const char *dir, uint64_t bytes, struct error *e);

@@ -33,6 +33,7 @@ static const struct verb verbs[] = {
 	{ "ramdisk-image-create", true, ramdisk_create },
 	{ "element-info", true, element_info },
 	{ "cache", false, cache_verb },
+	{ "doctor", false, doctor },
 	{ NULL, false, NULL },
 };
 
