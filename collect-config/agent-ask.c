@@ -10,6 +10,8 @@
 #include "lib/file.h"
 #include "lib/limits.h"
 
+#define REPLY_BYTES 1024 /* that a reply costs besides its text */
+
 static void
 set_reply(struct round *r, struct http_reply *reply)
 {
@@ -60,6 +62,17 @@ on_enough(void *ctx, struct http_reply *reply, const struct error *e)
 	agent_act(s->agent, s);
 }
 
+/*
+ * A stream may go on for long, and what it says stays in memory until the
+ * round ends.  So there is an end to what one may say; then it is asked anew.
+ */
+static bool
+is_too_much(struct round *r, size_t n)
+{
+	r->streamed += n + REPLY_BYTES;
+	return r->streamed > LIMIT_HTTP_BODY;
+}
+
 /* Each whole line of a stream is a reply. */
 static bool
 on_chunk(void *ctx, const char *data, size_t n)
@@ -77,7 +90,8 @@ on_chunk(void *ctx, const char *data, size_t n)
 		reply.body = r->line;
 		r->line = (struct strbuf){ 0 };
 		set_reply(r, &reply);
-		if (round_step(r) != STEP_MORE)
+		if (round_step(r) != STEP_MORE ||
+		    is_too_much(r, r->reply.body.len))
 			return false;
 	}
 	strbuf_add(&r->line, data, n);
@@ -100,7 +114,7 @@ on_message(void *ctx, const char *data, size_t n)
 		http_send(s->call, r->outgoing.items[i],
 		    strlen(r->outgoing.items[i]));
 	strlist_clear(&r->outgoing);
-	return step == STEP_MORE;
+	return step == STEP_MORE && !is_too_much(r, n);
 }
 
 /* Link-local and loopback hosts are never behind a proxy. */
