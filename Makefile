@@ -30,6 +30,10 @@ CFLAGS     ?= -O2 -g
 # A tool is a folder with a main.c.
 TOOLS := $(patsubst %/main.c,%,$(wildcard */main.c))
 
+# A tool that hooks start again and again must not spend its time on being
+# linked.  (A sanitizer has to be in a shared library.)
+LDFLAGS_apply-config := $(if $(SAN),,-static)
+
 # The names by which others know a tool; they are links to it.
 NAMES_image-build    := disk-image-create ramdisk-image-create element-info
 NAMES_apply-config   := os-apply-config os-config-applier
@@ -99,7 +103,7 @@ LINK = @mkdir -p $(@D) && echo "$(CC) -o $@" && \
        $(CC) $(INSTR) $(CFLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 $(BINS): $(B)/bin/%: $$(call objs,$$*) $(LIB)
-	$(LINK) $(call pkg,--libs,$(PKGS_$*)) $(EXT_LIBS) -lm
+	$(LINK) $(LDFLAGS_$*) $(call pkg,--libs,$(PKGS_$*)) $(EXT_LIBS) -lm
 
 define link_rule
 $(B)/bin/$1: $(B)/bin/$2

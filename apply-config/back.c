@@ -56,6 +56,16 @@ step_recover(const struct settings *s, bool all, struct error *e)
 }
 
 int
+step_return(const struct settings *settings, struct error *e)
+{
+	own(session_close) struct session s = SESSION_NONE;
+
+	if (session_open(settings, &s, e) == -1)
+		return -1;
+	return changed_tell(settings, &s.done, e);
+}
+
+int
 step_rollback(const struct settings *settings, uint64_t to, struct error *e)
 {
 	own(session_close) struct session s = SESSION_NONE;
@@ -78,6 +88,8 @@ step_confirm(const struct settings *settings, struct error *e)
 
 	if (session_open(settings, &s, e) == -1)
 		return -1;
+	if (s.returned)
+		return error_set(e, ETIMEDOUT, "too late: it was undone");
 	return pending_remove(&s.state, e);
 }
 

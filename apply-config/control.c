@@ -4,12 +4,10 @@
  * has a row for each key; keys are taken in the order of the document.
  */
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply-config/accounts.h"
 #include "apply-config/apply.h"
 #include "apply-config/values.h"
 #include "lib/doc.h"
@@ -54,74 +52,12 @@ set_mode(const struct setter *s, const struct value *v)
 	return 0;
 }
 
-/*
- * Look up a name or number in one of the two databases of the root: files
- * of lines "name:password:number:...".
- */
-static int
-find_in_root(const struct settings *s, const char *path, const char *name,
-    long long number, unsigned *id)
-{
-	own_free char *file = settings_outside(s, path);
-	own_file FILE *f = fopen(file, "re");
-	own_free char *line = NULL;
-	size_t cap = 0;
-
-	if (f == NULL)
-		return -1;
-	while (getline(&line, &cap, f) != -1) {
-		char *colon = strchr(line, ':');
-		char *second = colon ? strchr(colon + 1, ':') : NULL;
-
-		if (second == NULL)
-			continue;
-		*colon = '\0';
-		*id = (unsigned)strtoul(second + 1, NULL, 10);
-		if (name != NULL ? strcmp(line, name) == 0 : *id == number)
-			return 0;
-	}
-	return -1;
-}
-
-static int
-find_user(
-    const struct settings *s, const char *name, long long number, unsigned *id)
-{
-	struct passwd *p;
-
-	if (*s->root_path != '\0')
-		return find_in_root(s, "/etc/passwd", name, number, id);
-	p = name != NULL ? getpwnam(name) : getpwuid((uid_t)number);
-	if (p != NULL)
-		*id = p->pw_uid;
-	return p != NULL ? 0 : -1;
-}
-
-static int
-find_group(
-    const struct settings *s, const char *name, long long number, unsigned *id)
-{
-	struct group *g;
-
-	if (*s->root_path != '\0')
-		return find_in_root(s, "/etc/group", name, number, id);
-	g = name != NULL ? getgrnam(name) : getgrgid((gid_t)number);
-	if (g != NULL)
-		*id = g->gr_gid;
-	return g != NULL ? 0 : -1;
-}
-
 static int
 set_owner(const struct setter *s, const struct value *v)
 {
-	const char *name = v->kind == VALUE_STRING ? v->text : NULL;
-	long long n = 0;
-
-	if (name == NULL && !value_is_int(v))
+	if (v->kind != VALUE_STRING && !value_is_int(v))
 		return refuse(s, "owner ", v, " must be a string or int");
-	if ((name == NULL &&
-		(!value_to_int(v, &n) || n < 0 || n >= UINT32_MAX)) ||
-	    find_user(s->settings, name, n, &s->control->uid) == -1)
+	if (account_find(s->settings, "passwd", v, &s->control->uid) == -1)
 		return refuse(s, "owner ", v, " not found in passwd database");
 	return 0;
 }
@@ -129,14 +65,9 @@ set_owner(const struct setter *s, const struct value *v)
 static int
 set_group(const struct setter *s, const struct value *v)
 {
-	const char *name = v->kind == VALUE_STRING ? v->text : NULL;
-	long long n = 0;
-
-	if (name == NULL && !value_is_int(v))
+	if (v->kind != VALUE_STRING && !value_is_int(v))
 		return refuse(s, "group ", v, " must be a string or int");
-	if ((name == NULL &&
-		(!value_to_int(v, &n) || n < 0 || n >= UINT32_MAX)) ||
-	    find_group(s->settings, name, n, &s->control->gid) == -1)
+	if (account_find(s->settings, "group", v, &s->control->gid) == -1)
 		return refuse(s, "group ", v, " not found in group database");
 	return 0;
 }

@@ -32,12 +32,11 @@ struct publication {
 
 /* ---- what there was -------------------------------------------------------- */
 
-/* Note the folders above path that are missing, outermost first. */
+/* Add the folders above path that are missing. */
 static int
-note_folders(struct publication *p, const char *path, struct error *e)
+add_folders(struct publication *p, const char *path, struct error *e)
 {
 	own_free char *copy = mem_dup(path);
-	struct strlist *folders = &p->journal->folders;
 
 	if (output_dir(p->output, path, e) != -1)
 		return 0;
@@ -49,9 +48,38 @@ note_folders(struct publication *p, const char *path, struct error *e)
 		if (output_dir(p->output, inside, e) != -1)
 			continue;
 		inside[s - copy] = '\0';
-		if (!strlist_has(folders, inside))
-			strlist_add(folders, inside);
+		strlist_add(&p->journal->folders, inside);
 	}
+	return 0;
+}
+
+static bool
+same_folder(const char *a, const char *b)
+{
+	size_t n = (size_t)(path_base(a) - a);
+
+	return strncmp(a, b, n) == 0 && path_base(b) == b + n;
+}
+
+/* Note all folders that will be made, each once, outermost first. */
+static int
+note_folders(struct publication *p, const struct changes *c, struct error *e)
+{
+	struct strlist *folders = &p->journal->folders;
+	const char *last = NULL;
+
+	for (size_t i = 0; i < c->len; i++) {
+		const char *path = c->items[i].path;
+
+		if (c->items[i].kind == CHANGE_DELETE ||
+		    (last != NULL && same_folder(last, path)))
+			continue;
+		if (add_folders(p, path, e) == -1)
+			return -1;
+		last = path;
+	}
+	strlist_sort(folders);
+	strlist_unique(folders);
 	return 0;
 }
 
@@ -68,10 +96,8 @@ note_old(struct publication *p, const struct changes *c, struct error *e)
 		if (version_read(p->output, one->path, p->journal->arena,
 			&entry->old, e) == -1)
 			return -1;
-		if (!entry->gone && note_folders(p, one->path, e) == -1)
-			return -1;
 	}
-	return 0;
+	return note_folders(p, c, e);
 }
 
 /* ---- before the commit ------------------------------------------------------ */

@@ -84,6 +84,7 @@ catch_up(struct session *s, struct error *e)
 		return r == -1 ? -1 : 0;
 	talk_warn("not confirmed in time: going back to generation %llu",
 	    (unsigned long long)p.base);
+	s->returned = true;
 	return session_back(s, p.base, e);
 }
 

@@ -3,6 +3,7 @@
 #ifndef APPLY_CONFIG_SESSION_H
 #define APPLY_CONFIG_SESSION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "apply-config/changed.h"
@@ -20,6 +21,7 @@ struct session {
 	struct state state;
 	struct output *output;
 	struct changed done;
+	bool returned; /* what was not confirmed in time was undone */
 };
 
 #define SESSION_NONE \

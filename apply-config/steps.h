@@ -39,10 +39,13 @@ int step_render(const struct settings *s, const struct value *root,
  */
 int step_recover(const struct settings *s, bool all, struct error *e);
 
+/* Go back from a generation that was not confirmed, if it is time to. */
+int step_return(const struct settings *s, struct error *e);
+
 /* Go back to a generation; UINT64_MAX: to the one before the last. */
 int step_rollback(const struct settings *s, uint64_t to, struct error *e);
 
-/* The last generation is good. */
+/* The last generation is good: an error if that comes too late. */
 int step_confirm(const struct settings *s, struct error *e);
 
 /* Print the generations that are kept. */

@@ -36,17 +36,20 @@ staged_path(struct output *o, const char *path, struct error *e)
 	return path_join(dir, temp);
 }
 
+/* The arguments with the path for each %s. */
 static void
 fill_in(const struct strlist *from, const char *path, struct strlist *argv)
 {
 	for (size_t i = 0; i < from->len; i++) {
-		const char *arg = from->items[i], *at = strstr(arg, "%s");
+		const char *arg = from->items[i], *at;
+		struct strbuf b = { 0 };
 
-		if (at == NULL)
-			strlist_add(argv, arg);
-		else
-			strlist_printf(argv, "%.*s%s%s", (int)(at - arg), arg,
-			    path, at + 2);
+		for (; (at = strstr(arg, "%s")) != NULL; arg = at + 2) {
+			strbuf_add(&b, arg, (size_t)(at - arg));
+			strbuf_puts(&b, path);
+		}
+		strbuf_puts(&b, arg);
+		strlist_take(argv, strbuf_take(&b));
 	}
 }
 

@@ -73,20 +73,22 @@ sleep_until(const struct settings *s, uint64_t deadline, struct error *e)
 	return 0;
 }
 
+/*
+ * While nobody else is at work, go back when it is time to.  What is to be
+ * confirmed may meanwhile be another set, with a time of its own.
+ */
 static int
 wait_for_it(const struct settings *s, struct error *e)
 {
 	struct pending p;
 	int r;
 
-	while ((r = look(s, &p, e)) == 1 && !p.due)
-		if (sleep_until(s, p.deadline, e) == -1)
+	while ((r = look(s, &p, e)) == 1) {
+		r = p.due ? step_return(s, e) : sleep_until(s, p.deadline, e);
+		if (r == -1 && (!p.due || e->code != EAGAIN))
 			return -1;
-	/* Recovering is what goes back, and nobody must be at work. */
-	while (r == 1 && (r = step_recover(s, false, e)) == -1 &&
-	    e->code == EAGAIN) {
-		sleep(BUSY_SECONDS);
-		r = 1;
+		if (r == -1)
+			sleep(BUSY_SECONDS);
 	}
 	return r;
 }

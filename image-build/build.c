@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/privileges.h"
+#include "image-build/snapshot.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -100,7 +102,7 @@ make_seed(struct build *b)
 	    getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
 		digest_buffer(fixed, strlen(fixed), bytes);
 	digest_print(bytes, text);
-	strlist_env_set(&b->env, "INGOT_SEED", text);
+	b->seed = mem_dup(text);
 }
 
 static int
@@ -138,13 +140,16 @@ build_layout(struct build *b, struct error *e)
 		.options = options };
 
 	make_seed(b);
-	defaults.seed = strlist_env_get(&b->env, "INGOT_SEED");
+	defaults.seed = b->seed;
 	if (strcmp(s->root_type, "ext4") != 0)
 		defaults.options = s->mkfs_options;
 	if (sector != NULL)
 		defaults.sector = (unsigned)atoi(sector);
 	if (layout_text(b, &text, &source, e) == -1)
 		return -1;
+	b->layout_text = mem_printf("%s\n%s %u %s", options,
+	    defaults.options ? defaults.options : "", defaults.sector,
+	    strbuf_text(&text));
 	yaml = yaml_parse(d, strbuf_text(&text), text.len, source, e);
 	if (yaml == NULL ||
 	    layout_parse(&b->layout, yaml, source, &defaults, e) == -1)
@@ -186,26 +191,57 @@ check_root(const struct build *b, struct error *e)
 
 /* -p: handed to install-packages without environment.d, as it always was. */
 static int
-extra_packages(struct build *b, struct error *e)
+extra_inputs(
+    struct build *b, const struct step *s, struct strbuf *text, struct error *e)
+{
+	own_free char *names = strlist_join(&b->settings->packages, " ");
+
+	(void)s;
+	(void)e;
+	strbuf_puts(text, names);
+	return 0;
+}
+
+static int
+extra_install(struct build *b, const struct step *s, struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
-	double start = report_clock();
 
-	if (b->settings->packages.len == 0)
-		return 0;
-	strlist_clear(&b->phase_env);
-	environment_chroot(&b->env, &b->phase_env);
+	(void)s;
 	strlist_add(&argv, "/usr/bin/env");
 	strlist_add(&argv, "install-packages");
 	strlist_add_all(&argv, &b->settings->packages);
-	log_status("install the packages of -p");
-	if (steps_in_target(b, "install-packages", strlist_argv(&argv), e) ==
-	    -1)
+	return step_in_target(b, "install-packages", strlist_argv(&argv), e);
+}
+
+static int
+extra_packages(struct build *b, struct error *e)
+{
+	static const struct native_step native = { "install", "-p",
+		extra_install, extra_inputs };
+	static const struct phase install = { "install", true };
+	char name[] = "-p", caller[] = "caller";
+	const struct step s = { .phase = "install",
+		.name = name,
+		.element = caller,
+		.native = &native };
+
+	strlist_clear(&b->phase_env);
+	environment_chroot(&b->env, &b->phase_env);
+	return step_do(b, &install, &s, e);
+}
+
+/* The tree is there: what the scripts in it want from outside. */
+static int
+settle_in(struct build *b, struct error *e)
+{
+	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
 		return -1;
-	report_step(
-	    b->report, "install", "-p", "caller", report_clock() - start);
-	log_status("%s", "");
-	return 0;
+	if (check_root(b, e) == -1 || enter_make_places(b, e) == -1 ||
+	    finish_borrow_resolver(b, e) == -1)
+		return -1;
+	b->rooted = true;
+	return b->snapshots != NULL ? snapshot_fold(b, false, e) : 0;
 }
 
 static int
@@ -219,23 +255,61 @@ write_fstab(struct build *b, struct error *e)
 	    AT_FDCWD, path, 0644, strbuf_text(&text), text.len, e);
 }
 
+static int
+measure_image(struct build *b, struct strlist *kib, struct error *e)
+{
+	size_t d = 0;
+
+	if (disk_measure(b, e) == -1)
+		return -1;
+	while (strcmp(b->layout.disks[d].name, "image0") != 0)
+		d++;
+	strlist_printf(
+	    kib, "%llu", (unsigned long long)(b->layout.disks[d].bytes / 1024));
+	return 0;
+}
+
+/* DIB_IMAGE_SIZE in KiB, measured unless the same tree was measured before. */
+static int
+image_size(struct build *b, struct error *e)
+{
+	own(strlist_clear) struct strlist kib = { 0 };
+	const char *extra = b->settings->extra_size;
+	const char *size = b->settings->image_size;
+	own_free char *all = NULL;
+	char id[DIGEST_TEXT];
+	int r = 0;
+
+	if (b->snapshots != NULL) {
+		all = mem_printf("size %s %s %s %s", snapshot_key(b),
+		    b->layout_text, extra ? extra : "", size ? size : "");
+		digest_text(all, strlen(all), id);
+		r = snapshot_recall(b, id, &kib, e);
+	}
+	if (r == 0 && measure_image(b, &kib, e) == -1)
+		r = -1;
+	else if (r == 0 && b->snapshots != NULL)
+		r = snapshot_remember(b, id, &kib, e);
+	if (r != -1)
+		strlist_env_set(&b->env, "DIB_IMAGE_SIZE", kib.items[0]);
+	return r == -1 ? -1 : 0;
+}
+
 /* From the work tree as the packages left it to the one that is delivered. */
 static int
 settle_tree(struct build *b, struct error *e)
 {
 	own_free char *lost = path_join(b->tree, "lost+found");
-	char kib[32];
-	size_t d = 0;
 
+	if (b->snapshots != NULL) {
+		if (snapshot_show(b, e) == -1)
+			return -1;
+		snapshot_forget_mounts(b);
+	}
 	if (enter_unmount(b, e) == -1 || tree_remove(AT_FDCWD, lost, e) == -1 ||
-	    disk_measure(b, e) == -1 || write_fstab(b, e) == -1)
+	    image_size(b, e) == -1 || write_fstab(b, e) == -1)
 		return -1;
-	while (strcmp(b->layout.disks[d].name, "image0") != 0)
-		d++;
-	snprintf(kib, sizeof(kib), "%llu",
-	    (unsigned long long)(b->layout.disks[d].bytes / 1024));
-	strlist_env_set(&b->env, "DIB_IMAGE_SIZE", kib);
-	return enter_mount(b, e);
+	return b->snapshots != NULL ? snapshot_fold(b, true, e) : 0;
 }
 
 static int
@@ -248,13 +322,23 @@ make_tree(struct build *b, struct error *e)
 	static const char *const third[] = { "pre-finalise", "finalise",
 		"cleanup", NULL };
 
-	if (hooks_merge(b, e) == -1 || run_phase(b, "root", e) == -1 ||
-	    check_root(b, e) == -1 || finish_borrow_resolver(b, e) == -1 ||
-	    enter_mount(b, e) == -1)
+	if (file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1 ||
+	    hooks_merge(b, e) == -1)
 		return -1;
-	if (run_phases(b, first, e) == -1 || extra_packages(b, e) == -1 ||
-	    run_phases(b, second, e) == -1 || settle_tree(b, e) == -1 ||
-	    run_phases(b, third, e) == -1)
+	if (b->snapshots != NULL && snapshot_fold(b, false, e) == -1)
+		return -1;
+	if (run_phase(b, "root", e) == -1 || settle_in(b, e) == -1 ||
+	    run_phases(b, first, e) == -1 || extra_packages(b, e) == -1 ||
+	    run_phases(b, second, e) == -1 || settle_tree(b, e) == -1)
+		return -1;
+	return run_phases(b, third, e);
+}
+
+/* What is delivered, as it is in no step's snapshot. */
+static int
+finish(struct build *b, struct error *e)
+{
+	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
 		return -1;
 	if (enter_unmount(b, e) == -1)
 		return -1;
@@ -304,45 +388,51 @@ announce(const struct build *b, const struct strlist *products)
 	}
 }
 
-/* Memory that can be had without swapping, in bytes. */
-static uint64_t
-available_memory(void)
-{
-	own(strbuf_clear) struct strbuf text = { 0 };
-	struct error none;
-	const char *line;
-
-	if (file_read(AT_FDCWD, "/proc/meminfo", LIMIT_TEXT_BYTES, &text,
-		&none) == -1)
-		return 0;
-	line = strstr(strbuf_text(&text), "MemAvailable:");
-	return line == NULL ? 0 : strtoull(line + 13, NULL, 10) * 1024;
-}
-
-/* A tmpfs saves every write to disk, where memory allows. */
+/* Say once why steps cannot be kept, and do without. */
 static int
-use_tmpfs(const struct build *b, struct error *e)
+use_snapshots(struct build *b, struct error *e)
 {
-	uint64_t memory = available_memory();
-	uint64_t least = (uint64_t)b->settings->min_tmpfs << 31; /* twice */
+	own_free char *why = NULL;
+	int r;
 
-	if (b->settings->no_tmpfs || memory < least)
+	if (b->settings->no_cache)
 		return 0;
-	return enter_tmpfs(b->dir, memory / 10 * 8, e);
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		log_warn("nothing can be mounted here: every step is run, "
+			 "without /proc, perhaps without devices, and what a "
+			 "script mounts fails");
+		return 0;
+	}
+	r = snapshot_open(b, &why, e);
+	if (r == 1)
+		log_info("every step is run, no snapshots: %s", why);
+	return r == -1 ? -1 : 0;
 }
 
 static int
-make_folders(struct build *b, struct error *e)
+make_products(struct build *b, struct strlist *products, struct error *e)
 {
-	b->image_dir = path_join(b->dir, "image");
-	b->hooks = path_join(b->dir, "hooks");
-	b->tree = path_join(b->dir, "mnt");
-	if (file_mkdirs(AT_FDCWD, b->image_dir, 0700, e) == -1 ||
-	    file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1)
+	if (products_current(b, products)) {
+		log_info("nothing changed: the image is as the last build "
+			 "made it");
+		return 0;
+	}
+	if (finish(b, e) == -1 || deliver(b, products, e) == -1 ||
+	    report_write(b->report, b, products, e) == -1)
 		return -1;
-	if (file_mkdirs(AT_FDCWD, b->settings->locks, 0755, e) == -1)
+	return products_remember(b, products, e);
+}
+
+static int
+build_all(struct build *b, struct strlist *products, struct error *e)
+{
+	if (work_enter(b, e) == -1 || use_snapshots(b, e) == -1)
 		return -1;
-	return file_mkdirs(AT_FDCWD, b->settings->cache, 0755, e);
+	environment_init(b);
+	if (make_tree(b, e) == -1 || make_products(b, products, e) == -1)
+		return -1;
+	announce(b, products);
+	return 0;
 }
 
 /* In the namespaces: the whole build.  Returns the exit status. */
@@ -352,19 +442,12 @@ inside(void *ctx)
 	struct build *b = ctx;
 	own(strlist_clear) struct strlist products = { 0 };
 	struct error e;
+	int r = build_all(b, &products, &e);
 
-	if (use_tmpfs(b, &e) == -1 || make_folders(b, &e) == -1) {
+	if (r == -1)
 		log_error(&e);
-		return 1;
-	}
-	environment_init(b);
-	if (make_tree(b, &e) == -1 || deliver(b, &products, &e) == -1 ||
-	    report_write(b->report, b, &products, &e) == -1) {
-		log_error(&e);
-		return 1;
-	}
-	announce(b, &products);
-	return 0;
+	snapshot_close(b);
+	return r == -1 ? 1 : 0;
 }
 
 /* Better now than after minutes. */
@@ -390,20 +473,18 @@ check_output(const struct settings *s, struct error *e)
 int
 build_run(struct build *b, struct error *e)
 {
-	own_free char *dir = path_join(b->settings->tmp, "dib_build.XXXXXXXX");
-	struct error other;
 	int status;
 
 	if (check_output(b->settings, e) == -1)
 		return -1;
-	if (mkdtemp(dir) == NULL)
-		return error_errno(e, "%s", dir);
-	b->dir = realpath(dir, NULL);
-	if (b->dir == NULL)
-		return error_errno(e, "%s", dir);
-	status = enter_run(inside, b, b->dir, e);
-	if (tree_remove(AT_FDCWD, b->dir, &other) == -1)
-		log_warn("%s", other.text);
+	if (privileges_take(e) == -1)
+		return -1;
+	if (privileges_held() != PRIVILEGES_ROOT)
+		log_info("builds by: %s", privileges_name(privileges_held()));
+	status = work_begin(b, e);
+	if (status == 0)
+		status = enter_run(inside, b, b->dir, e);
+	work_end(b);
 	return status;
 }
 
@@ -416,8 +497,13 @@ build_clear(struct build *b)
 	strlist_clear(&b->env);
 	strlist_clear(&b->phase_env);
 	strlist_clear(&b->origins);
+	strlist_clear(&b->made);
 	free(b->chosen);
+	free(b->seed);
+	free(b->layout_text);
+	free(b->place);
 	free(b->dir);
+	free(b->work);
 	free(b->image_dir);
 	free(b->hooks);
 	free(b->tree);

@@ -74,16 +74,16 @@ enable_scripts(struct build *b, const struct step *s, struct error *e)
 		strlist_add(&argv, "add");
 		strlist_add(&argv, names.items[i]);
 		strlist_add(&argv, "default");
-		if (steps_in_target(b, s->name, strlist_argv(&argv), e) == -1)
+		if (step_in_target(b, s->name, strlist_argv(&argv), e) == -1)
 			return -1;
 	}
 	return 0;
 }
 
 static const struct native_step steps[] = {
-	{ "install", "20-install-init-scripts", install_scripts },
-	{ "post-install", "10-enable-init-scripts", enable_scripts },
-	{ NULL, NULL, NULL },
+	{ "install", "20-install-init-scripts", install_scripts, NULL },
+	{ "post-install", "10-enable-init-scripts", enable_scripts, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_dib_init_system = {

@@ -40,8 +40,8 @@ install_bin(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step install_bin_steps[] = {
-	{ "pre-install", "01-install-bin", install_bin },
-	{ NULL, NULL, NULL },
+	{ "pre-install", "01-install-bin", install_bin, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_install_bin = {

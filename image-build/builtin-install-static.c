@@ -112,8 +112,8 @@ install_static(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step steps[] = {
-	{ "install", "10-install-static-files", install_static },
-	{ NULL, NULL, NULL },
+	{ "install", "10-install-static-files", install_static, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_install_static = {

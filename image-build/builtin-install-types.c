@@ -109,8 +109,8 @@ link_types(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step steps[] = {
-	{ "extra-data", "99-enable-install-types", link_types },
-	{ NULL, NULL, NULL },
+	{ "extra-data", "99-enable-install-types", link_types, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_install_types = {

@@ -137,9 +137,9 @@ save(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step manifest_steps[] = {
-	{ "extra-data", "20-manifest-dir", make_folder },
-	{ "cleanup", "01-copy-manifests-dir", save },
-	{ NULL, NULL, NULL },
+	{ "extra-data", "20-manifest-dir", make_folder, NULL },
+	{ "cleanup", "01-copy-manifests-dir", save, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_manifests = {
@@ -167,8 +167,8 @@ list_elements(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step element_steps[] = {
-	{ "extra-data", "75-inject-element-manifest", list_elements },
-	{ NULL, NULL, NULL },
+	{ "extra-data", "75-inject-element-manifest", list_elements, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_element_manifest = {

@@ -10,7 +10,7 @@
 #include "lib/error.h"
 #include "lib/mem.h"
 #include "lib/own.h"
-#include "lib/path.h"
+#include "lib/strbuf.h"
 
 static int
 plan_packages(struct build *b, const struct step *s, struct error *e)
@@ -18,26 +18,6 @@ plan_packages(struct build *b, const struct step *s, struct error *e)
 	(void)s;
 	packages_clear(&b->packages);
 	return packages_plan(b, &b->phase_env, &b->packages, e);
-}
-
-/* Map the names of a list and hand them to install-packages, all at once. */
-static int
-change_packages(struct build *b, const struct step *s,
-    const struct package_list *list, bool remove, struct error *e)
-{
-	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
-	own_free char *speaker = mem_printf("%s.d/%s", s->phase, s->name);
-
-	if (packages_map(b, &b->phase_env, list, &names, e) == -1)
-		return -1;
-	if (names.len == 0)
-		return 0;
-	strlist_add(&argv, "/usr/bin/env");
-	strlist_add(&argv, "install-packages");
-	if (remove)
-		strlist_add(&argv, "-e");
-	strlist_add_all(&argv, &names);
-	return steps_in_target(b, speaker, strlist_argv(&argv), e);
 }
 
 static enum package_phase
@@ -49,29 +29,67 @@ phase_of(const struct step *s)
 						: PACKAGES_POST;
 }
 
-static int
-install_packages(struct build *b, const struct step *s, struct error *e)
+static bool
+is_removal(const struct step *s)
 {
-	return change_packages(
-	    b, s, &b->packages.install[phase_of(s)], false, e);
+	return strstr(s->name, "uninstalls") != NULL;
+}
+
+/* The distribution's names of what this step installs or removes. */
+static int
+names_of(const struct build *b, const struct step *s, struct strlist *names,
+    struct error *e)
+{
+	const struct package_list *lists =
+	    is_removal(s) ? b->packages.uninstall : b->packages.install;
+
+	return packages_map(b, &b->phase_env, &lists[phase_of(s)], names, e);
 }
 
 static int
-uninstall_packages(struct build *b, const struct step *s, struct error *e)
+package_inputs(
+    struct build *b, const struct step *s, struct strbuf *text, struct error *e)
 {
-	return change_packages(
-	    b, s, &b->packages.uninstall[phase_of(s)], true, e);
+	own(strlist_clear) struct strlist names = { 0 };
+	own_free char *all = NULL;
+
+	if (names_of(b, s, &names, e) == -1)
+		return -1;
+	all = strlist_join(&names, " ");
+	strbuf_puts(text, all);
+	return 0;
+}
+
+/* All of them at once, by install-packages. */
+static int
+change_packages(struct build *b, const struct step *s, struct error *e)
+{
+	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
+	own_free char *speaker = mem_printf("%s.d/%s", s->phase, s->name);
+
+	if (names_of(b, s, &names, e) == -1)
+		return -1;
+	strlist_add(&argv, "/usr/bin/env");
+	strlist_add(&argv, "install-packages");
+	if (is_removal(s))
+		strlist_add(&argv, "-e");
+	strlist_add_all(&argv, &names);
+	return step_in_target(b, speaker, strlist_argv(&argv), e);
 }
 
 static const struct native_step package_steps[] = {
-	{ "extra-data", "99-squash-package-install", plan_packages },
-	{ "pre-install", "10-package-installs", install_packages },
-	{ "pre-install", "99-package-uninstalls", uninstall_packages },
-	{ "install", "01-package-installs", install_packages },
-	{ "install", "99-package-uninstalls", uninstall_packages },
-	{ "post-install", "00-package-installs", install_packages },
-	{ "post-install", "95-package-uninstalls", uninstall_packages },
-	{ NULL, NULL, NULL },
+	{ "extra-data", "99-squash-package-install", plan_packages, NULL },
+	{ "pre-install", "10-package-installs", change_packages,
+	    package_inputs },
+	{ "pre-install", "99-package-uninstalls", change_packages,
+	    package_inputs },
+	{ "install", "01-package-installs", change_packages, package_inputs },
+	{ "install", "99-package-uninstalls", change_packages, package_inputs },
+	{ "post-install", "00-package-installs", change_packages,
+	    package_inputs },
+	{ "post-install", "95-package-uninstalls", change_packages,
+	    package_inputs },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_package_installs = {

@@ -85,8 +85,8 @@ copy_maps(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step pkg_map_steps[] = {
-	{ "extra-data", "10-create-pkg-map-dir", copy_maps },
-	{ NULL, NULL, NULL },
+	{ "extra-data", "10-create-pkg-map-dir", copy_maps, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_pkg_map = {

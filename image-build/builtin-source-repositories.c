@@ -36,6 +36,7 @@ struct repository {
 	const char *name, *type, *dest, *location, *ref; /* of one line */
 	char *cache; /* path of its copy in the cache */
 	char *target; /* path of DEST as the host sees it */
+	struct strbuf state; /* what the cache has: a commit, a digest */
 };
 
 /* ---- lines ------------------------------------------------------------------ */
@@ -262,10 +263,8 @@ git_check_out(const struct build *b, const struct repository *r,
 }
 
 static int
-put_git(struct build *b, struct repository *r, struct error *e)
+get_git(struct build *b, struct repository *r, struct error *e)
 {
-	own(strbuf_clear) struct strbuf commit = { 0 };
-
 	if (r->ref == NULL)
 		r->ref = "master";
 	if (!file_exists(AT_FDCWD, r->cache)) {
@@ -274,12 +273,23 @@ put_git(struct build *b, struct repository *r, struct error *e)
 	} else if (git_update(b, r, e) == -1) {
 		return -1;
 	}
-	if (!git_resolve(b, r, &commit))
+	if (!git_resolve(b, r, &r->state))
 		return error_set(
 		    e, ENOENT, "%s has no ref %s", r->location, r->ref);
-	if (git_check_out(b, r, strbuf_text(&commit), e) == -1)
+	return 0;
+}
+
+static int
+put_git(struct build *b, struct repository *r, struct error *e)
+{
+	if (r->ref == NULL)
+		r->ref = "master";
+	if (!git_resolve(b, r, &r->state))
+		return error_set(
+		    e, ENOENT, "%s has no ref %s", r->location, r->ref);
+	if (git_check_out(b, r, strbuf_text(&r->state), e) == -1)
 		return -1;
-	return git_manifest(b, r, strbuf_text(&commit), e);
+	return git_manifest(b, r, strbuf_text(&r->state), e);
 }
 
 /* ---- tar and file -------------------------------------------------------------- */
@@ -308,6 +318,21 @@ copy_part(const struct repository *r, const char *temp, struct error *e)
 }
 
 static int
+get_file(struct build *b, struct repository *r, struct error *e)
+{
+	own_fd int fd = -1;
+	char text[DIGEST_TEXT];
+
+	if (fetch_file(b, r->location, r->cache, e) == -1)
+		return -1;
+	fd = open(r->cache, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 || digest_file(fd, text) == -1)
+		return error_errno(e, "%s", r->cache);
+	strbuf_puts(&r->state, text);
+	return 0;
+}
+
+static int
 put_tar(struct build *b, struct repository *r, struct error *e)
 {
 	own_free char *temp = path_join(b->dir, "source.tmp");
@@ -321,8 +346,7 @@ put_tar(struct build *b, struct repository *r, struct error *e)
 	    !path_is_inside(r->ref))
 		return error_set(
 		    e, EINVAL, "%s is no folder of the archive", r->ref);
-	if (fetch_file(b, r->location, r->cache, e) == -1 ||
-	    file_mkdirs(AT_FDCWD, temp, 0700, e) == -1 ||
+	if (file_mkdirs(AT_FDCWD, temp, 0700, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, r->target, 0755, e) == -1)
 		return -1;
 	to = open(temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -340,8 +364,8 @@ put_file(struct build *b, struct repository *r, struct error *e)
 {
 	own_free char *parent = path_dir(r->target);
 
-	if (fetch_file(b, r->location, r->cache, e) == -1 ||
-	    file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
+	(void)b;
+	if (file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
 		return -1;
 	return tree_copy(AT_FDCWD, r->cache, AT_FDCWD, r->target, e);
 }
@@ -353,6 +377,7 @@ repository_clear(struct repository *r)
 {
 	free(r->cache);
 	free(r->target);
+	strbuf_clear(&r->state);
 }
 
 /* Where its copy is: named by type and location, as it always was. */
@@ -367,28 +392,18 @@ cache_path(const struct build *b, const struct repository *r)
 	    "%s/source-repositories/%s_%s", b->settings->cache, r->name, sum);
 }
 
-static int
-put_one(struct build *b, struct repository *r, struct error *e)
-{
-	const struct {
-		const char *type;
-		int (*put)(struct build *, struct repository *, struct error *);
-	} types[] = { { "git", put_git }, { "tar", put_tar },
-		{ "file", put_file } };
-
-	if (!is_source(b, r->name)) {
-		log_info("%s is not installed from source", r->name);
-		return 0;
-	}
-	r->cache = cache_path(b, r);
-	r->target = path_join(b->tree, r->dest);
-	log_info("source %s: %s %s", r->name, r->type, r->location);
-	for (size_t i = 0; i < 3; i++)
-		if (strcmp(r->type, types[i].type) == 0)
-			return types[i].put(b, r, e);
-	return error_set(e, EINVAL,
-	    "Unsupported repository type: %s (git, tar or file)", r->type);
-}
+static const struct source_type {
+	const char *name;
+	/* Bring the cache up to date and say what it has. */
+	int (*get)(struct build *b, struct repository *r, struct error *e);
+	/* Put it into the tree. */
+	int (*put)(struct build *b, struct repository *r, struct error *e);
+} types[] = {
+	{ "git", get_git, put_git },
+	{ "tar", get_file, put_tar },
+	{ "file", get_file, put_file },
+	{ NULL, NULL, NULL },
+};
 
 static int
 remember(const struct build *b, const struct repository *r, struct error *e)
@@ -399,9 +414,42 @@ remember(const struct build *b, const struct repository *r, struct error *e)
 	return file_append(AT_FDCWD, path, 0644, line, e);
 }
 
+/* Get one for its state, which is added to states; or put it (NULL). */
 static int
-put_line(struct build *b, const char *path, char *const *words, size_t n,
+do_one(struct build *b, struct repository *r, struct strbuf *states,
     struct error *e)
+{
+	const struct source_type *t = types;
+
+	if (!is_source(b, r->name)) {
+		log_debug("%s is not installed from source", r->name);
+		if (states == NULL)
+			return remember(b, r, e);
+		strbuf_printf(states, "%s - %s\n", r->name, r->dest);
+		return 0;
+	}
+	while (t->name != NULL && strcmp(t->name, r->type) != 0)
+		t++;
+	if (t->name == NULL)
+		return error_set(e, EINVAL,
+		    "Unsupported repository type: %s (git, tar or file)",
+		    r->type);
+	r->cache = cache_path(b, r);
+	r->target = path_join(b->tree, r->dest);
+	if (states == NULL) {
+		log_info("source %s: %s %s", r->name, r->type, r->location);
+		return t->put(b, r, e) == -1 ? -1 : remember(b, r, e);
+	}
+	if (t->get(b, r, e) == -1)
+		return -1;
+	strbuf_printf(states, "%s %s %s %s %s %s\n", r->name, r->type, r->dest,
+	    r->location, r->ref != NULL ? r->ref : "", strbuf_text(&r->state));
+	return 0;
+}
+
+static int
+do_line(struct build *b, const char *path, char *const *words, size_t n,
+    struct strbuf *states, struct error *e)
 {
 	own(repository_clear) struct repository r = { 0 };
 	const char *over;
@@ -421,13 +469,14 @@ put_line(struct build *b, const char *path, char *const *words, size_t n,
 	if (!path_is_name(r.name) || !path_is_inside(path_relative(r.dest)))
 		return error_set(
 		    e, EINVAL, "%s: %s: not a name or a path", path, r.name);
-	if (put_one(b, &r, e) == -1)
+	if (do_one(b, &r, states, e) == -1)
 		return error_prefix(e, "%s: %s", path_base(path), r.name);
-	return remember(b, &r, e);
+	return 0;
 }
 
 static int
-put_source_file(struct build *b, const char *path, struct error *e)
+do_file(
+    struct build *b, const char *path, struct strbuf *states, struct error *e)
 {
 	own(strlist_clear) struct strlist words = { 0 };
 
@@ -438,15 +487,16 @@ put_source_file(struct build *b, const char *path, struct error *e)
 
 		if (n > words.len - i - 1)
 			return error_set(e, EINVAL, "%s: not readable", path);
-		if (put_line(b, path, words.items + i + 1, n, e) == -1)
+		if (do_line(b, path, words.items + i + 1, n, states, e) == -1)
 			return -1;
 		i += n + 1;
 	}
 	return 0;
 }
 
+/* All of them, under the lock that other builds take for it too. */
 static int
-put_sources(struct build *b, const struct step *s, struct error *e)
+do_all(struct build *b, struct strbuf *states, struct error *e)
 {
 	const char *no =
 	    strlist_env_get(&b->phase_env, "NO_SOURCE_REPOSITORIES");
@@ -456,7 +506,6 @@ put_sources(struct build *b, const struct step *s, struct error *e)
 	own_free char *lock = path_join(dir, "repositories_flock");
 	own_fd int fd = -1;
 
-	(void)s;
 	if (no != NULL && *no != '\0')
 		return 0;
 	if (file_names(AT_FDCWD, b->hooks, &names, e) == -1)
@@ -472,15 +521,31 @@ put_sources(struct build *b, const struct step *s, struct error *e)
 			return -1;
 		if (fd == -1 && (fd = lock_take(lock, LOCK_SECONDS, e)) == -1)
 			return -1;
-		if (put_source_file(b, path, e) == -1)
+		if (do_file(b, path, states, e) == -1)
 			return -1;
 	}
 	return 0;
 }
 
+/* What there is to be put: the caches are brought up to date for it. */
+static int
+source_inputs(
+    struct build *b, const struct step *s, struct strbuf *text, struct error *e)
+{
+	(void)s;
+	return do_all(b, text, e);
+}
+
+static int
+put_sources(struct build *b, const struct step *s, struct error *e)
+{
+	(void)s;
+	return do_all(b, NULL, e);
+}
+
 static const struct native_step steps[] = {
-	{ "extra-data", "98-source-repositories", put_sources },
-	{ NULL, NULL, NULL },
+	{ "extra-data", "98-source-repositories", put_sources, source_inputs },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_source_repositories = {

@@ -22,8 +22,8 @@ merge_services(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step svc_map_steps[] = {
-	{ "extra-data", "10-merge-svc-map-files", merge_services },
-	{ NULL, NULL, NULL },
+	{ "extra-data", "10-merge-svc-map-files", merge_services, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 const struct builtin builtin_svc_map = {

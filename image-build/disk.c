@@ -226,7 +226,7 @@ static int
 write_all(const struct build *b, size_t d, int fd, struct error *e)
 {
 	const struct disk *disk = &b->layout.disks[d];
-	const char *seed = strlist_env_get(&b->env, "INGOT_SEED");
+	const char *seed = b->seed;
 
 	if (disk->table == TABLE_GPT && write_table(b, disk, fd, seed, e) == -1)
 		return -1;

@@ -22,6 +22,8 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/layers.h"
+#include "image-build/privileges.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -29,6 +31,7 @@
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
+#include "lib/tree.h"
 
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
@@ -78,14 +81,21 @@ private_mounts(const char *dir)
 		return -1;
 	if (cwd != NULL && chdir(cwd) == -1)
 		return -1;
-	return mount(
-	    "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		NULL) == -1 &&
+	    privileges_held() == PRIVILEGES_ROOT)
+		return -1;
+	return 0;
 }
 
 static int
 inside(int (*act)(void *), void *ctx, const char *dir)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		return act(ctx);
+	}
 	if (private_mounts(dir) == -1) {
 		perror("image-build: private mounts");
 		return 1;
@@ -97,15 +107,16 @@ int
 enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
 {
 	own_free char *copy = path_join(dir, "root");
+	long namespaces =
+	    privileges_held() == PRIVILEGES_CHROOT ? 0 : NAMESPACES;
 	pid_t pid;
 	int status;
 
 	catch_signals();
 	fflush(NULL);
-	pid = (pid_t)syscall(SYS_clone, NAMESPACES | SIGCHLD, 0, 0, 0, 0);
+	pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
 	if (pid == -1)
-		return error_errno(
-		    e, "namespaces of its own (needs root and CAP_SYS_ADMIN)");
+		return error_errno(e, "namespaces of its own");
 	if (pid == 0) {
 		signal(SIGINT, SIG_IGN);
 		signal(SIGTERM, SIG_IGN);
@@ -125,6 +136,41 @@ enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
 		return error_set(e, 0, "the build was killed by signal %d (%s)",
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return WEXITSTATUS(status);
+}
+
+/* The children of this process, those of dead children too. */
+static int
+kill_children(void)
+{
+	own_free char *path =
+	    mem_printf("/proc/self/task/%d/children", (int)getpid());
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own(strlist_clear) struct strlist pids = { 0 };
+	struct error none;
+
+	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, &none) == -1)
+		return 0;
+	strlist_split(&pids, strbuf_text(&text), " \n");
+	for (size_t i = 0; i < pids.len; i++)
+		(void)kill((pid_t)atoi(pids.items[i]), SIGKILL);
+	return (int)pids.len;
+}
+
+void
+enter_end_leftovers(void)
+{
+	int left = 1;
+
+	/* As init of a PID namespace we reach all of them at once. */
+	if (getpid() == 1)
+		left = kill(-1, SIGKILL) == 0;
+	else
+		left = kill_children();
+	while (left > 0) {
+		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+			continue;
+		left = getpid() == 1 ? 0 : kill_children();
+	}
 }
 
 int
@@ -198,23 +244,59 @@ static const struct {
 	{ "ptmx", "pts/ptmx" },
 };
 
+/*
+ * Where devices cannot be made, the host's harmless ones are bound; where
+ * nothing can be, ordinary files stand in for them.
+ */
+static int
+make_node(int dev, size_t i)
+{
+	own_free char *host = mem_printf("/dev/%s", nodes[i].name);
+	own_free char *at = NULL;
+	own_fd int fd = -1;
+
+	if (mknodat(dev, nodes[i].name, S_IFCHR | 0666,
+		makedev(nodes[i].major, nodes[i].minor)) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -1;
+	fd = openat(dev, nodes[i].name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+	if (fd == -1)
+		return -1;
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return 0;
+	at = mem_printf("/proc/self/fd/%d", fd);
+	return mount(host, at, NULL, MS_BIND, NULL);
+}
+
+/* What was made is remembered, since it may stand in the tree itself. */
+static bool
+made(struct build *b, const char *name, int result)
+{
+	if (result == 0)
+		strlist_add(&b->made, name);
+	return result == 0 || errno == EEXIST;
+}
+
 /* A small /dev of its own: nothing of the host's can be reached by it. */
 static int
-fill_dev(const struct build *b, struct error *e)
+fill_dev(struct build *b, struct error *e)
 {
 	own_free char *path = path_join(b->tree, "dev");
 	own_fd int dev = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	mode_t old = umask(0);
-	int bad = dev == -1;
+	bool good = dev != -1;
 
-	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
-		bad |= mknodat(dev, nodes[i].name, S_IFCHR | 0666,
-		    makedev(nodes[i].major, nodes[i].minor));
-	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
-		bad |= symlinkat(links[i].to, dev, links[i].name);
-	bad |= mkdirat(dev, "pts", 0755) | mkdirat(dev, "shm", 01777);
+	strlist_clear(&b->made);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes) && good; i++)
+		good = made(b, nodes[i].name, make_node(dev, i));
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links) && good; i++)
+		good = made(b, links[i].name,
+		    symlinkat(links[i].to, dev, links[i].name));
+	good = good && made(b, "pts", mkdirat(dev, "pts", 0755)) &&
+	    made(b, "shm", mkdirat(dev, "shm", 01777));
 	umask(old);
-	return bad ? error_errno(e, "%s", path) : 0;
+	return good ? 0 : error_errno(e, "%s", path);
 }
 
 /*
@@ -249,18 +331,53 @@ fill_run(const struct build *b, struct error *e)
 	return 0;
 }
 
-int
-enter_mount(struct build *b, struct error *e)
+/* A file system of the kernel, or else the host's in its place. */
+static int
+mount_or_bind(const struct build *b, const char *name, const char *type,
+    unsigned long flags, struct error *e)
+{
+	own_fd int fd = -1;
+	own_free char *at = NULL;
+	own_free char *host = mem_printf("/%s", name);
+
+	if (mount_in(b, name, type, flags, NULL, e) == 0)
+		return 0;
+	if (privileges_held() == PRIVILEGES_ROOT)
+		return -1;
+	at = mount_point(b, name, &fd, e);
+	if (at == NULL)
+		return -1;
+	if (mount(host, at, NULL, MS_BIND | MS_REC, NULL) == -1)
+		return error_errno(e, "%s/%s: bind mount", b->tree, name);
+	/* Its own locks on it may forbid even this; then it is as it is. */
+	(void)mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | flags, NULL);
+	return 0;
+}
+
+static int
+mount_all(struct build *b, struct error *e)
 {
 	const unsigned long no = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-	if (mount_in(b, "proc", "proc", no, NULL, e) == -1 ||
-	    mount_in(b, "sys", "sysfs", no | MS_RDONLY, NULL, e) == -1 ||
+	if (mount_or_bind(b, "proc", "proc", no, e) == -1 ||
+	    mount_or_bind(b, "sys", "sysfs", no | MS_RDONLY, e) == -1 ||
 	    mount_in(b, "run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", e) ==
 		-1 ||
-	    fill_run(b, e) == -1 ||
-	    mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e) == -1 ||
-	    fill_dev(b, e) == -1 ||
+	    mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e) == -1)
+		return -1;
+	return 0;
+}
+
+int
+enter_mount(struct build *b, struct error *e)
+{
+	bool mounts = privileges_held() != PRIVILEGES_CHROOT;
+
+	if (mounts && mount_all(b, e) == -1)
+		return -1;
+	if (fill_run(b, e) == -1 || fill_dev(b, e) == -1)
+		return -1;
+	if (mounts &&
 	    mount_in(b, "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 		"newinstance,ptmxmode=0666,mode=0620,gid=5", e) == -1)
 		return -1;
@@ -268,46 +385,21 @@ enter_mount(struct build *b, struct error *e)
 	return 0;
 }
 
-/* Undo the octal escapes of mountinfo in place. */
-static void
-unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s != '\0'; s++)
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] &&
-		    s[3]) {
-			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
-			    (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	*to = '\0';
-}
-
-/* Mount points below a folder, in the order in which they were made. */
+/* Without mounts, what they would have held stands in the tree itself. */
 static int
-mounts_below(const char *dir, struct strlist *points, struct error *e)
+clean_places(struct build *b, struct error *e)
 {
-	own_file FILE *f = fopen("/proc/self/mountinfo", "re");
-	own_free char *prefix = mem_printf("%s/", dir);
-	own_free char *line = NULL;
-	size_t cap = 0;
+	own_free char *run = path_join(b->tree, "run");
+	own_free char *dev = path_join(b->tree, "dev");
 
-	if (f == NULL)
-		return error_errno(e, "/proc/self/mountinfo");
-	while (getline(&line, &cap, f) != -1) {
-		own(strlist_clear) struct strlist words = { 0 };
+	for (size_t i = 0; i < b->made.len; i++) {
+		own_free char *path = path_join(dev, b->made.items[i]);
 
-		strlist_split(&words, line, " \n");
-		if (words.len < 5)
-			continue;
-		unescape(words.items[4]);
-		if (strncmp(words.items[4], prefix, strlen(prefix)) == 0)
-			strlist_add(points, words.items[4]);
+		if (tree_remove(AT_FDCWD, path, e) == -1)
+			return -1;
 	}
-	return 0;
+	strlist_clear(&b->made);
+	return tree_empty(AT_FDCWD, run, e);
 }
 
 int
@@ -315,7 +407,11 @@ enter_unmount(struct build *b, struct error *e)
 {
 	own(strlist_clear) struct strlist points = { 0 };
 
-	if (mounts_below(b->tree, &points, e) == -1)
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		b->entered = false;
+		return clean_places(b, e);
+	}
+	if (layers_mounts(b->tree, &points, e) == -1)
 		return -1;
 	for (size_t i = points.len; i > 0; i--)
 		if (umount2(points.items[i - 1],
@@ -327,32 +423,82 @@ enter_unmount(struct build *b, struct error *e)
 	return 0;
 }
 
-/* ---- the hooks tree in the target --------------------------------------- */
+/* ---- the hooks tree ------------------------------------------------------ */
+
+/* Where a step sees the hooks tree; the caller's. */
+static char *
+hooks_place(const struct build *b, bool chroot)
+{
+	return chroot ? path_join(b->tree, "tmp/in_target.d")
+		      : mem_dup(b->hooks);
+}
 
 int
-enter_hooks(struct build *b, struct error *e)
+enter_hooks(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *tmp = path_join(b->tree, "tmp");
-	own_free char *at = path_join(tmp, "in_target.d");
+	own_free char *at = hooks_place(b, chroot);
 	const unsigned long ro =
 	    MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
-	if (mkdir(tmp, 01777) == 0)
-		(void)chmod(tmp, 01777);
-	if (mkdir(at, 0755) == -1)
-		return error_errno(e, "%s", at);
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return chroot ? tree_copy(AT_FDCWD, b->hooks, AT_FDCWD, at, e)
+			      : 0;
 	if (mount(b->hooks, at, NULL, MS_BIND, NULL) == -1 ||
-	    mount(NULL, at, NULL, ro, NULL) == -1)
+	    (chroot && mount(NULL, at, NULL, ro, NULL) == -1))
 		return error_errno(e, "%s: bind mount", at);
 	return 0;
 }
 
 int
-enter_unhook(struct build *b, struct error *e)
+enter_unhook(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *at = path_join(b->tree, "tmp/in_target.d");
+	own_free char *at = hooks_place(b, chroot);
 
-	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1 || rmdir(at) == -1)
-		return error_errno(e, "%s", at);
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return chroot ? tree_empty(AT_FDCWD, at, e) : 0;
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1)
+		return error_errno(e, "%s: unmount", at);
 	return 0;
+}
+
+/* ---- what the target has while it is built --------------------------------- */
+
+/* The attributes of a folder that is to be seen in another's place. */
+static int
+like(int dir, const char *name, const struct stat *st, struct error *e)
+{
+	const struct timespec times[] = { st->st_atim, st->st_mtim };
+
+	if (fchownat(dir, name, st->st_uid, st->st_gid, 0) == -1 ||
+	    fchmodat(dir, name, st->st_mode & 07777, 0) == -1 ||
+	    utimensat(dir, name, times, 0) == -1)
+		return error_errno(e, "%s", name);
+	return 0;
+}
+
+int
+enter_make_places(const struct build *b, struct error *e)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} places[] = { { "dev", 0755 }, { "proc", 0755 }, { "sys", 0755 },
+		{ "run", 0755 }, { "tmp", 01777 },
+		{ "tmp/in_target.d", 0755 } };
+	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (tree == -1 || fstat(tree, &st) == -1)
+		return error_errno(e, "%s", b->tree);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		if (mkdirat(tree, places[i].name, places[i].mode) == -1) {
+			if (errno != EEXIST)
+				return error_errno(
+				    e, "%s/%s", b->tree, places[i].name);
+			continue;
+		}
+		if (fchmodat(tree, places[i].name, places[i].mode, 0) == -1)
+			return error_errno(e, "%s/%s", b->tree, places[i].name);
+	}
+	return like(tree, ".", &st, e);
 }

@@ -122,7 +122,7 @@ folders(struct build *b)
 {
 	const struct settings *s = b->settings;
 
-	set(b, "TMP_BUILD_DIR", b->dir);
+	set(b, "TMP_BUILD_DIR", b->work);
 	set(b, "TMP_IMAGE_DIR", b->image_dir);
 	set(b, "TMP_HOOKS_PATH", b->hooks);
 	set(b, "TMP_MOUNT_PATH", b->tree);

@@ -27,6 +27,8 @@ struct elements;
 
 int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
+int cache_verb(int argc, char **argv, struct error *e);
+int doctor(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
 
@@ -58,7 +60,8 @@ struct settings {
 	const char *logfile;
 	unsigned trace;
 	unsigned min_tmpfs; /* GiB */
-	bool no_base, no_tmpfs, offline, uncompressed, checksum, dry_run;
+	bool no_base, no_tmpfs, no_cache, why, offline, uncompressed, checksum,
+	    dry_run;
 	bool quiet, verbose;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
 	char *args; /* the command line as one string (DIB_ARGS) */
@@ -67,6 +70,9 @@ struct settings {
 
 /* Fill what the command line left out from the environment and defaults. */
 int settings_complete(struct settings *s, struct error *e);
+
+/* Only the folder of the image cache. */
+void settings_cache(struct settings *s);
 void settings_clear(struct settings *s);
 
 /*
@@ -124,6 +130,13 @@ struct native_step {
 	const char *phase; /* "install" */
 	const char *name; /* place among the scripts: "01-package-installs" */
 	int (*run)(struct build *b, const struct step *s, struct error *e);
+	/*
+	 * All that the step's effect depends on beside the tree, as text;
+	 * empty: it has nothing to do.  Without it the step runs every time,
+	 * and the steps after it depend on what it leaves.
+	 */
+	int (*inputs)(struct build *b, const struct step *s,
+	    struct strbuf *text, struct error *e);
 };
 
 /*
@@ -258,11 +271,21 @@ struct build {
 	struct element **chosen;
 	size_t nchosen;
 	struct layout layout;
-	char *dir; /* TMP_BUILD_DIR */
+	char *layout_text; /* the description and the defaults it had */
+	char *place; /* where all builds mount their work */
+	char *dir; /* a scratch folder of this build */
+	int place_lock, dir_lock; /* descriptors, or 0 */
+	char *work; /* TMP_BUILD_DIR, the same in every build */
+	struct snapshots *snapshots; /* NULL: built without */
 	char *image_dir; /* TMP_IMAGE_DIR */
 	char *hooks; /* TMP_HOOKS_PATH */
 	char *tree; /* TMP_MOUNT_PATH, the target's root */
+	char *seed; /* hexadecimal: UUIDs and the like are made from it */
+	bool rooted; /* root.d is done: steps find the target's mounts */
 	bool entered; /* the target has its mounts */
+	struct strlist made; /* in its /dev, for the time being */
+	struct watch *watch; /* of the step in hand, or NULL */
+	unsigned steps_run, steps_found; /* found: taken from snapshots */
 	struct strlist env; /* what every script starts with */
 	struct strlist phase_env; /* with environment.d, in this phase */
 	struct strlist origins; /* "install.d/10-x<tab>element" */
@@ -279,6 +302,25 @@ int build_run(struct build *b, struct error *e);
 /* Choose and parse the block-device description of the chosen elements. */
 int build_layout(struct build *b, struct error *e);
 void build_clear(struct build *b);
+
+/* ---- work.c: where a build works ------------------------------------------ */
+
+/* Make the folders, and take away what killed builds left. */
+int work_begin(struct build *b, struct error *e);
+void work_end(struct build *b);
+
+/* In the namespace: mount the place, and set the build's paths. */
+int work_enter(struct build *b, struct error *e);
+
+/* ---- products.c ------------------------------------------------------------- */
+
+/*
+ * Whether the files that the last build made are those that this one would
+ * make; then their paths are added.
+ */
+bool products_current(const struct build *b, struct strlist *paths);
+int products_remember(
+    const struct build *b, const struct strlist *paths, struct error *e);
 
 /* ---- plan.c -------------------------------------------------------------- */
 
@@ -340,9 +382,33 @@ void steps_clear(struct steps *steps);
 /* Run one phase: its environment, its steps. */
 int steps_run(struct build *b, const struct phase *p, struct error *e);
 
+/* ---- step.c: one of them ---------------------------------------------------- */
+
+/* Where a target's scripts see the hooks tree. */
+#define IN_TARGET "/tmp/in_target.d"
+
+/* Run a step, or use what it left in an earlier build. */
+int step_do(struct build *b, const struct phase *p, const struct step *s,
+    struct error *e);
+
+/* The tree as it is now, with its mounts, for what is no step. */
+int step_begin(struct build *b, bool chroot, struct error *e);
+int step_end(struct build *b, bool chroot, struct error *e);
+
 /* Run a program in the target with the phase's environment. */
-int steps_in_target(
+int step_in_target(
     struct build *b, const char *speaker, char *const *argv, struct error *e);
+
+/* The last lines of a program's output, for the error. */
+struct speaker {
+	const char *name;
+	struct strbuf *tail;
+	struct watch *watch;
+};
+void step_speak(void *ctx, int stream, const char *line, size_t len);
+
+/* Put them into the error.  element may be NULL. */
+int step_failed(const struct speaker *s, const char *element, struct error *e);
 
 /* ---- enter.c: namespaces and mounts --------------------------------------- */
 
@@ -354,6 +420,12 @@ int steps_in_target(
 int
 enter_run(int (*act)(void *ctx), void *ctx, const char *dir, struct error *e);
 
+/*
+ * End what a step left running: it would go on writing behind the next one's
+ * back.
+ */
+void enter_end_leftovers(void);
+
 /* Put the build folder on a tmpfs of the given size in bytes. */
 int enter_tmpfs(const char *dir, uint64_t bytes, struct error *e);
 
@@ -363,9 +435,15 @@ int enter_mount(struct build *b, struct error *e);
 /* Take away everything mounted below the target. */
 int enter_unmount(struct build *b, struct error *e);
 
-/* The hooks tree at /tmp/in_target.d, read-only, for a chroot phase. */
-int enter_hooks(struct build *b, struct error *e);
-int enter_unhook(struct build *b, struct error *e);
+/* The folders that a target is entered by, where they are missing. */
+int enter_make_places(const struct build *b, struct error *e);
+
+/*
+ * For one step: the hooks tree as a mount of its own, in the target (chroot)
+ * read-only at /tmp/in_target.d, else in its place.
+ */
+int enter_hooks(const struct build *b, bool chroot, struct error *e);
+int enter_unhook(const struct build *b, bool chroot, struct error *e);
 
 /* ---- finish.c: what the target is left like -------------------------------- */
 

@@ -32,6 +32,8 @@ static const struct verb verbs[] = {
 	{ "disk-image-create", true, image_create },
 	{ "ramdisk-image-create", true, ramdisk_create },
 	{ "element-info", true, element_info },
+	{ "cache", false, cache_verb },
+	{ "doctor", false, doctor },
 	{ NULL, false, NULL },
 };
 

@@ -105,8 +105,8 @@ trim_name(struct settings *s)
 		s->name = keep(s, mem_dupn(s->name, n - m));
 }
 
-static void
-default_paths(struct settings *s)
+void
+settings_cache(struct settings *s)
 {
 	const char *home = env_or("HOME", "/root");
 
@@ -114,6 +114,14 @@ default_paths(struct settings *s)
 		s->cache = getenv("DIB_IMAGE_CACHE");
 	if (s->cache == NULL || *s->cache == '\0')
 		s->cache = keep(s, path_join(home, ".cache/image-create"));
+}
+
+static void
+default_paths(struct settings *s)
+{
+	const char *home = env_or("HOME", "/root");
+
+	settings_cache(s);
 	s->locks = env_or("DIB_LOCKFILES", NULL);
 	if (s->locks == NULL)
 		s->locks = keep(s, path_join(home, ".cache/dib/lockfiles"));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A phase: its environment.d sourced once, then its steps in order, each
- * script in one fork, with its output under its name.
+ * A phase: its environment.d sourced once, then its steps in order.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,17 +9,17 @@
 #include <string.h>
 
 #include "image-build/image-build.h"
+#include "image-build/snapshot.h"
+#include "image-build/store.h"
+#include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
-#include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/parts.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
-
-#define IN_TARGET "/tmp/in_target.d"
 
 const struct phase phases[] = {
 	{ "root", false },
@@ -102,193 +101,121 @@ steps_clear(struct steps *steps)
 	*steps = (struct steps){ 0 };
 }
 
-/* ---- running ----------------------------------------------------------- */
+/* ---- the environment --------------------------------------------------- */
 
-struct speaker {
-	const char *name;
-	struct strbuf tail; /* its last lines, for the error */
-};
-
-static void
-speak(void *ctx, int stream, const char *line, size_t len)
-{
-	struct speaker *s = ctx;
-
-	(void)stream;
-	log_output(s->name, line, len);
-	parts_tail(&s->tail, line, len);
-}
-
-/* "what: why; it said last: ..." on one line.  element may be NULL. */
+/* Source environment.d, on the host or in the target. */
 static int
-failed(const struct speaker *s, const char *element, struct error *e)
+source_environment(struct build *b, const struct phase *p,
+    const struct strlist *start, struct error *e)
 {
-	own(strbuf_clear) struct strbuf last = { 0 };
-	const char *at = strbuf_text(&s->tail), *from = at + s->tail.len;
-	unsigned lines = 0;
-
-	while (from > at && lines < 4)
-		if (*--from == '\n' && from[1] != '\0')
-			lines++;
-	if (*from == '\n')
-		from++;
-	for (; *from != '\0'; from++)
-		if (*from != '\n')
-			strbuf_putc(&last, *from);
-		else if (from[1] != '\0')
-			strbuf_puts(&last, " | ");
-	if (last.len > 600)
-		memmove(last.s, last.s + last.len - 600, 601);
-	if (last.len > 0) {
-		char why[sizeof(e->text)];
-
-		memcpy(why, e->text, sizeof(why));
-		error_set(e, e->code, "%s; it said last: %s", why, last.s);
-	}
-	if (element == NULL)
-		return error_prefix(e, "%s", s->name);
-	return error_prefix(e, "%s (element %s)", s->name, element);
-}
-
-static int
-run_script(struct build *b, const struct phase *p, const struct step *s,
-    const char *speaker, struct error *e)
-{
-	own_free char *dir =
-	    mem_printf("%s/%s.d", p->chroot ? IN_TARGET : b->hooks, p->name);
-	own_free char *path = path_join(dir, s->name);
-	char *argv[] = { path, NULL };
-	struct speaker sp = { .name = speaker };
-	const struct proc run = { .argv = argv,
-		.envp = strlist_argv(&b->phase_env),
+	own(strbuf_clear) struct strbuf tail = { 0 };
+	own_free char *name = mem_printf("%s.d/environment.d", p->name);
+	own_free char *dir = path_join(b->hooks, "environment.d");
+	struct speaker sp = { .name = name, .tail = &tail };
+	const struct parts_environment job = { .dir = dir,
+		.seen = p->chroot ? IN_TARGET "/environment.d" : dir,
 		.root = p->chroot ? b->tree : NULL,
-		.line = speak,
-		.ctx = &sp,
-		.tick = log_tick,
-		.seconds = LIMIT_BUILD_SECONDS };
-	struct proc_status status;
+		.env = strlist_argv(start),
+		.trace = b->settings->trace > 0,
+		.line = step_speak,
+		.ctx = &sp };
+	struct error other;
 	int r;
 
-	r = proc_run(&run, &status, e);
-	if (r == 0)
-		r = proc_check(&status, e);
+	if (step_begin(b, p->chroot, e) == -1)
+		return -1;
+	r = parts_environment(&job, &b->phase_env, e);
 	if (r == -1)
-		failed(&sp, s->element, e);
-	strbuf_clear(&sp.tail);
+		step_failed(&sp, "its environment.d", e);
+	if (step_end(b, p->chroot, r == -1 ? &other : e) == -1)
+		return -1;
 	return r;
 }
 
+/* A digest of all that the environment of a phase in the target comes from. */
 static int
-run_step(struct build *b, const struct phase *p, const struct step *s,
-    struct error *e)
+environment_id(const struct build *b, const struct phase *p,
+    const struct strlist *start, char id[DIGEST_TEXT], struct error *e)
 {
-	own_free char *speaker = mem_printf("%s.d/%s", p->name, s->name);
-	double start = report_clock();
-	int r;
+	own_free char *dir = path_join(b->hooks, "environment.d");
+	own_free char *all = strlist_join(start, "\n");
+	own_free char *text = NULL;
+	char fragments[DIGEST_TEXT] = "";
 
-	log_status("%s (%s)", speaker, s->element);
-	log_debug("%s begins (element %s)", speaker, s->element);
-	if (s->native != NULL) {
-		r = s->native->run(b, s, e);
-		if (r == -1)
-			error_prefix(e, "%s (element %s)", speaker, s->element);
-	} else {
-		r = run_script(b, p, s, speaker, e);
-	}
-	report_step(
-	    b->report, p->name, s->name, s->element, report_clock() - start);
-	return r;
+	if (file_is_dir(AT_FDCWD, dir) &&
+	    store_content(dir, fragments, e) == -1)
+		return -1;
+	text = mem_printf("environment %s %s %s %s", p->name, snapshot_key(b),
+	    fragments, all);
+	digest_text(text, strlen(text), id);
+	return 0;
 }
 
-/* Source environment.d for this phase, on the host or in the target. */
+/* Fill b->phase_env.  1: environment.d ended the phase. */
 static int
 phase_environment(struct build *b, const struct phase *p, struct error *e)
 {
 	own(strlist_clear) struct strlist start = { 0 };
-	own_free char *speaker = mem_printf("%s.d/environment.d", p->name);
-	own_free char *dir = path_join(b->hooks, "environment.d");
-	struct speaker sp = { .name = speaker };
-	struct parts_environment job = { .dir = dir,
-		.seen = p->chroot ? IN_TARGET "/environment.d" : dir,
-		.root = p->chroot ? b->tree : NULL,
-		.trace = b->settings->trace > 0,
-		.line = speak,
-		.ctx = &sp };
+	char id[DIGEST_TEXT];
 	int r;
 
 	strlist_clear(&b->phase_env);
-	if (p->chroot)
-		environment_chroot(&b->env, &start);
-	else
+	if (!p->chroot) {
 		strlist_add_all(&start, &b->env);
-	job.env = strlist_argv(&start);
-	r = parts_environment(&job, &b->phase_env, e);
-	if (r == -1)
-		failed(&sp, "its environment.d", e);
-	strbuf_clear(&sp.tail);
+		return source_environment(b, p, &start, e);
+	}
+	environment_chroot(&b->env, &start);
+	if (b->snapshots == NULL)
+		return source_environment(b, p, &start, e);
+	if (environment_id(b, p, &start, id, e) == -1)
+		return -1;
+	r = snapshot_recall(b, id, &b->phase_env, e);
+	if (r != 0)
+		return r == 1 ? 0 : -1;
+	r = source_environment(b, p, &start, e);
+	if (r == 0)
+		r = snapshot_remember(b, id, &b->phase_env, e);
 	return r;
 }
 
-static int
-run_all(struct build *b, const struct phase *p, struct error *e)
-{
-	own(steps_clear) struct steps steps = { 0 };
-	int r;
+/* ---- running ----------------------------------------------------------- */
 
-	if (steps_list(b, p, &steps, e) == -1)
-		return -1;
-	if (steps.len == 0)
-		return 0;
-	log_info("phase %s: %zu steps", p->name, steps.len);
-	r = phase_environment(b, p, e);
+static int
+run_all(struct build *b, const struct phase *p, const struct steps *steps,
+    struct error *e)
+{
+	unsigned found = b->steps_found;
+	int r = phase_environment(b, p, e);
+
 	if (r == -1)
 		return -1;
 	if (r == 1) {
 		log_warn("phase %s: its environment.d ended it", p->name);
 		return 0;
 	}
-	for (size_t i = 0; i < steps.len; i++)
-		if (run_step(b, p, &steps.items[i], e) == -1)
+	for (size_t i = 0; i < steps->len; i++)
+		if (step_do(b, p, &steps->items[i], e) == -1)
 			return -1;
+	found = b->steps_found - found;
+	if (found > 0)
+		log_info("phase %s: %u of them from snapshots", p->name, found);
 	return 0;
 }
 
 int
 steps_run(struct build *b, const struct phase *p, struct error *e)
 {
+	own(steps_clear) struct steps steps = { 0 };
 	int r;
 
-	if (p->chroot && enter_hooks(b, e) == -1)
-		return error_prefix(e, "phase %s", p->name);
-	r = run_all(b, p, e);
-	if (p->chroot) {
-		struct error ignored;
-
-		if (enter_unhook(b, r == 0 ? e : &ignored) == -1)
-			r = -1;
-	}
+	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+		return -1;
+	if (steps_list(b, p, &steps, e) == -1)
+		return -1;
+	if (steps.len == 0)
+		return 0;
+	log_info("phase %s: %zu steps", p->name, steps.len);
+	r = run_all(b, p, &steps, e);
 	log_status("%s", "");
-	return r;
-}
-
-int
-steps_in_target(
-    struct build *b, const char *speaker, char *const *argv, struct error *e)
-{
-	struct speaker sp = { .name = speaker };
-	const struct proc run = { .argv = argv,
-		.envp = strlist_argv(&b->phase_env),
-		.root = b->tree,
-		.line = speak,
-		.ctx = &sp,
-		.tick = log_tick,
-		.seconds = LIMIT_BUILD_SECONDS };
-	struct proc_status status;
-	int r;
-
-	r = proc_run(&run, &status, e);
-	if (r == 0 && proc_check(&status, e) == -1)
-		r = failed(&sp, NULL, e);
-	strbuf_clear(&sp.tail);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* EVP fails only when memory is out or the algorithm is forbidden. */
 static void
@@ -92,4 +93,29 @@ digest_uuid(const char *seed, const char *name, uint8_t uuid[16])
 	memcpy(uuid, sum, 16);
 	uuid[6] = (uuid[6] & 0x0f) | 0x80;
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+}
+
+void
+digest_text(const void *data, size_t n, char text[DIGEST_TEXT])
+{
+	uint8_t sum[DIGEST_BYTES];
+
+	digest_buffer(data, n, sum);
+	digest_print(sum, text);
+}
+
+int
+digest_file(int fd, char text[DIGEST_TEXT])
+{
+	struct digest *d = digest_new();
+	uint8_t buf[1 << 14], sum[DIGEST_BYTES];
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		digest_add(d, buf, (size_t)n);
+	digest_end(d, sum);
+	if (n == -1)
+		return -1;
+	digest_print(sum, text);
+	return 0;
 }

@@ -16,11 +16,11 @@
 
 #define SMALL_MAP 8
 
+/* Most maps are small and there are many: all of one is in one piece. */
 struct map {
-	struct member *members;
 	uint32_t cap;
-	uint32_t slots; /* size of table, a power of two, or 0 */
-	uint32_t *table; /* member number + 1, 0 is empty */
+	uint32_t slots; /* size of the table, a power of two, or 0 */
+	struct member members[]; /* cap of them, then the table */
 };
 
 /* ---- making values ----------------------------------------------------- */
@@ -203,6 +203,13 @@ is_named(const struct member *m, const char *name, size_t n, uint32_t hash)
 	return m->hash == hash && m->len == n && memcmp(m->name, name, n) == 0;
 }
 
+/* Of each slot the member's number + 1; 0 is empty. */
+static uint32_t *
+table_of(struct map *map)
+{
+	return (uint32_t *)(map->members + map->cap);
+}
+
 static struct member *
 member_find(const struct value *v, const char *name, size_t n, uint32_t hash)
 {
@@ -217,7 +224,7 @@ member_find(const struct value *v, const char *name, size_t n, uint32_t hash)
 		return NULL;
 	}
 	for (uint32_t i = hash;; i++) {
-		uint32_t at = map->table[i & (map->slots - 1)];
+		uint32_t at = table_of(map)[i & (map->slots - 1)];
 
 		if (at == 0)
 			return NULL;
@@ -229,32 +236,41 @@ member_find(const struct value *v, const char *name, size_t n, uint32_t hash)
 static void
 table_put(struct map *map, uint32_t hash, uint32_t number)
 {
-	uint32_t i = hash;
+	uint32_t *table = table_of(map), i = hash;
 
-	while (map->table[i & (map->slots - 1)] != 0)
+	while (table[i & (map->slots - 1)] != 0)
 		i++;
-	map->table[i & (map->slots - 1)] = number + 1;
+	table[i & (map->slots - 1)] = number + 1;
 }
 
-/* Make room for cap members; the table is kept at most half full. */
+/* The table is kept at most half full. */
+static uint32_t
+slots_for(uint32_t cap)
+{
+	uint32_t slots = 2 * SMALL_MAP;
+
+	while (slots / 2 < cap)
+		slots *= 2;
+	return cap <= SMALL_MAP ? 0 : slots;
+}
+
+/* Make room for cap members. */
 static void
 map_reserve(struct doc *d, struct value *v, uint32_t cap)
 {
-	struct map *map = v->map;
-	struct member *members = doc_alloc(d, cap * sizeof(*members));
+	uint32_t slots = slots_for(cap);
+	struct map *map = doc_alloc(d,
+	    sizeof(*map) + cap * sizeof(*map->members) +
+		slots * sizeof(uint32_t));
 
-	if (v->len > 0)
-		memcpy(members, map->members, v->len * sizeof(*members));
 	map->cap = cap;
-	map->members = members;
-	if (cap <= SMALL_MAP)
-		return;
-	map->slots = 2 * SMALL_MAP;
-	while (map->slots / 2 < cap)
-		map->slots *= 2;
-	map->table = doc_alloc(d, map->slots * sizeof(*map->table));
-	for (uint32_t i = 0; i < v->len; i++)
-		table_put(map, members[i].hash, i);
+	map->slots = slots;
+	if (v->len > 0)
+		memcpy(map->members, v->map->members,
+		    v->len * sizeof(*map->members));
+	for (uint32_t i = 0; slots > 0 && i < v->len; i++)
+		table_put(map, map->members[i].hash, i);
+	v->map = map;
 }
 
 /* Make room for one more member. */
@@ -262,9 +278,9 @@ static void
 map_grow(struct doc *d, struct value *v)
 {
 	if (v->map == NULL)
-		v->map = doc_alloc(d, sizeof(*v->map));
-	if (v->len == v->map->cap)
-		map_reserve(d, v, v->map->cap ? v->map->cap * 2 : 4);
+		map_reserve(d, v, 4);
+	else if (v->len == v->map->cap)
+		map_reserve(d, v, v->map->cap * 2);
 }
 
 /* name is kept, not copied. */
@@ -291,7 +307,6 @@ value_map_of(struct doc *d, const struct member *members, size_t n)
 {
 	struct value *v = value_map(d);
 
-	v->map = doc_alloc(d, sizeof(*v->map));
 	map_reserve(d, v, (uint32_t)n);
 	for (size_t i = 0; i < n; i++)
 		map_put(d, v, members[i].name, members[i].len, members[i].hash,

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,32 @@ file_discard(struct file_writer *w)
 	free(w->path);
 	free(w->temp);
 	*w = (struct file_writer){ .fd = -1 };
+}
+
+/* ".name.PID.N~", as file_begin has it, of a process that is no more. */
+static bool
+is_orphan(const char *name)
+{
+	const char *number = strrchr(name, '.'), *pid = number;
+	int process, end = 0;
+
+	while (pid != NULL && pid > name && *--pid != '.')
+		;
+	return *name == '.' && pid != NULL && pid > name &&
+	    sscanf(pid, ".%d.%*u~%n", &process, &end) == 1 && end > 0 &&
+	    pid[end] == '\0' && process > 0 && kill(process, 0) == -1 &&
+	    errno == ESRCH;
+}
+
+void
+file_tidy(const char *path)
+{
+	own_dir DIR *d = opendir(path);
+	struct dirent *entry;
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (is_orphan(entry->d_name))
+			unlinkat(dirfd(d), entry->d_name, 0);
 }
 
 int

@@ -51,6 +51,12 @@ int file_publish(struct file_writer *w, struct error *e);
 /* Forget it.  Harmless after publish, and on { 0 }. */
 void file_discard(struct file_writer *w);
 
+/*
+ * Remove temporaries from the folder path that are left of processes which
+ * were killed between begin and publish; those at work keep theirs.
+ */
+void file_tidy(const char *path);
+
 /* begin, add, publish in one. */
 int file_replace(int dir, const char *path, mode_t mode, const void *data,
     size_t n, struct error *e);

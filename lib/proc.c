@@ -138,6 +138,16 @@ child_answer(const struct proc *p, struct pipes *pipes)
 	return dup2(pipes->answer[1], 3) == -1 ? -1 : 0;
 }
 
+/* What only the caller knows to do, such as a system-call filter. */
+static int
+child_prepare(const struct proc *p)
+{
+	if (p->prepare == NULL)
+		return 0;
+	errno = p->prepare(p->ctx);
+	return errno == 0 ? 0 : -1;
+}
+
 static void __attribute__((noreturn))
 child(const struct proc *p, struct pipes *pipes)
 {
@@ -154,7 +164,8 @@ child(const struct proc *p, struct pipes *pipes)
 	    (p->root == NULL || chroot(p->root) == 0) &&
 	    (p->cwd != NULL	      ? chdir(p->cwd) == 0
 		    : p->root != NULL ? chdir("/") == 0
-				      : true)) {
+				      : true) &&
+	    child_prepare(p) == 0) {
 		if (p->envp != NULL)
 			execvpe(p->argv[0], p->argv, p->envp);
 		else

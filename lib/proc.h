@@ -28,10 +28,11 @@ struct proc {
 	bool inherit_input; /* standard input is ours */
 	unsigned seconds; /* time limit; 0: LIMIT_SCRIPT_SECONDS */
 	proc_line *line; /* gets the output's lines, or NULL: dropped */
-	void *ctx; /* of line and ready */
+	void *ctx; /* of line, ready and prepare */
 	struct strbuf *out; /* standard output goes here whole instead */
 	struct strbuf *answer; /* gets what comes on descriptor 3, or NULL */
 	proc_line *data; /* gets the bytes of 1 and 2 as they come, or NULL */
+	int (*prepare)(void *ctx); /* in the child before exec; 0, or errno */
 	const char *cgroup; /* a cgroup v2 folder to live in, or NULL */
 	void (*tick)(void); /* called about once a second, or NULL */
 	int ready_fd; /* to be waited for as well, when ready is set */

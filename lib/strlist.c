@@ -96,6 +96,22 @@ strlist_sort(struct strlist *l)
 		qsort(l->items, l->len, sizeof(*l->items), compare);
 }
 
+void
+strlist_unique(struct strlist *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->len; i++) {
+		if (n > 0 && strcmp(l->items[n - 1], l->items[i]) == 0)
+			free(l->items[i]);
+		else
+			l->items[n++] = l->items[i];
+	}
+	l->len = n;
+	if (l->items != NULL)
+		l->items[n] = NULL;
+}
+
 char *
 strlist_join(const struct strlist *l, const char *sep)
 {

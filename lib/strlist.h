@@ -28,6 +28,7 @@ void strlist_split(struct strlist *l, const char *text, const char *seps);
 bool strlist_has(const struct strlist *l, const char *s);
 void strlist_remove(struct strlist *l, size_t at);
 void strlist_sort(struct strlist *l); /* byte order */
+void strlist_unique(struct strlist *l); /* of a sorted list: each once */
 
 /* The items with sep between them; the caller's. */
 char *strlist_join(const struct strlist *l, const char *sep);

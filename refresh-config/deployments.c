@@ -404,6 +404,7 @@ deployments_run(const struct settings *s, struct error *e)
 	lock = take_lock(&all.places, e);
 	if (lock == -1)
 		return -1;
+	file_tidy(all.places.deployed);
 	for (uint32_t i = 0; i < list->len && !*all.stop; i++) {
 		struct error failed;
 

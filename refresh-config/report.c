@@ -174,6 +174,7 @@ forget_old(const char *runs, unsigned keep)
 	own_dir DIR *dir = opendir(runs);
 	struct dirent *entry;
 
+	file_tidy(runs);
 	while (dir != NULL && (entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] != '.')
 			strlist_add(&names, entry->d_name);
@@ -199,6 +200,7 @@ keep(const struct run *r, const struct value *report, struct error *e)
 	    file_replace(AT_FDCWD, file, 0600, text.s, text.len, e) == -1 ||
 	    file_replace(AT_FDCWD, last, 0600, text.s, text.len, e) == -1)
 		return -1;
+	file_tidy(s->state);
 	forget_old(runs, s->history);
 	return 0;
 }

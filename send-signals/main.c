@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "lib/error.h"
+#include "lib/file.h"
 #include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -63,7 +64,10 @@ run(struct tally *tally, struct error *e)
 		tally->waiting = names.len;
 		return 0;
 	}
-	return fd == -1 ? -1 : sender_run(&sender, tally, e);
+	if (fd == -1)
+		return -1;
+	file_tidy(sender.outbox);
+	return sender_run(&sender, tally, e);
 }
 
 int

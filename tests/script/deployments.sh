@@ -298,6 +298,10 @@ item m1 script '#!/bin/sh
 echo from metadata' | jq '{deployments: [.]}' | metadata
 refresh-config -q --root "$ROOT" --deployments
 equal "metadata" "$(answer m1 .deploy_stdout)" "from metadata"
+item m3 script '#!/bin/sh
+echo from the caller' | jq '{deployments: [.]}' >"$tmp/named.json"
+OS_CONFIG_FILES=$tmp/named.json refresh-config -q --root "$ROOT" --deployments
+equal "named metadata" "$(answer m3 .deploy_stdout)" "from the caller"
 mkdir -p "$ROOT/var/run/heat-config"
 item m2 script '#!/bin/sh
 echo from file' | jq -s . >"$ROOT/var/run/heat-config/heat-config"

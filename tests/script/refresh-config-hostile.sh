@@ -61,6 +61,25 @@ run
 said "Read-only file system"
 umount "$STATE"
 
+# A hook that tells of very many changes.
+hook configure.d 10-fill <<'X'
+#!/bin/sh
+{
+	echo '{"names": ["0"'
+	seq -f ', "%.0f"' 1 300000
+	echo ']}'
+} >"$INGOT_CHANGED_FILE"
+X
+hook configure.d 20-see <<'X'
+#!/bin/sh
+[ -z "${INGOT_CHANGED_NAMES-}" ] || exit 1
+exec refresh-config --if-changed 299999 -- false
+X
+run -q
+said "^refresh-config: configure: 20-see: exit status 1$"
+equal "all" "$(jq '.names | length' "$STATE/changed.json")" 300001
+rm "$LIBEXEC/configure.d/20-see" "$STATE/changed.json"
+
 # Output without end, without line feeds, of all bytes; ended by its limit.
 hook configure.d 10-fill <<'X'
 #!/bin/sh
@@ -91,12 +110,12 @@ run -q
 equal "no input, no output" "$(last '.hooks[0].status')" 4
 
 # Forks without end until it may not any more; all of it is gone afterwards.
+long=98$$.5 # seconds, by which they are known
 hook configure.d 10-fill <<X
 #!/bin/bash
 # ingot: timeout=2s
-marker=$tmp
 for i in {1..50}; do
-	(trap '' TERM; setsid sleep 987654 & sleep 987654) &
+	(trap '' TERM; setsid sleep $long & sleep $long) &
 done
 wait
 X
@@ -104,11 +123,12 @@ run -q
 equal "forks" "$(last '.hooks[0].timed_out')" true
 if [ -w "$(awk '$0 ~ / - cgroup2 / { print $5; exit }' \
     /proc/self/mountinfo)" ]; then
-	sleep 1
-	left=$(pgrep -fc 'sleep 987654' || :)
-	equal "processes left" "$left" 0
+	none() {
+		! pgrep -fx "sleep $long" >/dev/null
+	}
+	eventually none
 fi
-pgrep -f 'sleep 987654' | while read -r pid; do kill -KILL "$pid"; done
+pgrep -fx "sleep $long" | while read -r pid; do kill -KILL "$pid"; done
 
 # A folder of a thousand hooks, names that look like options, a FIFO.
 rm "$LIBEXEC/configure.d/10-fill"

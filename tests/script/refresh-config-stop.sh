@@ -15,8 +15,9 @@ X
 
 # A limit ends the hook.
 status=0
-refresh-config --root "$ROOT" --timeout 1 2>"$tmp/err" || status=$?
+refresh-config --root "$ROOT" --timeout 2 2>"$tmp/err" || status=$?
 equal "exit status" "$status" 1
+equal "the limit, not less" "$(last '.seconds >= 2')" true
 equal "timed out" "$(last '.hooks[0].timed_out')" true
 equal signal "$(last '.hooks[0].signal, .hooks[0].status' | xargs)" "15 null"
 kill -0 "$(cat "$tmp/pid")" 2>/dev/null && fail "the hook is gone"

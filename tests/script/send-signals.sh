@@ -201,6 +201,9 @@ for i in 1 2 3 4 5; do
 {"transport": "http", "url": "$URL/n$i", "body": {}}
 X
 done
+# What a killed writer left half written goes; those who live keep theirs.
+sh -c 'touch "$1/.x.$$.0~" "$1/.y.1.0~"' sh "$box"
 send --seconds 1
+equal "temporaries" "$(find "$box" -name '.*~' -printf '%f\n')" ".y.1.0~"
 equal status $status 75
 equal "complaints" "$(grep -c "will try again" "$tmp/said")" 2

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -218,6 +219,38 @@ names_are_listed_in_order(void)
 	CHECK(e.code == ENOENT);
 }
 
+/* What a killed writer left goes; ours, and what only looks so, stays. */
+static void
+leftovers_are_removed(void)
+{
+	struct error e;
+	struct file_writer w;
+	own(strlist_clear) struct strlist names = { 0 };
+	own_free char *where = mem_printf("/proc/self/fd/%d/t", root);
+	own_free char *text = NULL;
+	pid_t pid;
+
+	CHECK(file_mkdirs(root, "t", 0755, &e) == 0);
+	pid = fork();
+	if (pid == 0) {
+		if (file_begin(&w, root, "t/a.b", 0600, &e) == 0)
+			raise(SIGKILL);
+		_exit(1);
+	}
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	CHECK(file_replace(root, "t/.~", 0600, "", 0, &e) == 0);
+	CHECK(file_replace(root, "t/.x.~", 0600, "", 0, &e) == 0);
+	CHECK(file_replace(root, "t/.x.1.y~", 0600, "", 0, &e) == 0);
+	CHECK(file_replace(root, "t/x.99999999.0~", 0600, "", 0, &e) == 0);
+	CHECK(file_replace(root, "t/.x.-1.0~", 0600, "", 0, &e) == 0);
+	CHECK(file_begin(&w, root, "t/mine", 0600, &e) == 0);
+	file_tidy(where);
+	CHECK(file_publish(&w, &e) == 0);
+	CHECK(file_names(root, "t", &names, &e) == 0);
+	text = strlist_join(&names, " ");
+	CHECK_STR(text, ".x.-1.0~ .x.1.y~ .x.~ .~ mine x.99999999.0~");
+}
+
 int
 main(void)
 {
@@ -234,6 +267,7 @@ main(void)
 	folders_are_made();
 	descriptors_are_copied();
 	names_are_listed_in_order();
+	leftovers_are_removed();
 	tree_remove(AT_FDCWD, dir, &e);
 	return check_result();
 }

@@ -32,7 +32,7 @@ static void
 items_are_removed_and_sorted(void)
 {
 	own(strlist_clear) struct strlist l = { 0 };
-	own_free char *all = NULL, *rest = NULL;
+	own_free char *all = NULL, *rest = NULL, *once = NULL;
 
 	strlist_split(&l, "b,,a;B, c", ",; ");
 	strlist_sort(&l);
@@ -42,6 +42,12 @@ items_are_removed_and_sorted(void)
 	strlist_remove(&l, 0);
 	rest = strlist_join(&l, " ");
 	CHECK_STR(rest, "a b");
+	CHECK(l.items[l.len] == NULL);
+	strlist_add(&l, "a");
+	strlist_sort(&l);
+	strlist_unique(&l);
+	once = strlist_join(&l, " ");
+	CHECK_STR(once, "a b");
 	CHECK(l.items[l.len] == NULL);
 }
 

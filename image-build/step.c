@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One step: found in an earlier build's snapshots, or run, with its output
+ * under its name, in a tree that has what it needs, and watched.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image-build/filter.h"
+#include "image-build/image-build.h"
+#include "image-build/snapshot.h"
+#include "image-build/watch.h"
+#include "lib/error.h"
+#include "lib/limits.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/parts.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+
+/* ---- programs and what they say ------------------------------------------ */
+
+void
+step_speak(void *ctx, int stream, const char *line, size_t len)
+{
+	struct speaker *s = ctx;
+
+	(void)stream;
+	log_output(s->name, line, len);
+	parts_tail(s->tail, line, len);
+}
+
+/* "what: why; it said last: ..." on one line. */
+int
+step_failed(const struct speaker *s, const char *element, struct error *e)
+{
+	own(strbuf_clear) struct strbuf last = { 0 };
+	const char *at = strbuf_text(s->tail), *from = at + s->tail->len;
+	unsigned lines = 0;
+
+	while (from > at && lines < 4)
+		if (*--from == '\n' && from[1] != '\0')
+			lines++;
+	if (*from == '\n')
+		from++;
+	for (; *from != '\0'; from++)
+		if (*from != '\n')
+			strbuf_putc(&last, *from);
+		else if (from[1] != '\0')
+			strbuf_puts(&last, " | ");
+	if (last.len > 600)
+		memmove(last.s, last.s + last.len - 600, 601);
+	if (last.len > 0) {
+		char why[sizeof(e->text)];
+
+		memcpy(why, e->text, sizeof(why));
+		error_set(e, e->code, "%s; it said last: %s", why, last.s);
+	}
+	if (element == NULL)
+		return error_prefix(e, "%s", s->name);
+	return error_prefix(e, "%s (element %s)", s->name, element);
+}
+
+/* In the child.  A build can do without the filter, which is slower. */
+static int
+prepare(void *ctx)
+{
+	struct watch *w = ((struct speaker *)ctx)->watch;
+
+	if (w != NULL)
+		return watch_prepare(w);
+	(void)filter_install(false);
+	return 0;
+}
+
+static void
+ready(void *ctx)
+{
+	watch_ready(((struct speaker *)ctx)->watch);
+}
+
+/* Run a program; root NULL: on the host. */
+static int
+run_program(struct build *b, const char *speaker, const char *element,
+    char *const *argv, const char *root, struct error *e)
+{
+	own(strbuf_clear) struct strbuf tail = { 0 };
+	struct speaker sp = {
+		.name = speaker, .tail = &tail, .watch = b->watch
+	};
+	struct proc run = { .argv = argv,
+		.envp = strlist_argv(&b->phase_env),
+		.root = root,
+		.line = step_speak,
+		.ctx = &sp,
+		.prepare = prepare,
+		.tick = log_tick,
+		.seconds = LIMIT_BUILD_SECONDS };
+	struct proc_status status;
+
+	if (b->watch != NULL) {
+		run.ready = ready;
+		run.ready_fd = b->watch->epoll;
+	}
+	if (proc_run(&run, &status, e) == -1 || proc_check(&status, e) == -1)
+		return step_failed(&sp, element, e);
+	return 0;
+}
+
+int
+step_in_target(
+    struct build *b, const char *speaker, char *const *argv, struct error *e)
+{
+	return run_program(b, speaker, NULL, argv, b->tree, e);
+}
+
+static int
+run_script(struct build *b, const struct phase *p, const struct step *s,
+    const char *speaker, struct error *e)
+{
+	own_free char *dir =
+	    mem_printf("%s/%s.d", p->chroot ? IN_TARGET : b->hooks, p->name);
+	own_free char *path = path_join(dir, s->name);
+	char *argv[] = { path, NULL };
+
+	return run_program(
+	    b, speaker, s->element, argv, p->chroot ? b->tree : NULL, e);
+}
+
+/* ---- the tree around a step ------------------------------------------------ */
+
+int
+step_begin(struct build *b, bool chroot, struct error *e)
+{
+	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+		return -1;
+	if (b->rooted && !b->entered && enter_mount(b, e) == -1)
+		return -1;
+	if (b->snapshots != NULL && snapshot_replay_mounts(b, e) == -1)
+		return -1;
+	return enter_hooks(b, chroot, e);
+}
+
+int
+step_end(struct build *b, bool chroot, struct error *e)
+{
+	enter_end_leftovers();
+	return enter_unhook(b, chroot, e);
+}
+
+/* ---- running ------------------------------------------------------------------ */
+
+static int
+run(struct build *b, const struct phase *p, const struct step *s,
+    const char *speaker, struct error *e)
+{
+	if (s->native == NULL)
+		return run_script(b, p, s, speaker, e);
+	if (s->native->run(b, s, e) == -1)
+		return error_prefix(e, "%s (element %s)", speaker, s->element);
+	return 0;
+}
+
+/* Run it watched, and keep what it left as a snapshot. */
+static int
+run_and_keep(struct build *b, const struct phase *p, const struct step *s,
+    const char *speaker, struct error *e)
+{
+	own(watch_close) struct watch w = { 0 };
+	own_free char *hooks =
+	    p->chroot ? path_join(b->tree, IN_TARGET) : mem_dup(b->hooks);
+	double start = report_clock();
+	int r;
+
+	if (snapshot_expect(b, e) == -1 ||
+	    watch_open(&w, b, hooks, !p->chroot, e) == -1)
+		return -1;
+	b->watch = &w;
+	r = run(b, p, s, speaker, e);
+	b->watch = NULL;
+	if (r == -1)
+		return -1;
+	enter_end_leftovers();
+	watch_settle(&w);
+	return snapshot_save(b, s, &w, report_clock() - start, e);
+}
+
+static int
+run_step(struct build *b, const struct phase *p, const struct step *s,
+    const char *speaker, bool keep, struct error *e)
+{
+	struct error other;
+	int r;
+
+	b->steps_run++;
+	if (step_begin(b, p->chroot, e) == -1)
+		return error_prefix(e, "%s", speaker);
+	r = keep ? run_and_keep(b, p, s, speaker, e) : run(b, p, s, speaker, e);
+	if (step_end(b, p->chroot, r == 0 ? e : &other) == -1)
+		return -1;
+	if (r == 0 && !keep && b->snapshots != NULL)
+		r = snapshot_fold(b, true, e);
+	return r;
+}
+
+/*
+ * Whether a step's snapshot can be used.  1: it is, or there is nothing to
+ * do; 0: it must run, *keep says whether it makes a snapshot.
+ */
+static int
+find(struct build *b, const struct phase *p, const struct step *s,
+    const char *speaker, bool *keep, struct error *e)
+{
+	own(strbuf_clear) struct strbuf inputs = { 0 };
+	own_free char *why = NULL;
+	int r;
+
+	*keep = false;
+	if (s->native != NULL) {
+		if (s->native->inputs == NULL)
+			return 0;
+		if (s->native->inputs(b, s, &inputs, e) == -1)
+			return error_prefix(
+			    e, "%s (element %s)", speaker, s->element);
+		if (inputs.len == 0)
+			return 1;
+	}
+	if (b->snapshots == NULL)
+		return 0;
+	*keep = true;
+	r = snapshot_find(
+	    b, p, s, s->native ? strbuf_text(&inputs) : NULL, &why, e);
+	if (r == 1)
+		b->steps_found++;
+	else if (r == 0 && b->settings->why)
+		log_info("%s runs: %s", speaker, why);
+	return r;
+}
+
+int
+step_do(struct build *b, const struct phase *p, const struct step *s,
+    struct error *e)
+{
+	own_free char *speaker = mem_printf("%s.d/%s", p->name, s->name);
+	double start = report_clock();
+	bool keep;
+	int r = find(b, p, s, speaker, &keep, e);
+
+	if (r == 0) {
+		log_status("%s (%s)", speaker, s->element);
+		log_debug("%s begins (element %s)", speaker, s->element);
+		r = run_step(b, p, s, speaker, keep, e);
+	}
+	report_step(
+	    b->report, p->name, s->name, s->element, report_clock() - start);
+	return r == -1 ? -1 : 0;
+}

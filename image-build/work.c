@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a build works.
+ *
+ *	TMP_DIR/dib_build-UID		the same path in every build, so that
+ *					scripts see the same paths; what is in
+ *					it is mounted in the build's namespace
+ *	TMP_DIR/dib_build.XXXXXXXX	what one build keeps on disk
+ *
+ * Both are locked while they are used.  A build that was killed leaves them
+ * unlocked: the next one takes them away.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image-build/image-build.h"
+#include "image-build/privileges.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+#include "lib/tree.h"
+
+#define TRIES 100 /* another build may take a folder away before it is locked */
+
+/* ---- what others left -------------------------------------------------------- */
+
+static bool
+is_ours(const char *path, struct stat *st)
+{
+	return lstat(path, st) == 0 && S_ISDIR(st->st_mode) &&
+	    st->st_uid == geteuid();
+}
+
+static void
+sweep(const char *tmp)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+	struct error e;
+
+	if (file_names(AT_FDCWD, tmp, &names, &e) == -1)
+		return;
+	for (size_t i = 0; i < names.len; i++) {
+		own_free char *path = path_join(tmp, names.items[i]);
+		own_fd int fd = -1;
+		struct stat st;
+
+		if (strncmp(names.items[i], "dib_build.", 10) != 0 ||
+		    !is_ours(path, &st))
+			continue;
+		fd =
+		    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
+			continue;
+		log_info("%s: left by a build that was killed, removed", path);
+		if (tree_remove(AT_FDCWD, path, &e) == -1)
+			log_warn("%s", e.text);
+	}
+}
+
+/* ---- folders on the host --------------------------------------------------------- */
+
+/*
+ * Open a folder and lock it.  Returns the descriptor, or -1: it could not be
+ * locked, or was taken away before it was.
+ */
+static int
+lock_folder(const char *path, int how)
+{
+	own_fd int fd =
+	    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat there, held;
+
+	if (fd == -1 || flock(fd, how) == -1 || fstat(fd, &held) == -1 ||
+	    lstat(path, &there) == -1 || there.st_ino != held.st_ino)
+		return -1;
+	return take_fd(&fd);
+}
+
+/* The place that all builds of this user mount their work on. */
+static int
+hold_place(struct build *b, struct error *e)
+{
+	struct stat st;
+
+	for (int i = 0; i < TRIES; i++) {
+		if (mkdir(b->place, 0755) == -1 && errno != EEXIST)
+			return error_errno(e, "%s", b->place);
+		if (!is_ours(b->place, &st))
+			return error_set(e, EPERM,
+			    "%s: is not a folder of this user", b->place);
+		b->place_lock = lock_folder(b->place, LOCK_SH);
+		if (b->place_lock != -1)
+			return 0;
+	}
+	return error_errno(e, "%s: lock", b->place);
+}
+
+static int
+hold_scratch(struct build *b, const char *tmp, struct error *e)
+{
+	for (int i = 0; i < TRIES; i++) {
+		free(b->dir);
+		b->dir = path_join(tmp, "dib_build.XXXXXXXX");
+		if (mkdtemp(b->dir) == NULL)
+			return error_errno(e, "%s", b->dir);
+		b->dir_lock = lock_folder(b->dir, LOCK_EX);
+		if (b->dir_lock != -1)
+			return 0;
+	}
+	return error_errno(e, "%s: lock", b->dir);
+}
+
+int
+work_begin(struct build *b, struct error *e)
+{
+	own_free char *tmp = realpath(b->settings->tmp, NULL);
+
+	if (tmp == NULL)
+		return error_errno(e, "%s", b->settings->tmp);
+	sweep(tmp);
+	if (hold_scratch(b, tmp, e) == -1)
+		return -1;
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		b->place = mem_dup(b->dir);
+		return 0;
+	}
+	b->place = mem_printf("%s/dib_build-%u", tmp, privileges_uid());
+	return hold_place(b, e);
+}
+
+void
+work_end(struct build *b)
+{
+	struct error e;
+
+	if (b->dir != NULL && tree_remove(AT_FDCWD, b->dir, &e) == -1)
+		log_warn("%s", e.text);
+	/* Removing it would unmount the work of a build that still runs. */
+	if (b->place_lock > 0 && flock(b->place_lock, LOCK_EX | LOCK_NB) == 0)
+		(void)rmdir(b->place);
+	if (b->place_lock > 0)
+		close(b->place_lock);
+	if (b->dir_lock > 0)
+		close(b->dir_lock);
+}
+
+/* ---- in the namespace ------------------------------------------------------------- */
+
+/* Memory that can be had without swapping, in bytes. */
+static uint64_t
+available_memory(void)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	struct error none;
+	const char *line;
+
+	if (file_read(AT_FDCWD, "/proc/meminfo", LIMIT_TEXT_BYTES, &text,
+		&none) == -1)
+		return 0;
+	line = strstr(strbuf_text(&text), "MemAvailable:");
+	return line == NULL ? 0 : strtoull(line + 13, NULL, 10) * 1024;
+}
+
+/* A tmpfs saves every write to disk, where memory allows. */
+static int
+mount_place(const struct build *b, struct error *e)
+{
+	uint64_t memory = available_memory();
+	uint64_t least = (uint64_t)b->settings->min_tmpfs << 31; /* twice */
+
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return 0;
+	if (!b->settings->no_tmpfs && memory >= least)
+		return enter_tmpfs(b->place, memory / 10 * 8, e);
+	if (mount(b->dir, b->place, NULL, MS_BIND, NULL) == -1)
+		return error_errno(e, "%s: bind mount", b->place);
+	return 0;
+}
+
+int
+work_enter(struct build *b, struct error *e)
+{
+	b->work = path_join(b->place, "build");
+	b->image_dir = path_join(b->place, "image");
+	b->hooks = path_join(b->work, "hooks");
+	b->tree = path_join(b->work, "mnt");
+	if (mount_place(b, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, b->image_dir, 0700, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, b->work, 0755, e) == -1)
+		return -1;
+	if (file_mkdirs(AT_FDCWD, b->settings->locks, 0755, e) == -1)
+		return -1;
+	return file_mkdirs(AT_FDCWD, b->settings->cache, 0755, e);
+}
