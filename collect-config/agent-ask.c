@@ -182,26 +182,32 @@ start_child(struct agent *a, struct source *s)
 	agent_go_on(a, s);
 }
 
+/* What the program wrote, or why that is of no use. */
+static int
+read_output(
+    const char *name, int status, int fd, struct strbuf *text, struct error *e)
+{
+	if (status != 0)
+		return error_set(e, status == 127 ? ENOENT : 0,
+		    "%s: exit status %d", name, status);
+	if (lseek(fd, 0, SEEK_SET) == -1)
+		return error_errno(e, "%s", name);
+	return file_read_fd(fd, name, LIMIT_TEXT_BYTES, text, e);
+}
+
 void
 agent_child_over(struct agent *a, struct source *s)
 {
-	struct http_reply reply = { .status = 200 };
+	own(http_reply_clear) struct http_reply reply = { .status = 200 };
 	int status = child_end(&s->child);
 	own_fd int fd = take_fd(&s->output);
 	struct error e;
 
-	if (status != 0)
-		error_set(&e, status == 127 ? ENOENT : 0, "%s: exit status %d",
-		    s->round->argv.items[0], status);
-	else if (lseek(fd, 0, SEEK_SET) == -1 ||
-	    file_read_fd(fd, s->round->argv.items[0], LIMIT_TEXT_BYTES,
-		&reply.body, &e) == -1)
-		status = 1;
-	if (status == 0)
+	if (read_output(s->round->argv.items[0], status, fd, &reply.body, &e) ==
+	    0)
 		set_reply(s->round, &reply);
 	else
 		set_failure(s->round, &e);
-	http_reply_clear(&reply);
 	agent_go_on(a, s);
 }
 
