@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A round on its way: requests, streams and programs, and their answers. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 #include "collect-config/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
+#include "lib/log.h"
 
 #define REPLY_BYTES 1024 /* that a reply costs besides its text */
 
@@ -209,6 +211,17 @@ agent_child_over(struct agent *a, struct source *s)
 	else
 		set_failure(s->round, &e);
 	agent_go_on(a, s);
+}
+
+void
+agent_child_limit(const struct source *s)
+{
+	if (s->child.pid == 0 ||
+	    clock_ms() - s->child.started <= LIMIT_ASK_SECONDS * 1000LL)
+		return;
+	log_warn("%s: %s is silent for %d s: ended", s->kind->name,
+	    s->round->argv.items[0], LIMIT_ASK_SECONDS);
+	kill(-s->child.pid, SIGKILL); /* its end is heard of as any other */
 }
 
 /* ---- a round ------------------------------------------------------------ */
