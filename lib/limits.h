@@ -37,6 +37,7 @@
 #define LIMIT_PARTS 10000 /* scripts in one folder */
 #define LIMIT_TAR_ENTRIES 20000000 /* in one archive */
 #define LIMIT_ELEMENTS 20000 /* elements in one build */
+#define LIMIT_LAYOUT_NODES 1024 /* in one block-device description */
 
 /* Messages that wait to be sent. */
 #define LIMIT_OUTBOX 100000 /* messages looked at in one go */

@@ -7,6 +7,7 @@
 #define LIB_TAR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 struct strbuf;
@@ -40,5 +41,26 @@ enum tar_flags {
  * through a symlink, are an error.
  */
 int tar_extract(int dir, const char *path, int to, int flags, struct error *e);
+
+enum tar_filter {
+	TAR_PLAIN,
+	TAR_GZIP,
+	TAR_ZSTD,
+};
+
+struct tar_output {
+	int fd; /* written to */
+	enum tar_filter filter;
+	const char *prefix; /* in front of names; NULL: "." */
+	int64_t epoch; /* times are clamped to it, or -1 */
+};
+
+/*
+ * Write dir/path and all below it as an archive in pax format (POSIX.1-2001,
+ * with SCHILY.xattr for attributes): sorted, so the same tree gives the same
+ * bytes.  Sockets are left out, since the format has none.
+ */
+int tar_create(
+    int dir, const char *path, const struct tar_output *out, struct error *e);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/inodes.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -310,23 +311,14 @@ tree_copy(
 struct usage {
 	uint64_t bytes;
 	dev_t dev;
-	struct {
-		ino_t *items;
-		size_t len, cap;
-	} linked; /* inodes with several names that were seen */
+	struct inodes linked; /* files with several names that were seen */
 };
 
-/* Whether a multiply linked inode was counted; remembers it. */
+/* Whether a file with several names was counted; remembers it. */
 static bool
-counted(struct usage *u, ino_t ino)
+counted(struct usage *u, const struct stat *st)
 {
-	for (size_t i = u->linked.len; i > 0; i--)
-		if (u->linked.items[i - 1] == ino)
-			return true;
-	u->linked.items = mem_grow(
-	    u->linked.items, &u->linked.cap, u->linked.len + 1, sizeof(ino_t));
-	u->linked.items[u->linked.len++] = ino;
-	return false;
+	return (*inodes_at(&u->linked, st->st_dev, st->st_ino))++ > 0;
 }
 
 static int
@@ -340,7 +332,7 @@ usage_visit(void *ctx, const struct tree_entry *t, struct error *e)
 	if (t->st->st_dev != u->dev)
 		return 1;
 	if (!S_ISDIR(t->st->st_mode) && t->st->st_nlink > 1 &&
-	    counted(u, t->st->st_ino))
+	    counted(u, t->st))
 		return 0;
 	u->bytes += (uint64_t)t->st->st_blocks * 512;
 	return 0;
@@ -352,7 +344,7 @@ tree_usage(int dir, const char *path, uint64_t *bytes, struct error *e)
 	struct usage u = { 0 };
 	int r = tree_walk(dir, path, usage_visit, &u, e);
 
-	free(u.linked.items);
+	inodes_clear(&u.linked);
 	if (r == 0)
 		*bytes = u.bytes;
 	return r;
