@@ -50,6 +50,7 @@
 /* The network. */
 #define LIMIT_HTTP_BODY MIB(64)
 #define LIMIT_FETCH_BYTES MIB(2048) /* what elements fetch */
+#define LIMIT_BASE_BYTES MIB(65536) /* an image to begin with */
 #define LIMIT_HTTP_HEADER KIB(256)
 #define LIMIT_HTTP_CONNECT_SECONDS 10
 #define LIMIT_HTTP_SECONDS 60
