@@ -83,8 +83,8 @@ older_digests_come_out(void)
 		digest_next(d, sum); /* forgets what came before */
 		digest_add(d, "abc", 3);
 		digest_end(d, sum);
-		digest_printn(sum, rows[i].bytes, text);
-		CHECK_STR(text, rows[i].text);
+		digest_printn(sum, older[i].bytes, text);
+		CHECK_STR(text, older[i].text);
 	}
 }
 
