@@ -137,9 +137,11 @@ wait_for(struct agent *a, int64_t ms, struct error *e)
 		watch_read(a);
 	if (fds[FD_COMMAND].revents)
 		agent_command_over(a);
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
 		if (fds[FD_SOURCES + i].revents)
 			agent_child_over(a, &a->sources[i]);
+		agent_child_limit(&a->sources[i]);
+	}
 	agent_command_limit(a);
 	return 0;
 }
@@ -363,13 +365,23 @@ look_after(struct agent *a, int64_t *next)
 		a->restarting = true;
 }
 
+/* Whether a program of ours runs, which another of us would not know. */
+static bool
+is_parent(const struct agent *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->sources[i].child.pid != 0)
+			return true;
+	return a->command.pid != 0;
+}
+
 static int
 turn(struct agent *a, struct error *e)
 {
 	int64_t next = do_due(a), dog = notify_watchdog();
 
 	look_after(a, &next);
-	if (a->restarting && a->command.pid == 0)
+	if (a->restarting && !is_parent(a))
 		reload_now(a);
 	if (dog > 0) {
 		notify_send("WATCHDOG=1");

@@ -76,8 +76,9 @@ void agent_ask(struct agent *a, struct source *s);
 void agent_go_on(struct agent *a, struct source *s);
 void agent_act(struct agent *a, struct source *s);
 
-/* The source's program ended. */
+/* The source's program ended; end it if it took too long. */
 void agent_child_over(struct agent *a, struct source *s);
+void agent_child_limit(const struct source *s);
 
 /* Whether there is a round with nothing of it under way. */
 bool agent_is_over(const struct source *s);

@@ -24,7 +24,6 @@
 #include "lib/tar.h"
 #include "lib/tree.h"
 
-#define CHUNK ((size_t)1 << 18)
 #define OCI "application/vnd.oci.image."
 
 struct container {
@@ -58,24 +57,6 @@ put(struct container *c, const char *name, const struct strbuf *text,
 /* ---- the layer -------------------------------------------------------------- */
 
 static int
-digest_layer(int fd, char text[DIGEST_TEXT], uint64_t *bytes, struct error *e)
-{
-	own_free char *buffer = mem_alloc(CHUNK);
-	struct digest *d = digest_new();
-	uint8_t sum[DIGEST_BYTES];
-	ssize_t n;
-
-	*bytes = 0;
-	while ((n = pread(fd, buffer, CHUNK, (off_t)*bytes)) > 0) {
-		digest_add(d, buffer, (size_t)n);
-		*bytes += (uint64_t)n;
-	}
-	digest_end(d, sum);
-	digest_print(sum, text);
-	return n == -1 ? error_errno(e, "read layer") : 0;
-}
-
-static int
 make_layer(struct container *c, const char *folder, struct error *e)
 {
 	own_free char *path = path_join(c->dir, "layer");
@@ -87,9 +68,11 @@ make_layer(struct container *c, const char *folder, struct error *e)
 
 	if (fd == -1)
 		return error_errno(e, "%s", path);
-	if (tar_create(AT_FDCWD, c->job->tree, &out, e) == -1 ||
-	    digest_layer(fd, c->layer, &c->layer_bytes, e) == -1)
+	if (tar_create(AT_FDCWD, c->job->tree, &out, e) == -1)
 		return -1;
+	if (lseek(fd, 0, SEEK_SET) == -1 ||
+	    digest_file(fd, c->layer, &c->layer_bytes) == -1)
+		return error_errno(e, "%s", path);
 	name = mem_printf("%s%s", folder, c->layer);
 	to = path_join(c->dir, name);
 	return rename(path, to) == -1 ? error_errno(e, "%s", to) : 0;

@@ -145,7 +145,7 @@ struct native_step {
 
 /*
  * Files that an element brings besides, for the hooks tree, are in
- * image-build/builtin/NAME of the data folder.
+ * elements/NAME or image-build/builtin/NAME of the data folder.
  */
 struct builtin {
 	const char *name, *summary;
@@ -154,10 +154,11 @@ struct builtin {
 };
 
 extern const struct builtin *const builtins[]; /* ends with NULL */
-extern const struct builtin builtin_dib_init_system, builtin_element_manifest,
-    builtin_install_bin, builtin_install_static, builtin_install_types,
-    builtin_manifests, builtin_package_installs, builtin_pkg_map,
-    builtin_source_repositories, builtin_svc_map;
+extern const struct builtin builtin_dib_init_system, builtin_directory,
+    builtin_element_manifest, builtin_image, builtin_install_bin,
+    builtin_install_static, builtin_install_types, builtin_manifests,
+    builtin_oci, builtin_package_installs, builtin_pkg_map,
+    builtin_source_repositories, builtin_svc_map, builtin_tarball;
 
 /* Whether a variable's name says that its value is nobody's business. */
 bool manifest_is_secret(const char *name);

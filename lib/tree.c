@@ -176,6 +176,10 @@ tree_empty(int dir, const char *path, struct error *e)
 struct copy {
 	int dir; /* where the copy's root is */
 	const char *to; /* its path from there */
+	bool system; /* hard links are kept, mounts left out */
+	dev_t dev;
+	struct inodes linked; /* files with several names: index + 1 ... */
+	struct strlist names; /* ... of the first copy's name */
 };
 
 /* A name below a descriptor for calls that know no descriptors. */
@@ -247,6 +251,33 @@ copy_symlink(const struct tree_entry *t, int dir, const char *to)
 	return symlinkat(target, dir, to);
 }
 
+/* The parts of a file that are no holes. */
+static int
+copy_sparse(int in, int out, off_t size, struct error *e)
+{
+	char buf[1 << 16];
+	off_t at = 0, end;
+
+	while ((at = lseek(in, at, SEEK_DATA)) != -1) {
+		end = lseek(in, at, SEEK_HOLE);
+		if (end == -1 || lseek(out, at, SEEK_SET) == -1)
+			return error_errno(e, "copy");
+		while (at < end) {
+			size_t want = end - at < (off_t)sizeof(buf)
+			    ? (size_t)(end - at)
+			    : sizeof(buf);
+			ssize_t n = pread(in, buf, want, at);
+
+			if (n <= 0 || file_write_all(out, buf, (size_t)n) == -1)
+				return error_errno(e, "copy");
+			at += n;
+		}
+	}
+	if (errno != ENXIO || ftruncate(out, size) == -1)
+		return error_errno(e, "copy");
+	return 0;
+}
+
 static int
 copy_regular(
     const struct tree_entry *t, int dir, const char *to, struct error *e)
@@ -258,9 +289,28 @@ copy_regular(
 
 	if (in == -1 || out == -1)
 		return error_errno(e, "%s", to);
-	if (file_copy_fd(in, out, e) == -1)
+	if (t->st->st_blocks * 512 < t->st->st_size
+		? copy_sparse(in, out, t->st->st_size, e) == -1
+		: file_copy_fd(in, out, e) == -1)
 		return error_prefix(e, "%s", to);
 	return 0;
+}
+
+/* 1: a further name of a file that was copied, now linked to it. */
+static int
+copy_link(
+    struct copy *c, const struct tree_entry *t, const char *to, struct error *e)
+{
+	uint64_t *seen = inodes_at(&c->linked, t->st->st_dev, t->st->st_ino);
+
+	if (*seen == 0) {
+		strlist_add(&c->names, to);
+		*seen = c->names.len;
+		return 0;
+	}
+	if (linkat(c->dir, c->names.items[*seen - 1], c->dir, to, 0) == -1)
+		return error_errno(e, "%s", to);
+	return 1;
 }
 
 /* A symlink of that name is no folder to be filled: it may lead anywhere. */
@@ -281,17 +331,18 @@ copy_folder(int dir, const char *to, struct error *e)
 }
 
 static int
-copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
+copy_file(
+    struct copy *c, const struct tree_entry *t, const char *to, struct error *e)
 {
-	const struct copy *c = ctx;
-	own_free char *to =
-	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
 	mode_t type = t->st->st_mode & S_IFMT;
+	int r = 0;
 
-	if (type == S_IFDIR)
-		return copy_folder(c->dir, to, e);
 	if (unlinkat(c->dir, to, 0) == -1 && errno != ENOENT)
 		return error_errno(e, "%s", to);
+	if (c->system && t->st->st_nlink > 1)
+		r = copy_link(c, t, to, e);
+	if (r != 0)
+		return r == 1 ? 0 : -1;
 	if (type == S_IFREG) {
 		if (copy_regular(t, c->dir, to, e) == -1)
 			return -1;
@@ -302,6 +353,22 @@ copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
 		return error_errno(e, "%s", to);
 	}
 	return copy_attributes(t, c->dir, to, e);
+}
+
+static int
+copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	struct copy *c = ctx;
+	own_free char *to =
+	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
+
+	if (!S_ISDIR(t->st->st_mode))
+		return copy_file(c, t, to, e);
+	if (t->depth == 0)
+		c->dev = t->st->st_dev;
+	if (copy_folder(c->dir, to, e) == -1)
+		return -1;
+	return c->system && t->st->st_dev != c->dev;
 }
 
 /* A folder's attributes come last: filling it changes its times. */
@@ -315,17 +382,37 @@ copy_leave(void *ctx, const struct tree_entry *t, struct error *e)
 	return S_ISDIR(t->st->st_mode) ? copy_attributes(t, c->dir, to, e) : 0;
 }
 
+static int
+copy_all(int from_dir, const char *from, struct copy *c, struct error *e)
+{
+	const struct walk w = {
+		.visit = copy_visit, .leave = copy_leave, .ctx = c
+	};
+	int r;
+
+	allow_depth();
+	r = walk_entry(&w, from_dir, from, "", 0, e);
+	inodes_clear(&c->linked);
+	strlist_clear(&c->names);
+	return r;
+}
+
 int
 tree_copy(
     int from_dir, const char *from, int to_dir, const char *to, struct error *e)
 {
 	struct copy c = { .dir = to_dir, .to = to };
-	const struct walk w = {
-		.visit = copy_visit, .leave = copy_leave, .ctx = &c
-	};
 
-	allow_depth();
-	return walk_entry(&w, from_dir, from, "", 0, e);
+	return copy_all(from_dir, from, &c, e);
+}
+
+int
+tree_clone(
+    int from_dir, const char *from, int to_dir, const char *to, struct error *e)
+{
+	struct copy c = { .dir = to_dir, .to = to, .system = true };
+
+	return copy_all(from_dir, from, &c, e);
 }
 
 /* ---- measure ----------------------------------------------------------- */

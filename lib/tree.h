@@ -48,6 +48,13 @@ int tree_empty(int dir, const char *path, struct error *e);
 int tree_copy(int from_dir, const char *from, int to_dir, const char *to,
     struct error *e);
 
+/*
+ * The same for a whole system: hard links are kept, and of what is mounted
+ * below only the empty folder is copied.
+ */
+int tree_clone(int from_dir, const char *from, int to_dir, const char *to,
+    struct error *e);
+
 /* Bytes on disk below dir/path, each inode counted once. */
 int tree_usage(int dir, const char *path, uint64_t *bytes, struct error *e);
 

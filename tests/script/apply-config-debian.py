@@ -79,7 +79,8 @@ QUESTIONS = [
     ["-s", "a"], ["--subhash", "none"], ["-s", ""], ["-s", "a.b"]]
 
 top = tempfile.mkdtemp(prefix="debian.")
-failed = done = 0
+EVERY = int(sys.argv[3])  # of how many comparisons one is made
+failed = done = asked = 0
 
 
 def write(path, text):
@@ -136,7 +137,10 @@ def run(program, arguments, here, env):
 
 def both(what, arguments, env=None):
     """Run both in the folder top/r, made anew from top/in each time."""
-    global failed, done
+    global failed, done, asked
+    asked += 1
+    if asked % EVERY:
+        return
     results = []
     for program in THEIRS, OURS:
         here = os.path.join(top, "r")

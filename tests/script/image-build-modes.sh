@@ -103,7 +103,7 @@ exec setpriv --reuid 54321 --regid 54321 --clear-groups \
 EOF
 # shellcheck disable=SC2086
 as_user() {
-	T="$T" PATH="$T/src/build/bin:$PATH" unshare -m sh "$T/as-user.sh" "$@"
+	env T="$T" PATH="$T/src/build/bin:$PATH" unshare -m sh "$T/as-user.sh" "$@"
 }
 if ! as_user unshare -U true 2>"$T/why"; then
 	echo "not tried: an ordinary user ($(tail -n 1 "$T/why"))"
