@@ -219,7 +219,10 @@ put_xattr(char *name, char *ignored, size_t len, void *ctx)
 
 	(void)ignored;
 	(void)len;
-	strlist_add(names, name);
+	/* The one is how a file's bytes are kept, the others are an overlay's. */
+	if (strcmp(name, "system.data") != 0 &&
+	    strncmp(name, "trusted.overlay.", 16) != 0)
+		strlist_add(names, name);
 	return 0;
 }
 
@@ -408,19 +411,18 @@ add_name(ext2_ino_t dir, int entry, struct ext2_dir_entry *d, int offset,
 	size_t len = (size_t)ext2fs_dirent_name_len(d);
 
 	(void)dir;
+	(void)entry;
 	(void)offset;
 	(void)block;
 	(void)buf;
 	n->many = too_many_steps(n->r);
 	if (n->many)
 		return DIRENT_ABORT;
-	if (entry == DIRENT_DOT_FILE || entry == DIRENT_DOT_DOT_FILE ||
-	    d->inode == 0)
+	if (d->inode == 0 || (len == 1 && d->name[0] == '.') ||
+	    (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
 		return 0;
 	n->bad = len == 0 || memchr(d->name, '/', len) != NULL ||
-	    memchr(d->name, '\0', len) != NULL ||
-	    (len == 1 && d->name[0] == '.') ||
-	    (len == 2 && d->name[0] == '.' && d->name[1] == '.');
+	    memchr(d->name, '\0', len) != NULL;
 	n->many = ++n->r->entries > LIMIT_TAR_ENTRIES;
 	if (n->bad || n->many)
 		return DIRENT_ABORT;
