@@ -84,7 +84,7 @@ check_digest(const char *path, const char *want, struct error *e)
 	char text[DIGEST_TEXT];
 
 	log_status("checking %s", path);
-	if (fd == -1 || digest_file(fd, text) == -1)
+	if (fd == -1 || digest_file(fd, text, NULL) == -1)
 		return error_errno(e, "%s", path);
 	if (strcmp(text, want) != 0)
 		return error_set(

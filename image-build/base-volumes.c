@@ -83,7 +83,7 @@ set_label(char *to, const char *from, size_t n)
 }
 
 static void
-probe(int fd, struct volume *v)
+probe(int fd, struct base_volume *v)
 {
 	own_free char *head = mem_alloc(HEAD);
 	size_t n = v->bytes < HEAD ? (size_t)v->bytes : HEAD;
@@ -110,14 +110,14 @@ probe(int fd, struct volume *v)
 
 /* ---- partitions -------------------------------------------------------------- */
 
-static struct volume *
-add(struct volumes *v, unsigned number, uint64_t offset, uint64_t bytes)
+static struct base_volume *
+add(struct base_volumes *v, unsigned number, uint64_t offset, uint64_t bytes)
 {
-	struct volume *new;
+	struct base_volume *new;
 
 	v->items = mem_grow(v->items, &v->cap, v->len + 1, sizeof(*v->items));
 	new = &v->items[v->len++];
-	*new = (struct volume){
+	*new = (struct base_volume){
 		.number = number, .offset = offset, .bytes = bytes
 	};
 	return new;
@@ -140,8 +140,8 @@ root_type(const char *arch)
 }
 
 static bool
-add_gpt(
-    int fd, uint64_t size, unsigned sector, const char *arch, struct volumes *v)
+add_gpt(int fd, uint64_t size, unsigned sector, const char *arch,
+    struct base_volumes *v)
 {
 	own_free struct gpt *g = mem_alloc(sizeof(*g));
 	uint8_t type[16], guid[16];
@@ -154,7 +154,7 @@ add_gpt(
 	for (unsigned i = 0; i < GPT_ENTRIES; i++) {
 		const struct gpt_partition *p = &g->partitions[i];
 		static const uint8_t unused[16];
-		struct volume *new;
+		struct base_volume *new;
 
 		if (memcmp(p->type, unused, 16) == 0 || p->last < p->first ||
 		    p->last >= g->sectors)
@@ -171,7 +171,7 @@ add_gpt(
 }
 
 static bool
-add_mbr(int fd, uint64_t size, struct volumes *v)
+add_mbr(int fd, uint64_t size, struct base_volumes *v)
 {
 	own_free struct mbr *m = mem_alloc(sizeof(*m));
 	struct error none;
@@ -181,7 +181,7 @@ add_mbr(int fd, uint64_t size, struct volumes *v)
 		return false;
 	for (size_t i = 0; i < m->len; i++) {
 		const struct mbr_partition *p = &m->partitions[i];
-		struct volume *new;
+		struct base_volume *new;
 
 		if (p->type == 0xee)
 			continue;
@@ -193,10 +193,10 @@ add_mbr(int fd, uint64_t size, struct volumes *v)
 }
 
 int
-volumes_read(int fd, const char *arch, struct volumes *v, struct error *e)
+volumes_read(int fd, const char *arch, struct base_volumes *v, struct error *e)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
-	struct volume whole = { 0 };
+	struct base_volume whole = { 0 };
 
 	if (size == -1)
 		return error_errno(e, "size");
@@ -218,22 +218,22 @@ volumes_read(int fd, const char *arch, struct volumes *v, struct error *e)
 }
 
 void
-volumes_clear(struct volumes *v)
+volumes_clear(struct base_volumes *v)
 {
 	free(v->items);
-	*v = (struct volumes){ 0 };
+	*v = (struct base_volumes){ 0 };
 }
 
 /* ---- which is which ------------------------------------------------------------ */
 
 static bool
-can_be_root(const struct volume *v)
+can_be_root(const struct base_volume *v)
 {
 	return v->kind >= VOLUME_EXT && v->kind <= VOLUME_EROFS;
 }
 
 static bool
-is_called_root(const struct volume *v)
+is_called_root(const struct base_volume *v)
 {
 	static const char *const names[] = { "root", "rootfs",
 		"cloudimg-rootfs", "img-rootfs", "fedora", "mkfs_root" };
@@ -245,10 +245,10 @@ is_called_root(const struct volume *v)
 	return false;
 }
 
-struct volume *
-volumes_root(const struct volumes *v)
+struct base_volume *
+volumes_root(const struct base_volumes *v)
 {
-	struct volume *named = NULL, *only = NULL;
+	struct base_volume *named = NULL, *only = NULL;
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->len; i++) {
@@ -276,7 +276,7 @@ device_number(const char *name)
 }
 
 static bool
-is_named(const struct volume *v, const char *name)
+is_named(const struct base_volume *v, const char *name)
 {
 	if (strncmp(name, "UUID=", 5) == 0)
 		return strcasecmp(v->uuid, name + 5) == 0;
@@ -290,8 +290,8 @@ is_named(const struct volume *v, const char *name)
 	    device_number(name) == v->number;
 }
 
-struct volume *
-volumes_named(const struct volumes *v, const char *name)
+struct base_volume *
+volumes_named(const struct base_volumes *v, const char *name)
 {
 	for (size_t i = 0; i < v->len; i++)
 		if (is_named(&v->items[i], name))

@@ -108,7 +108,7 @@ enum volume_kind {
 	VOLUME_LUKS,
 };
 
-struct volume {
+struct base_volume {
 	unsigned number; /* of the partition; 0: the whole disk */
 	uint64_t offset, bytes;
 	enum volume_kind kind;
@@ -118,21 +118,23 @@ struct volume {
 	char part_label[37], part_uuid[37];
 };
 
-struct volumes {
-	struct volume *items;
+struct base_volumes {
+	struct base_volume *items;
 	size_t len, cap;
 };
 
 /* The partitions of a disk, or the file system that is all of it. */
-int volumes_read(int fd, const char *arch, struct volumes *v, struct error *e);
+int
+volumes_read(int fd, const char *arch, struct base_volumes *v, struct error *e);
 const char *volume_kind_name(enum volume_kind kind);
 
 /* The one with the system, or NULL: it cannot be told. */
-struct volume *volumes_root(const struct volumes *v);
+struct base_volume *volumes_root(const struct base_volumes *v);
 
 /* What a line of fstab calls by this name, or NULL. */
-struct volume *volumes_named(const struct volumes *v, const char *name);
-void volumes_clear(struct volumes *v);
+struct base_volume *
+volumes_named(const struct base_volumes *v, const char *name);
+void volumes_clear(struct base_volumes *v);
 
 /* ---- base-ext4.c: a file system without a mount ------------------------------ */
 

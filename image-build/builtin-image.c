@@ -34,7 +34,7 @@ struct disk_image {
 	const struct build *b;
 	const char *raw; /* path */
 	const char *scratch;
-	struct volumes volumes;
+	struct base_volumes volumes;
 };
 
 /* ---- from what it is stored as to a raw disk --------------------------------- */
@@ -231,8 +231,8 @@ system_of(const char *at)
 }
 
 static int
-mount_volume(const struct disk_image *d, const struct volume *v, const char *at,
-    struct error *e)
+mount_volume(const struct disk_image *d, const struct base_volume *v,
+    const char *at, struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
 	own(strbuf_clear) struct strbuf last = { 0 };
@@ -263,7 +263,7 @@ mount_volume(const struct disk_image *d, const struct volume *v, const char *at,
 }
 
 static int
-copy_mounted(const struct disk_image *d, const struct volume *v, int to,
+copy_mounted(const struct disk_image *d, const struct base_volume *v, int to,
     bool root, struct error *e)
 {
 	own_free char *at = path_join(d->scratch, "mnt");
@@ -281,7 +281,7 @@ copy_mounted(const struct disk_image *d, const struct volume *v, int to,
 }
 
 static int
-copy_volume(const struct disk_image *d, const struct volume *v, int to,
+copy_volume(const struct disk_image *d, const struct base_volume *v, int to,
     bool root, struct error *e)
 {
 	if (v->kind == VOLUME_EXT)
@@ -315,7 +315,7 @@ make_point(int tree, const char *path, struct error *e)
  * reads (vfat) may be missing: the new image gets a loader of its own.
  */
 static int
-copy_mount(const struct disk_image *d, const struct volume *v, int tree,
+copy_mount(const struct disk_image *d, const struct base_volume *v, int tree,
     const char *point, struct error *e)
 {
 	own_fd int to = -1;
@@ -370,7 +370,7 @@ copy_others(struct disk_image *d, int tree, struct error *e)
 	strlist_sort(&mounts); /* /boot before /boot/efi */
 	for (size_t i = 0; i < mounts.len; i++) {
 		char *tab = strchr(mounts.items[i], '\t');
-		struct volume *v = volumes_named(&d->volumes, tab + 1);
+		struct base_volume *v = volumes_named(&d->volumes, tab + 1);
 
 		*tab = '\0';
 		if (v == NULL || v->taken)
@@ -385,7 +385,7 @@ copy_others(struct disk_image *d, int tree, struct error *e)
 /* ---- the step ------------------------------------------------------------------------ */
 
 static int
-no_root(const struct volumes *v, struct error *e)
+no_root(const struct base_volumes *v, struct error *e)
 {
 	own(strbuf_clear) struct strbuf all = { 0 };
 
@@ -403,7 +403,7 @@ copy_disk(struct disk_image *d, struct error *e)
 {
 	own_fd int fd = open(d->raw, O_RDONLY | O_CLOEXEC);
 	own_fd int tree = base_open_tree(d->b, e);
-	struct volume *root;
+	struct base_volume *root;
 
 	if (tree == -1)
 		return -1;

@@ -40,7 +40,7 @@ open_blob(int layout, const struct oci_blob *blob, struct error *e)
 		    "blob %.12s: %lld bytes, and should have %llu",
 		    blob->digest, (long long)st.st_size,
 		    (unsigned long long)blob->size);
-	if (digest_file(fd, text) == -1 || lseek(fd, 0, SEEK_SET) == -1)
+	if (digest_file(fd, text, NULL) == -1 || lseek(fd, 0, SEEK_SET) == -1)
 		return error_errno(e, "blob %.12s", blob->digest);
 	if (strcmp(text, blob->digest) != 0)
 		return error_set(e, EBADMSG,

@@ -326,7 +326,7 @@ get_file(struct build *b, struct repository *r, struct error *e)
 	if (fetch_file(b, r->location, r->cache, e) == -1)
 		return -1;
 	fd = open(r->cache, O_RDONLY | O_CLOEXEC);
-	if (fd == -1 || digest_file(fd, text) == -1)
+	if (fd == -1 || digest_file(fd, text, NULL) == -1)
 		return error_errno(e, "%s", r->cache);
 	strbuf_puts(&r->state, text);
 	return 0;

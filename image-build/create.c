@@ -82,6 +82,10 @@ static const struct option_def defs[] = {
 	    "append the log to FILE, and be quiet" },
 	{ 0, "dry-run", NULL, OPTION_FLAG, &settings.dry_run, NULL,
 	    "print the plan and do nothing" },
+	{ 0, "checksum", NULL, OPTION_FLAG, &settings.checksum, NULL,
+	    "write MD5 and SHA-256 sums beside the images" },
+	{ 0, "sign", "KEY", OPTION_STRING, &settings.sign, NULL,
+	    "sign the manifest with this private key" },
 	{ 'q', "quiet", NULL, OPTION_FLAG, &settings.quiet, NULL,
 	    "say only what went wrong" },
 	{ 'v', "verbose", NULL, OPTION_FLAG, &settings.verbose, NULL,
@@ -109,6 +113,10 @@ load(struct build *b, struct elements *all, struct error *e)
 {
 	struct settings *s = &settings;
 
+	if (s->elements.len == 0 && getenv("IMAGE_ELEMENT") == NULL)
+		return error_set(e, EINVAL,
+		    "At least one distribution root element must be "
+		    "specified");
 	if (settings_complete(s, e) == -1 ||
 	    elements_index(all, s->elements_path, s->data, e) == -1)
 		return -1;

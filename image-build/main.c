@@ -32,7 +32,10 @@ static const struct verb verbs[] = {
 	{ "disk-image-create", true, image_create },
 	{ "ramdisk-image-create", true, ramdisk_create },
 	{ "element-info", true, element_info },
+	{ "pack", false, image_pack },
+	{ "verify", false, image_verify },
 	{ "cache", false, cache_verb },
+	{ "doctor", false, doctor },
 	{ NULL, false, NULL },
 };
 

@@ -203,10 +203,6 @@ default_elements(struct settings *s)
 int
 settings_complete(struct settings *s, struct error *e)
 {
-	if (s->elements.len == 0 && getenv("IMAGE_ELEMENT") == NULL)
-		return error_set(e, EINVAL,
-		    "At least one distribution root element must be "
-		    "specified");
 	if (find_data(s, e) == -1 || read_epoch(s, e) == -1)
 		return -1;
 	default_paths(s);

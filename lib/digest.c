@@ -146,15 +146,18 @@ digest_text(const void *data, size_t n, char text[DIGEST_TEXT])
 }
 
 int
-digest_file(int fd, char text[DIGEST_TEXT])
+digest_file(int fd, char text[DIGEST_TEXT], uint64_t *bytes)
 {
 	struct digest *d = digest_new();
 	uint8_t buf[1 << 14], sum[DIGEST_BYTES];
+	uint64_t all = 0;
 	ssize_t n;
 
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
+	for (; (n = read(fd, buf, sizeof(buf))) > 0; all += (uint64_t)n)
 		digest_add(d, buf, (size_t)n);
 	digest_end(d, sum);
+	if (bytes != NULL)
+		*bytes = all;
 	if (n == -1)
 		return -1;
 	digest_print(sum, text);

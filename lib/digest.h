@@ -35,8 +35,11 @@ void digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES]);
 /* The same, in lower-case hexadecimal. */
 void digest_text(const void *data, size_t n, char text[DIGEST_TEXT]);
 
-/* Of a file from where it stands to its end; -1 with errno. */
-int digest_file(int fd, char text[DIGEST_TEXT]);
+/*
+ * Of a file from where it stands to its end, *bytes of them unless that is
+ * NULL; -1 with errno.
+ */
+int digest_file(int fd, char text[DIGEST_TEXT], uint64_t *bytes);
 
 /* HMAC-SHA-256 of n bytes. */
 void digest_hmac(const void *key, size_t key_len, const void *data, size_t n,

@@ -27,6 +27,7 @@
 /* Programs that we run. */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook */
 #define LIMIT_BUILD_SECONDS 14400 /* an element's script */
+#define LIMIT_ASK_SECONDS 60 /* a program that is asked for metadata */
 #define LIMIT_COMMAND_SECONDS 86400 /* an agent's command: many hooks */
 #define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
 #define LIMIT_CAPTURE_BYTES MIB(64) /* output kept whole */

@@ -149,6 +149,28 @@ tree_remove(int dir, const char *path, struct error *e)
 	return walk_entry(&w, dir, path, "", 0, e);
 }
 
+int
+tree_empty(int dir, const char *path, struct error *e)
+{
+	own_fd int fd =
+	    openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	own(strlist_clear) struct strlist names = { 0 };
+	struct stat st;
+
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return error_errno(e, "%s", path);
+	if (file_names(fd, ".", &names, e) == -1)
+		return error_prefix(e, "%s", path);
+	for (size_t i = 0; i < names.len; i++)
+		if (tree_remove(fd, names.items[i], e) == -1)
+			return error_prefix(e, "%s", path);
+	if (futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }) == -1)
+		return error_errno(e, "%s", path);
+	return 0;
+}
+
 /* ---- copy -------------------------------------------------------------- */
 
 struct copy {

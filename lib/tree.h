@@ -36,6 +36,9 @@ int tree_walk(
  */
 int tree_remove(int dir, const char *path, struct error *e);
 
+/* Remove all that is in a folder.  Its times stay.  No folder: no error. */
+int tree_empty(int dir, const char *path, struct error *e);
+
 /*
  * Copy an entry and all below it with owner, mode, times, symlinks, devices
  * and extended attributes (so ACLs and file capabilities).  Folders that

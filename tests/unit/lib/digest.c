@@ -69,22 +69,22 @@ older_digests_come_out(void)
 		enum digest_kind kind;
 		size_t bytes;
 		const char *text;
-	} rows[] = { { DIGEST_MD5, 16, "900150983cd24fb0d6963f7d28e17f72" },
+	} older[] = { { DIGEST_MD5, 16, "900150983cd24fb0d6963f7d28e17f72" },
 		{ DIGEST_SHA1, 20,
 		    "a9993e364706816aba3e25717850c26c9cd0d89d" } };
 	uint8_t sum[DIGEST_BYTES];
 	char text[DIGEST_TEXT];
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct digest *d = digest_open(rows[i].kind);
+	for (size_t i = 0; i < sizeof(older) / sizeof(*older); i++) {
+		struct digest *d = digest_open(older[i].kind);
 
-		CHECK(digest_size(rows[i].kind) == rows[i].bytes);
+		CHECK(digest_size(older[i].kind) == older[i].bytes);
 		digest_add(d, "ab", 2);
 		digest_next(d, sum); /* forgets what came before */
 		digest_add(d, "abc", 3);
 		digest_end(d, sum);
-		digest_printn(sum, rows[i].bytes, text);
-		CHECK_STR(text, rows[i].text);
+		digest_printn(sum, older[i].bytes, text);
+		CHECK_STR(text, older[i].text);
 	}
 }
 
