@@ -116,10 +116,11 @@ made() { # MKE2FS-OPTION...
 }
 # What the base has, and what came of it.  mke2fs keeps whole seconds only, and
 # cuts a file off where its last hole begins.
-listed() { # WHAT
+listed() { # WHAT [WITHOUT]
 	tests/tree-list "$T/tree" >"$T/tree.list"
 	for f in tree.list after; do
-		grep "^b'odd" "$T/$f" | grep -v odd/holes | sed 's/ holes [0-9]*//
+		grep "^b'odd" "$T/$f" | grep -v odd/holes | sed "s/ ${2:-none at all}.*//" |
+			sed 's/ holes [0-9]*//
 			s/^\(.* 0o[0-7]* [0-9]* [0-9]* -\?[0-9]*\)[0-9]\{9\}\b/\1/' >"$T/$f.cut"
 	done
 	[ "$(wc -l <"$T/tree.list.cut")" -ge 310 ] || fail "$1: too few files"
@@ -137,5 +138,33 @@ mke2fs -q -F -t ext4 -d "$T/tree" -L cloudimg-rootfs "$T/fs" 64M
 dd if="$T/fs" of="$T/disk" bs=1M seek=2 conv=notrunc status=none
 DIB_LOCAL_IMAGE=$T/disk build -o "$T/next" -t raw image see
 listed "an old partition table"
+
+# ---- what only the kernel can read: read by a mount, or one line that says so
+mounted() { # NAME
+	rm -f "$T/after"
+	if DIB_LOCAL_IMAGE=$T/fs image-build -n --mkfs-journal-size 4 \
+		-o "$T/next" -t raw image see >"$T/log" 2>&1; then
+		listed "$1" system.posix_acl
+	else
+		tail -n 1 "$T/log" >"$T/last"
+		grep -q "partition 0: $1 can only be read by mounting it, which does not work here (." \
+			"$T/last" || fail "$1: $(cat "$T/last")"
+	fi
+}
+if command -v mksquashfs >/dev/null; then
+	rm -f "$T/fs"
+	mksquashfs "$T/tree" "$T/fs" -quiet -no-progress >/dev/null
+	mounted squashfs
+fi
+if command -v mkfs.xfs >/dev/null; then
+	rm -f "$T/fs"
+	mkfs.xfs -q -f -d "name=$T/fs,file=1,size=320m" >/dev/null
+	if DIB_LOCAL_IMAGE=$T/fs image-build -n -o "$T/next" -t raw image see \
+		>"$T/log" 2>&1; then
+		fail "an empty file system was taken for a system"
+	fi
+	grep -q 'xfs can only be read\|root.d made no root file system' "$T/log" ||
+		fail "xfs: $(tail -n 1 "$T/log")"
+fi
 [ -z "$(ls "$T/tmp")" ] || fail "left behind: $(ls "$T/tmp")"
 exit 0
