@@ -56,8 +56,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (p.n == 0)
 		return 0;
-	if (oci_choose(p.at[0], p.len[0], "amd64", NULL, give, &p, &image,
-		&e) == 0 &&
+	if (oci_choose(
+		p.at[0], p.len[0], "amd64", NULL, give, &p, &image, &e) == 0 &&
 	    image.nlayers == 0)
 		abort();
 	return 0;
