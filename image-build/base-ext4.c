@@ -43,6 +43,8 @@ struct reader {
 	uint64_t entries, bytes, room;
 	uint64_t steps; /* through metadata, empty entries included */
 	char *buffer;
+	bool devices; /* are copied */
+	unsigned left_out; /* attributes */
 };
 
 static int
@@ -237,16 +239,19 @@ copy_xattr_values(struct reader *r, struct ext2_xattr_handle *handle, int dir,
 	for (size_t i = 0; code == 0 && i < names.len; i++) {
 		void *value = NULL;
 		size_t n;
+		int result;
 
 		code = ext2fs_xattr_get(handle, names.items[i], &value, &n);
 		if (code != 0)
 			break;
-		if (lsetxattr(target, names.items[i], value, n, 0) == -1) {
-			ext2fs_free_mem(&value);
+		result = lsetxattr(target, names.items[i], value, n, 0);
+		ext2fs_free_mem(&value);
+		if (result == -1 && errno == EOPNOTSUPP &&
+		    strncmp(names.items[i], "user.", 5) == 0)
+			r->left_out++; /* older kernels' tmpfs has none */
+		else if (result == -1)
 			return error_errno(
 			    e, "/%s: attribute %s", path, names.items[i]);
-		}
-		ext2fs_free_mem(&value);
 	}
 	return code != 0 ? failed(r, path, code, e) : 0;
 }
@@ -468,6 +473,9 @@ put_entry(struct reader *r, ext2_ino_t ino, int dir, const char *name,
 
 	if (code != 0)
 		return failed(r, path, code, e);
+	if (!r->devices &&
+	    (LINUX_S_ISCHR(inode.i_mode) || LINUX_S_ISBLK(inode.i_mode)))
+		return 0;
 	if (LINUX_S_ISDIR(inode.i_mode)) {
 		if (put_subfolder(r, ino, dir, name, path, depth + 1, e) == -1)
 			return -1;
@@ -551,7 +559,8 @@ read_all(struct reader *r, struct error *e)
 }
 
 int
-ext4_read(const char *path, uint64_t offset, int to, struct error *e)
+ext4_read(
+    const char *path, uint64_t offset, int to, bool devices, struct error *e)
 {
 	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	own_free char *buffer = mem_alloc(BUFFER);
@@ -561,6 +570,7 @@ ext4_read(const char *path, uint64_t offset, int to, struct error *e)
 		.fd = fd,
 		.offset = offset,
 		.to = to,
+		.devices = devices,
 		.buffer = buffer };
 	errcode_t code;
 	int result;
@@ -573,6 +583,10 @@ ext4_read(const char *path, uint64_t offset, int to, struct error *e)
 		return error_set(e, EINVAL, "%s: its file system: %s", path,
 		    error_message(code));
 	result = read_all(&r, e);
+	if (result == 0 && r.left_out > 0)
+		log_warn("%u attributes of users (user.*) are left out: the "
+			 "build's file system has none",
+		    r.left_out);
 	if (r.seen != NULL)
 		ext2fs_free_inode_bitmap(r.seen);
 	ext2fs_free(r.fs);

@@ -362,6 +362,13 @@ copy_data(struct unpacking *u, struct error *e)
 	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
 }
 
+static bool
+is_device(struct archive_entry *entry)
+{
+	return archive_entry_filetype(entry) == AE_IFCHR ||
+	    archive_entry_filetype(entry) == AE_IFBLK;
+}
+
 static int
 unpack_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 {
@@ -371,6 +378,8 @@ unpack_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 		return error_prefix(e, "%s", u->path);
 	if ((u->flags & TAR_LAYER) &&
 	    is_whiteout(archive_entry_pathname(entry)))
+		return 0;
+	if ((u->flags & TAR_NO_DEVICES) && is_device(entry))
 		return 0;
 	drop_overlay_xattrs(entry);
 	if (place_entry(u, entry, e) == -1 || place_link(u, entry, e) == -1)
