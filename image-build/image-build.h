@@ -255,6 +255,9 @@ int plan_print(const struct build *b, struct error *e);
 
 /* ---- hooks.c: all elements' files in one tree ----------------------------- */
 
+/* A folder of the hooks tree with programs that only the target uses. */
+#define TARGET_BIN ".ingot-bin"
+
 /* Make b->hooks and fill it; b->origins learns where each script is from. */
 int hooks_merge(struct build *b, struct error *e);
 
