@@ -183,6 +183,7 @@ make(const struct settings *s, struct state *st, struct error *e)
 {
 	own_free char *output = output_path(s);
 	own_free char *top = path_dir(st->path);
+	own(strbuf_clear) struct strbuf b = { 0 };
 
 	if (file_mkdirs(AT_FDCWD, top, 0700, e) == -1)
 		return error_prefix(e, "state folder");
@@ -192,10 +193,13 @@ make(const struct settings *s, struct state *st, struct error *e)
 		prune(top);
 	if (mkdir(st->path, 0700) == -1 && errno != EEXIST)
 		return error_errno(e, "state folder: %s", st->path);
-	st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (st->fd == -1)
+		st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->fd == -1)
 		return error_errno(e, "state folder: %s", st->path);
-	return file_replace(st->fd, "output", 0600, output, strlen(output), e);
+	st->fresh = true;
+	strbuf_puts(&b, output);
+	return state_write(st, "output", &b, true, e);
 }
 
 /* Another run is most often over soon. */
@@ -209,7 +213,8 @@ state_lock(const struct settings *s, struct state *st, struct error *e)
 
 	if (state_open(s, st, e) == -1)
 		return -1;
-	if (st->fd == -1 && make(s, st, e) == -1)
+	if ((st->fd == -1 || !file_exists(st->fd, "output")) &&
+	    make(s, st, e) == -1)
 		return -1;
 	path = path_join(st->path, "lock");
 	for (int try = 0; try < LOCK_TRIES; try++) {
@@ -263,13 +268,14 @@ state_read(
 
 int
 state_write(const struct state *st, const char *name, const struct strbuf *b,
-    struct error *e)
+    bool soon, struct error *e)
 {
 	own_free char *temp = mem_printf("%s.new", name);
 	own_fd int fd = openat(st->fd, temp,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd == -1 || file_write_all(fd, strbuf_text(b), b->len) == -1 ||
+	    (soon && file_write_back(fd) == -1) ||
 	    renameat(st->fd, temp, st->fd, name) == -1) {
 		error_errno(e, "%s/%s", st->path, name);
 		(void)unlinkat(st->fd, temp, 0);
