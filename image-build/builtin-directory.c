@@ -105,7 +105,8 @@ copy_directory(struct build *b, const struct step *s, struct error *e)
 	if (tree == -1 || find_directory(b, &source, e) == -1)
 		return -1;
 	log_info("copying %s", source.path);
-	if (tree_clone(AT_FDCWD, source.path, tree, ".", e) == -1)
+	if (tree_clone(AT_FDCWD, source.path, tree, ".", base_has_devices(tree),
+		e) == -1)
 		return -1;
 	return base_check(b, e);
 }

@@ -274,7 +274,7 @@ copy_mounted(const struct disk_image *d, const struct base_volume *v, int to,
 	    mount_volume(d, v, at, e) == -1)
 		return -1;
 	from = root && v->kind == VOLUME_BTRFS ? system_of(at) : mem_dup(at);
-	r = tree_clone(AT_FDCWD, from, to, ".", e);
+	r = tree_clone(AT_FDCWD, from, to, ".", base_has_devices(to), e);
 	if (umount2(at, UMOUNT_NOFOLLOW) == -1 && r == 0)
 		r = error_errno(e, "%s: unmount", at);
 	return r;

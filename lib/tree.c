@@ -177,6 +177,7 @@ struct copy {
 	int dir; /* where the copy's root is */
 	const char *to; /* its path from there */
 	bool system; /* hard links are kept, mounts left out */
+	bool no_devices; /* they are left out */
 	dev_t dev;
 	struct inodes linked; /* files with several names: index + 1 ... */
 	struct strlist names; /* ... of the first copy's name */
@@ -337,6 +338,8 @@ copy_file(
 	mode_t type = t->st->st_mode & S_IFMT;
 	int r = 0;
 
+	if (c->no_devices && (type == S_IFCHR || type == S_IFBLK))
+		return 0;
 	if (unlinkat(c->dir, to, 0) == -1 && errno != ENOENT)
 		return error_errno(e, "%s", to);
 	if (c->system && t->st->st_nlink > 1)
@@ -407,10 +410,12 @@ tree_copy(
 }
 
 int
-tree_clone(
-    int from_dir, const char *from, int to_dir, const char *to, struct error *e)
+tree_clone(int from_dir, const char *from, int to_dir, const char *to,
+    bool devices, struct error *e)
 {
-	struct copy c = { .dir = to_dir, .to = to, .system = true };
+	struct copy c = {
+		.dir = to_dir, .to = to, .system = true, .no_devices = !devices
+	};
 
 	return copy_all(from_dir, from, &c, e);
 }

@@ -6,6 +6,7 @@
 #ifndef LIB_TREE_H
 #define LIB_TREE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -50,10 +51,11 @@ int tree_copy(int from_dir, const char *from, int to_dir, const char *to,
 
 /*
  * The same for a whole system: hard links are kept, and of what is mounted
- * below only the empty folder is copied.
+ * below only the empty folder is copied.  Device nodes are left out unless
+ * they are wanted.
  */
 int tree_clone(int from_dir, const char *from, int to_dir, const char *to,
-    struct error *e);
+    bool devices, struct error *e);
 
 /* Bytes on disk below dir/path, each inode counted once. */
 int tree_usage(int dir, const char *path, uint64_t *bytes, struct error *e);

@@ -120,6 +120,20 @@ has 'nothing changed' "$T/log"
 [ "$(stat -c %u "$T/home/user.raw")" -eq 54321 ] || fail "whose is it"
 look "$T/home/user.raw" >"$T/as-user"
 diff -u "$T/as-root" "$T/as-user" || fail "the ordinary user's differs"
+# A base made elsewhere has owners of all kinds, and device nodes.
+mkdir "$T/base"
+TARGET_ROOT=$T/base ARCH=amd64 tests/elements/tiny-os/root.d/10-tiny-os
+chown 12:13 "$T/base/root"
+mknod "$T/base/dev/null" c 1 3
+tar -C "$T/base" -cf "$T/base.tar" .
+DIB_LOCAL_IMAGE=$T/base.tar as_user image-build -n -t raw -o "$T/home/based" \
+	tarball >"$T/log" 2>&1 || {
+	cat "$T/log"
+	fail "a tarball as the base, as an ordinary user"
+}
+has "device nodes cannot be made here: the base's are left out" "$T/log"
+debugfs -R 'stat /root' "$T/home/based.raw" >"$T/stat" 2>/dev/null
+has 'User:    12   Group:    13' "$T/stat"
 # Without a range of ids it says what to do.
 : >"$T/subid"
 # shellcheck disable=SC2086

@@ -138,6 +138,10 @@ a_leading_slash_is_dropped_and_devices_are_kept(void)
 	holds("etc/passwd", "ours");
 	holds("outside", "inside");
 	CHECK(fstatat(tree, "null", &st, 0) == 0 && S_ISCHR(st.st_mode));
+	fresh_tree();
+	CHECK(tar_extract(root, "t.tar", tree, TAR_NO_DEVICES, &e) == 0);
+	CHECK(!is_there("null") && is_there("absolute"));
+	CHECK(tar_extract(root, "t.tar", tree, TAR_OWNERS, &e) == 0);
 	CHECK(fstatat(tree, "absolute", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISLNK(st.st_mode));
 }

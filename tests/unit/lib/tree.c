@@ -261,7 +261,13 @@ clones_keep_links_and_holes(void)
 	fd = openat(root, "system/holes", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	CHECK(ftruncate(fd, 40 << 20) == 0);
 	CHECK(pwrite(fd, "y", 1, 20 << 20) == 1);
-	CHECK(tree_clone(root, "system", root, "clone", &e) == 0);
+	if (mknodat(root, "system/null", S_IFCHR | 0666, makedev(1, 3)) == 0) {
+		CHECK(tree_clone(root, "system", root, "with", true, &e) == 0);
+		CHECK(fstatat(root, "with/null", &a, 0) == 0);
+		CHECK(S_ISCHR(a.st_mode));
+	}
+	CHECK(tree_clone(root, "system", root, "clone", false, &e) == 0);
+	CHECK(fstatat(root, "clone/null", &a, 0) == -1);
 	CHECK(fstatat(root, "clone/one", &a, 0) == 0);
 	CHECK(fstatat(root, "clone/sub/two", &b, 0) == 0);
 	CHECK(a.st_ino == b.st_ino && a.st_nlink == 2);
