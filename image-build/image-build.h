@@ -30,6 +30,7 @@ int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
 int image_pack(int argc, char **argv, struct error *e);
 int image_verify(int argc, char **argv, struct error *e);
+int image_compare(int argc, char **argv, struct error *e);
 int cache_verb(int argc, char **argv, struct error *e);
 int doctor(int argc, char **argv, struct error *e);
 
