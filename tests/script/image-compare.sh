@@ -73,7 +73,7 @@ ln "$T/b/etc/link" "$T/b/etc/link2"
 echo added >"$T/b/etc/new"
 printf x | dd of="$T/b/etc/large" bs=1 seek=777777 conv=notrunc status=none
 find "$T/b" -exec touch -h -d @1600000000 {} +
-touch -d @1600000001.5 "$T/b/etc/time"
+touch -d @1600000001 "$T/b/etc/time"
 image-build pack -q -f qcow2,tar.zst -o "$T/b-image" "$T/b" >/dev/null
 
 for pair in "$T/a $T/b" "$T/a-image.raw $T/b-image.qcow2" \
@@ -93,7 +93,7 @@ for pair in "$T/a $T/b" "$T/a-image.raw $T/b-image.qcow2" \
 	line '! /etc/content: content from byte 3'
 	line '! /etc/target: target here -> there'
 	line '! /etc/attribute: attributes  -> user.a=62'
-	line '! /etc/time: time 1600000000.000000000 -> 1600000001.500000000'
+	line '! /etc/time: time 1600000000.000000000 -> 1600000001.000000000'
 	line '! /etc/type: type file -> folder, mode 0644 -> 0755'
 	line '! /etc/link: links 1 -> 2'
 	line '! /dev/node: device 1:3 -> 1:5'
