@@ -425,7 +425,7 @@ void report_part(struct report *r, const char *name, double seconds);
 /* A table by phase, with the slowest steps, to the log. */
 void report_print(const struct report *r);
 
-/* NAME.build.json: all of it for programs. */
+/* NAME.build.json: all of it for programs; NAME.html: for people. */
 int report_write(const struct report *r, const struct build *b,
     const struct strlist *products, struct error *e);
 

@@ -60,7 +60,8 @@ add_companions(const struct settings *s, const struct strlist *products,
     struct strlist *all)
 {
 	static const char *const documents[] = { "manifest.json",
-		"provenance.json", "spdx.json", "cdx.json", "build.json" };
+		"provenance.json", "spdx.json", "cdx.json", "build.json",
+		"html" };
 
 	strlist_add_all(all, products);
 	for (size_t i = 0; s->checksum && i < products->len; i++) {
