@@ -43,6 +43,8 @@ struct reader {
 	uint64_t entries, bytes, room;
 	uint64_t steps; /* through metadata, empty entries included */
 	char *buffer;
+	bool devices; /* are copied */
+	unsigned left_out; /* attributes */
 };
 
 static int
@@ -219,7 +221,10 @@ put_xattr(char *name, char *ignored, size_t len, void *ctx)
 
 	(void)ignored;
 	(void)len;
-	strlist_add(names, name);
+	/* The one is how a file's bytes are kept, the others are an overlay's. */
+	if (strcmp(name, "system.data") != 0 &&
+	    strncmp(name, "trusted.overlay.", 16) != 0)
+		strlist_add(names, name);
 	return 0;
 }
 
@@ -234,16 +239,19 @@ copy_xattr_values(struct reader *r, struct ext2_xattr_handle *handle, int dir,
 	for (size_t i = 0; code == 0 && i < names.len; i++) {
 		void *value = NULL;
 		size_t n;
+		int result;
 
 		code = ext2fs_xattr_get(handle, names.items[i], &value, &n);
 		if (code != 0)
 			break;
-		if (lsetxattr(target, names.items[i], value, n, 0) == -1) {
-			ext2fs_free_mem(&value);
+		result = lsetxattr(target, names.items[i], value, n, 0);
+		ext2fs_free_mem(&value);
+		if (result == -1 && errno == EOPNOTSUPP &&
+		    strncmp(names.items[i], "user.", 5) == 0)
+			r->left_out++; /* older kernels' tmpfs has none */
+		else if (result == -1)
 			return error_errno(
 			    e, "/%s: attribute %s", path, names.items[i]);
-		}
-		ext2fs_free_mem(&value);
 	}
 	return code != 0 ? failed(r, path, code, e) : 0;
 }
@@ -408,19 +416,18 @@ add_name(ext2_ino_t dir, int entry, struct ext2_dir_entry *d, int offset,
 	size_t len = (size_t)ext2fs_dirent_name_len(d);
 
 	(void)dir;
+	(void)entry;
 	(void)offset;
 	(void)block;
 	(void)buf;
 	n->many = too_many_steps(n->r);
 	if (n->many)
 		return DIRENT_ABORT;
-	if (entry == DIRENT_DOT_FILE || entry == DIRENT_DOT_DOT_FILE ||
-	    d->inode == 0)
+	if (d->inode == 0 || (len == 1 && d->name[0] == '.') ||
+	    (len == 2 && d->name[0] == '.' && d->name[1] == '.'))
 		return 0;
 	n->bad = len == 0 || memchr(d->name, '/', len) != NULL ||
-	    memchr(d->name, '\0', len) != NULL ||
-	    (len == 1 && d->name[0] == '.') ||
-	    (len == 2 && d->name[0] == '.' && d->name[1] == '.');
+	    memchr(d->name, '\0', len) != NULL;
 	n->many = ++n->r->entries > LIMIT_TAR_ENTRIES;
 	if (n->bad || n->many)
 		return DIRENT_ABORT;
@@ -466,6 +473,9 @@ put_entry(struct reader *r, ext2_ino_t ino, int dir, const char *name,
 
 	if (code != 0)
 		return failed(r, path, code, e);
+	if (!r->devices &&
+	    (LINUX_S_ISCHR(inode.i_mode) || LINUX_S_ISBLK(inode.i_mode)))
+		return 0;
 	if (LINUX_S_ISDIR(inode.i_mode)) {
 		if (put_subfolder(r, ino, dir, name, path, depth + 1, e) == -1)
 			return -1;
@@ -549,7 +559,8 @@ read_all(struct reader *r, struct error *e)
 }
 
 int
-ext4_read(const char *path, uint64_t offset, int to, struct error *e)
+ext4_read(
+    const char *path, uint64_t offset, int to, bool devices, struct error *e)
 {
 	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	own_free char *buffer = mem_alloc(BUFFER);
@@ -559,6 +570,7 @@ ext4_read(const char *path, uint64_t offset, int to, struct error *e)
 		.fd = fd,
 		.offset = offset,
 		.to = to,
+		.devices = devices,
 		.buffer = buffer };
 	errcode_t code;
 	int result;
@@ -571,6 +583,10 @@ ext4_read(const char *path, uint64_t offset, int to, struct error *e)
 		return error_set(e, EINVAL, "%s: its file system: %s", path,
 		    error_message(code));
 	result = read_all(&r, e);
+	if (result == 0 && r.left_out > 0)
+		log_warn("%u attributes of users (user.*) are left out: the "
+			 "build's file system has none",
+		    r.left_out);
 	if (r.seen != NULL)
 		ext2fs_free_inode_bitmap(r.seen);
 	ext2fs_free(r.fs);

@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "image-build/image-build.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/log.h"
 #include "lib/own.h"
 #include "lib/path.h"
 
@@ -37,6 +40,20 @@ base_scratch(const struct build *b, const char *name, struct error *e)
 	if (file_mkdirs(AT_FDCWD, path, 0700, e) == -1)
 		return NULL;
 	return take(path);
+}
+
+bool
+base_has_devices(int tree)
+{
+	static const char name[] = ".device";
+	int r = mknodat(tree, name, S_IFCHR | 0600, makedev(1, 3));
+
+	if (r == 0)
+		(void)unlinkat(tree, name, 0);
+	else
+		log_warn("device nodes cannot be made here: the base's are "
+			 "left out");
+	return r == 0;
 }
 
 static int

@@ -65,6 +65,12 @@ int base_open_tree(const struct build *b, struct error *e);
  */
 int base_check(const struct build *b, struct error *e);
 
+/*
+ * Whether device nodes can be made in the target; where not, says once that a
+ * base's are left out.
+ */
+bool base_has_devices(int tree);
+
 /* A folder on disk in the build's scratch folder; the caller's. */
 char *base_scratch(const struct build *b, const char *name, struct error *e);
 
@@ -150,8 +156,10 @@ int image_read(const char *path, const char *arch, const char *scratch, int to,
 
 /*
  * Copy an ext2, ext3 or ext4 file system that begins at an offset of the file
- * into the folder to, with all attributes.  lost+found stays behind.
+ * into the folder to, with all attributes.  lost+found stays behind, and so
+ * do device nodes unless they are wanted.
  */
-int ext4_read(const char *path, uint64_t offset, int to, struct error *e);
+int ext4_read(
+    const char *path, uint64_t offset, int to, bool devices, struct error *e);
 
 #endif

@@ -285,7 +285,8 @@ copy_volume(const struct disk_image *d, const struct base_volume *v, int to,
     bool root, struct error *e)
 {
 	if (v->kind == VOLUME_EXT)
-		return ext4_read(d->raw, v->offset, to, e);
+		return ext4_read(
+		    d->raw, v->offset, to, base_has_devices(to), e);
 	return copy_mounted(d, v, to, root, e);
 }
 

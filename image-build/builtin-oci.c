@@ -104,6 +104,10 @@ static int
 apply_layers(
     int layout, const struct oci_image *image, int tree, struct error *e)
 {
+	int flags = TAR_OWNERS | TAR_LAYER;
+
+	if (!base_has_devices(tree))
+		flags |= TAR_NO_DEVICES;
 	for (size_t i = 0; i < image->nlayers; i++) {
 		own_fd int fd = open_blob(layout, &image->layers[i], e);
 		own_free char *path = mem_printf("/proc/self/fd/%d", fd);

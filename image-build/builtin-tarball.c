@@ -26,13 +26,16 @@ unpack_tarball(struct build *b, const struct step *s, struct error *e)
 {
 	own(base_source_clear) struct base_source source = { 0 };
 	own_fd int tree = base_open_tree(b, e);
+	int flags = TAR_OWNERS;
 
 	(void)s;
 	if (tree == -1 || base_find(b, &source, e) == -1 ||
 	    base_fetch(b, &source, e) == -1)
 		return -1;
 	log_info("unpacking %s", source.path);
-	if (tar_extract(AT_FDCWD, source.path, tree, TAR_OWNERS, e) == -1)
+	if (!base_has_devices(tree))
+		flags |= TAR_NO_DEVICES;
+	if (tar_extract(AT_FDCWD, source.path, tree, flags, e) == -1)
 		return -1;
 	return base_check(b, e);
 }

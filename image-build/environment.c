@@ -189,7 +189,8 @@ environment_chroot(const struct strlist *from, struct strlist *env)
 		if (!is_dropped(from->items[i]))
 			strlist_add(env, from->items[i]);
 	strlist_env_set(env, "HOME", "/root");
-	strlist_env_set(env, "PATH", CHROOT_PATH);
+	/* First those that stand in for what would change the host. */
+	strlist_env_set(env, "PATH", IN_TARGET "/" TARGET_BIN ":" CHROOT_PATH);
 	strlist_env_set(env, "SUDO_USER", "root");
 	strlist_env_set(env, "SUDO_UID", "0");
 	strlist_env_set(env, "SUDO_GID", "0");

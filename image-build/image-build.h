@@ -212,6 +212,7 @@ struct build {
 	bool entered; /* the target has its mounts */
 	struct strlist made; /* in its /dev, for the time being */
 	struct watch *watch; /* of the step in hand, or NULL */
+	int fan; /* watch.c's listener; 0: not yet, -1: none can be had */
 	unsigned steps_run, steps_found; /* found: taken from snapshots */
 	struct strlist env; /* what every script starts with */
 	struct strlist phase_env; /* with environment.d, in this phase */
@@ -255,6 +256,9 @@ int products_remember(
 int plan_print(const struct build *b, struct error *e);
 
 /* ---- hooks.c: all elements' files in one tree ----------------------------- */
+
+/* A folder of the hooks tree with programs that only the target uses. */
+#define TARGET_BIN ".ingot-bin"
 
 /* Make b->hooks and fill it; b->origins learns where each script is from. */
 int hooks_merge(struct build *b, struct error *e);

@@ -61,6 +61,10 @@ void file_tidy(const char *path);
 int file_replace(int dir, const char *path, mode_t mode, const void *data,
     size_t n, struct error *e);
 
+/* The same for what can be made anew: nothing is synced. */
+int file_put(int dir, const char *path, mode_t mode, const void *data, size_t n,
+    struct error *e);
+
 /* Add a line to the end of a file, which is made if it is missing. */
 int file_append(
     int dir, const char *path, mode_t mode, const char *text, struct error *e);

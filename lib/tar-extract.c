@@ -149,6 +149,27 @@ tame(struct archive_entry *entry, struct error *e)
 	return 0;
 }
 
+/* Attributes by which an overlay would be led to other places. */
+static void
+drop_overlay_xattrs(struct archive_entry *entry)
+{
+	int n = archive_entry_xattr_reset(entry);
+	struct archive_entry *old;
+	const void *value;
+	const char *name;
+	size_t len;
+
+	if (n == 0)
+		return;
+	old = archive_entry_clone(entry);
+	archive_entry_xattr_clear(entry);
+	archive_entry_xattr_reset(old);
+	while (archive_entry_xattr_next(old, &name, &value, &len) == ARCHIVE_OK)
+		if (name != NULL && strncmp(name, "trusted.overlay.", 16) != 0)
+			archive_entry_xattr_add_entry(entry, name, value, len);
+	archive_entry_free(old);
+}
+
 /* ---- places -------------------------------------------------------------- */
 
 /*
@@ -341,6 +362,13 @@ copy_data(struct unpacking *u, struct error *e)
 	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
 }
 
+static bool
+is_device(struct archive_entry *entry)
+{
+	return archive_entry_filetype(entry) == AE_IFCHR ||
+	    archive_entry_filetype(entry) == AE_IFBLK;
+}
+
 static int
 unpack_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 {
@@ -351,6 +379,9 @@ unpack_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 	if ((u->flags & TAR_LAYER) &&
 	    is_whiteout(archive_entry_pathname(entry)))
 		return 0;
+	if ((u->flags & TAR_NO_DEVICES) && is_device(entry))
+		return 0;
+	drop_overlay_xattrs(entry);
 	if (place_entry(u, entry, e) == -1 || place_link(u, entry, e) == -1)
 		return error_prefix(e, "%s", u->path);
 	if (archive_write_header(u->disk, entry) < ARCHIVE_WARN)

@@ -34,6 +34,7 @@ int tar_read(
 enum tar_flags {
 	TAR_OWNERS = 1, /* owners, devices, attributes: for a whole system */
 	TAR_LAYER = 2, /* over what is there, with whiteouts, as OCI has it */
+	TAR_NO_DEVICES = 4, /* leave device nodes out */
 };
 
 /*

@@ -1,0 +1,134 @@
+#!/bin/sh
+# Scripts that mean harm or are broken: the host is not changed, the error is
+# one clear line, and the next build works.
+set -eu
+. tests/lib.sh
+need_root
+scratch
+
+el=$T/elements
+script() { # element phase name
+	mkdir -p "$el/$1/$2.d"
+	{
+		echo '#!/bin/bash'
+		cat
+	} >"$el/$1/$2.d/$3"
+	chmod 755 "$el/$1/$2.d/$3"
+}
+export ELEMENTS_PATH="$el:$PWD/tests/elements" TMP_DIR="$T/tmp"
+mkdir "$T/tmp"
+build() { # elements...
+	timeout 100 image-build --image-cache "$T/cache" -o "$T/image" -t raw \
+	    --image-size 0.1 -n tiny-os "$@" >"$T/out" 2>"$T/log"
+}
+fails() { # what, pattern, elements...
+	what=$1 pattern=$2
+	shift 2
+	status=0
+	build "$@" || status=$?
+	[ $status -eq 1 ] || {
+		cat "$T/log"
+		fail "$what: exit status $status"
+	}
+	tail -n 1 "$T/log" | grep -q "$pattern" || {
+		cat "$T/log"
+		fail "$what: not the last line: $pattern"
+	}
+	[ ! -e "$T/image.raw" ] || fail "$what: made an image"
+	[ -z "$(ls -A "$T/tmp")" ] || fail "$what: left something in TMP_DIR"
+}
+
+hostname >"$T/hostname"
+sort /proc/mounts >"$T/mounts"
+script calls install 10-calls <<'EOF'
+# None of these may reach the host.
+hostname changed-by-a-script 2>/dev/null
+modprobe no-such-module || exit 3
+sysctl -w vm.swappiness=33 || exit 4
+trap '' TERM HUP INT
+sleep 1000 &
+disown
+kill -9 -1 2>/dev/null
+exit 0
+EOF
+swappiness=$(cat /proc/sys/vm/swappiness)
+build calls || {
+	cat "$T/log"
+	fail "calls that change the host"
+}
+rm "$T/image.raw"
+[ "$(hostname)" = "$(cat "$T/hostname")" ] || fail "the host has another name"
+[ "$(cat /proc/sys/vm/swappiness)" = "$swappiness" ] || fail "a sysctl was set"
+sort /proc/mounts | diff "$T/mounts" - || fail "mounts of the host changed"
+[ -z "$(pgrep -f 'sleep 1000')" ] || fail "something outlived the build"
+
+script mounts post-root 10-mounts <<'EOF'
+set -e
+mount -t tmpfs none "$TARGET_ROOT/srv" || { mkdir "$TARGET_ROOT/srv"; mount -t tmpfs none "$TARGET_ROOT/srv"; }
+mount --bind / "$TARGET_ROOT/mnt" 2>/dev/null || { mkdir -p "$TARGET_ROOT/mnt"; mount --bind / "$TARGET_ROOT/mnt"; }
+EOF
+build mounts || {
+	cat "$T/log"
+	fail "with mounts left behind"
+}
+sort /proc/mounts | diff "$T/mounts" - || fail "mounts got out"
+[ -z "$(debugfs -R 'ls -p mnt' "$T/image.raw" 2>/dev/null | cut -d/ -f6 | grep -vx '\.\|\.\.\|lost+found' | tr -d '\n')" ] ||
+	fail "the host is in the image"
+rm "$T/image.raw"
+
+script fails install 10-fails <<'EOF'
+echo one; echo "two: the reason" >&2; exit 3
+EOF
+fails "exit status" \
+    'install.d/10-fails (element fails): exit status 3; it said last: .*two: the reason' fails
+script signal install 10-signal <<'EOF'
+kill -SEGV $$
+EOF
+fails "signal" 'install.d/10-signal (element signal): .*signal 11' signal
+script lost install 10-lost <<'EOF'
+rm -rf /etc /usr 2>/dev/null
+exit 0
+EOF
+script lost install 20-after <<'EOF'
+true
+EOF
+fails "no interpreter is left" 'install.d/20-after (element lost): ' lost
+script noroot root 90-noroot <<'EOF'
+rm -rf "$TARGET_ROOT/etc"
+EOF
+fails "no root" 'root.d made no root file system' noroot
+script full install 10-full <<'EOF'
+cat /dev/zero >/filler
+EOF
+# A cache on a small file system of its own.
+mkdir "$T/small"
+if mount -t tmpfs -o size=40m none "$T/small" 2>/dev/null; then
+	status=0
+	timeout 100 image-build --image-cache "$T/small" -o "$T/image" -t raw \
+	    --image-size 0.1 -n tiny-os full >"$T/out" 2>"$T/log" || status=$?
+	umount "$T/small"
+	[ $status -eq 1 ] || fail "full: exit status $status"
+	tail -n 1 "$T/log" | grep -q 'No space left' || {
+		cat "$T/log"
+		fail "full"
+	}
+fi
+script link install 10-link <<'EOF'
+rm -rf /dev 2>/dev/null
+rm -f /etc/resolv.conf
+ln -s /nowhere/at/all /etc/resolv.conf
+EOF
+build link || {
+	cat "$T/log"
+	fail "a dangling resolver"
+}
+rm "$T/image.raw"
+script swap root 90-swap <<'EOF'
+rm -rf "$TARGET_ROOT/proc"
+ln -s / "$TARGET_ROOT/proc"
+EOF
+fails "a link in the place of a mount" 'no folder to mount on' swap calls
+build || {
+	cat "$T/log"
+	fail "the build after all that"
+}
