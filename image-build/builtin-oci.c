@@ -115,8 +115,7 @@ apply_layers(
 		if (fd == -1)
 			return -1;
 		log_status("layer %zu of %zu", i + 1, image->nlayers);
-		if (tar_extract(
-			AT_FDCWD, path, tree, TAR_OWNERS | TAR_LAYER, e) == -1)
+		if (tar_extract(AT_FDCWD, path, tree, flags, e) == -1)
 			return error_prefix(
 			    e, "layer %.12s", image->layers[i].digest);
 	}

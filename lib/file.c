@@ -284,6 +284,16 @@ file_append(
 }
 
 int
+file_write_back(int fd)
+{
+	if (sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) == 0 ||
+	    errno == ENOSYS || errno == EINVAL || errno == ESPIPE ||
+	    errno == EPERM)
+		return 0;
+	return -1;
+}
+
+int
 file_copy_fd(int from, int to, struct error *e)
 {
 	static char buf[1 << 17];
