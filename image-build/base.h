@@ -142,6 +142,16 @@ struct base_volume *
 volumes_named(const struct base_volumes *v, const char *name);
 void volumes_clear(struct base_volumes *v);
 
+/* ---- builtin-image.c: a whole disk ------------------------------------------- */
+
+/*
+ * Copy the system on a disk image (raw or qcow2, compressed or not) into the
+ * folder to, and what its fstab mounts from the same disk.  Other
+ * file systems than ext4 are mounted for it.  scratch is an empty folder.
+ */
+int image_read(const char *path, const char *arch, const char *scratch, int to,
+    struct error *e);
+
 /* ---- base-ext4.c: a file system without a mount ------------------------------ */
 
 /*

@@ -31,7 +31,7 @@
 #define MOUNT_SECONDS 60
 
 struct disk_image {
-	const struct build *b;
+	const char *arch; /* Debian's name */
 	const char *raw; /* path */
 	const char *scratch;
 	struct base_volumes volumes;
@@ -400,17 +400,14 @@ no_root(const struct base_volumes *v, struct error *e)
 }
 
 static int
-copy_disk(struct disk_image *d, struct error *e)
+copy_disk(struct disk_image *d, int tree, struct error *e)
 {
 	own_fd int fd = open(d->raw, O_RDONLY | O_CLOEXEC);
-	own_fd int tree = base_open_tree(d->b, e);
 	struct base_volume *root;
 
-	if (tree == -1)
-		return -1;
 	if (fd == -1)
 		return error_errno(e, "open");
-	if (volumes_read(fd, d->b->settings->arch, &d->volumes, e) == -1)
+	if (volumes_read(fd, d->arch, &d->volumes, e) == -1)
 		return -1;
 	root = volumes_root(&d->volumes);
 	if (root == NULL)
@@ -423,20 +420,31 @@ copy_disk(struct disk_image *d, struct error *e)
 	return copy_others(d, tree, e);
 }
 
-static int
-copy_image(
-    struct build *b, const char *path, const char *scratch, struct error *e)
+int
+image_read(const char *path, const char *arch, const char *scratch, int to,
+    struct error *e)
 {
-	struct disk_image d = { .b = b, .scratch = scratch };
+	struct disk_image d = { .arch = arch, .scratch = scratch };
 	own_free char *raw = make_raw(path, scratch, e);
 	int r;
 
 	if (raw == NULL)
 		return -1;
 	d.raw = raw;
-	r = copy_disk(&d, e);
+	r = copy_disk(&d, to, e);
 	volumes_clear(&d.volumes);
 	return r;
+}
+
+static int
+copy_image(
+    struct build *b, const char *path, const char *scratch, struct error *e)
+{
+	own_fd int tree = base_open_tree(b, e);
+
+	if (tree == -1)
+		return -1;
+	return image_read(path, b->settings->arch, scratch, tree, e);
 }
 
 static int

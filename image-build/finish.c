@@ -95,6 +95,23 @@ is_folder(int tree, const char *path)
 	    S_ISDIR(st.st_mode);
 }
 
+/*
+ * ldconfig's notes about the inodes of libraries: other numbers in every
+ * build, and of no use where the tree becomes a file system.
+ */
+static int
+remove_ldconfig_notes(int tree, struct error *e)
+{
+	own_fd int dir =
+	    file_open_in(tree, "var/cache/ldconfig", O_PATH | O_DIRECTORY);
+
+	if (dir == -1)
+		return 0;
+	if (unlinkat(dir, "aux-cache", 0) == -1 && errno != ENOENT)
+		return error_errno(e, "var/cache/ldconfig/aux-cache");
+	return 0;
+}
+
 int
 finish_tree(struct build *b, struct error *e)
 {
@@ -102,7 +119,9 @@ finish_tree(struct build *b, struct error *e)
 
 	if (tree == -1)
 		return error_errno(e, "%s", b->tree);
-	if (return_resolver(tree, e) == -1 || tree_empty(tree, "tmp", e) == -1)
+	if (return_resolver(tree, e) == -1 ||
+	    remove_ldconfig_notes(tree, e) == -1 ||
+	    tree_empty(tree, "tmp", e) == -1)
 		return error_prefix(e, "%s", b->tree);
 	if (is_folder(tree, "var/log") &&
 	    tree_walk(tree, "var/log", truncate_log, NULL, e) == -1)

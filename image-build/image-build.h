@@ -30,6 +30,7 @@ int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
 int image_pack(int argc, char **argv, struct error *e);
 int image_verify(int argc, char **argv, struct error *e);
+int image_compare(int argc, char **argv, struct error *e);
 int cache_verb(int argc, char **argv, struct error *e);
 int doctor(int argc, char **argv, struct error *e);
 
@@ -428,7 +429,7 @@ void report_part(struct report *r, const char *name, double seconds);
 /* A table by phase, with the slowest steps, to the log. */
 void report_print(const struct report *r);
 
-/* NAME.build.json: all of it for programs. */
+/* NAME.build.json: all of it for programs; NAME.html: for people. */
 int report_write(const struct report *r, const struct build *b,
     const struct strlist *products, struct error *e);
 

@@ -72,13 +72,18 @@ end_stanza(struct installed_list *list, struct installed *p, char **status)
 	*p = (struct installed){ 0 };
 }
 
+int
+installed_order(const struct installed *a, const struct installed *b)
+{
+	int r = strcmp(a->name, b->name);
+
+	return r != 0 ? r : strcmp(a->arch, b->arch);
+}
+
 static int
 compare(const void *a, const void *b)
 {
-	const struct installed *x = a, *y = b;
-	int r = strcmp(x->name, y->name);
-
-	return r != 0 ? r : strcmp(x->arch, y->arch);
+	return installed_order(a, b);
 }
 
 void

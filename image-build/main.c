@@ -34,6 +34,7 @@ static const struct verb verbs[] = {
 	{ "element-info", true, element_info },
 	{ "pack", false, image_pack },
 	{ "verify", false, image_verify },
+	{ "compare", false, image_compare },
 	{ "cache", false, cache_verb },
 	{ "doctor", false, doctor },
 	{ NULL, false, NULL },

@@ -2,7 +2,7 @@
 /*
  * What the last build of the same name made, and from what: if the tree and
  * all that shapes the disk are the same, and nobody touched the files, there
- * is nothing to make.
+ * is nothing to make.  What stands beside the image counts like the image.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +18,9 @@
 #include "lib/own.h"
 #include "lib/strbuf.h"
 
+#define PRODUCT 'p' /* in front of a file's state: its path is told */
+#define COMPANION 'c'
+
 /* Everything that the products depend on. */
 static void
 products_id(const struct build *b, char id[DIGEST_TEXT])
@@ -32,8 +35,8 @@ products_id(const struct build *b, char id[DIGEST_TEXT])
 		strbuf_printf(&all, "%s%c", words[i] ? words[i] : "-", 0);
 	for (size_t i = 0; i < s->formats.len; i++)
 		strbuf_printf(&all, "%s,", s->formats.items[i]);
-	strbuf_printf(&all, "%d %d %lld %s", s->uncompressed, s->checksum,
-	    (long long)s->epoch, s->name);
+	strbuf_printf(&all, "%d %d %lld %s%c%s", s->uncompressed, s->checksum,
+	    (long long)s->epoch, s->name, 0, s->sign != NULL ? s->sign : "-");
 	digest_text(strbuf_text(&all), all.len, id);
 }
 
@@ -51,6 +54,26 @@ state_of(const char *path)
 	    (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec, path);
 }
 
+/* Every file that belongs to the products: documents, sums, the signature. */
+static void
+add_companions(const struct settings *s, const struct strlist *products,
+    struct strlist *all)
+{
+	static const char *const documents[] = { "manifest.json",
+		"provenance.json", "spdx.json", "cdx.json", "build.json",
+		"html" };
+
+	strlist_add_all(all, products);
+	for (size_t i = 0; s->checksum && i < products->len; i++) {
+		strlist_printf(all, "%s.md5", products->items[i]);
+		strlist_printf(all, "%s.sha256", products->items[i]);
+	}
+	for (size_t i = 0; i < sizeof(documents) / sizeof(*documents); i++)
+		strlist_printf(all, "%s.%s", s->name, documents[i]);
+	if (s->sign != NULL)
+		strlist_printf(all, "%s.manifest.json.sig", s->name);
+}
+
 bool
 products_current(const struct build *b, struct strlist *paths)
 {
@@ -66,33 +89,37 @@ products_current(const struct build *b, struct strlist *paths)
 	for (size_t i = 0; i < states.len; i++) {
 		const char *path = strchr(states.items[i], '/');
 		own_free char *now = path != NULL ? state_of(path) : NULL;
+		bool is_product = *states.items[i] == PRODUCT;
 
-		if (now == NULL || strcmp(now, states.items[i]) != 0) {
+		if (now == NULL || strcmp(now, states.items[i] + 1) != 0) {
 			strlist_clear(paths);
 			return false;
 		}
-		strlist_add(paths, path);
+		if (is_product)
+			strlist_add(paths, path);
 	}
-	return states.len > 0;
+	return paths->len > 0;
 }
 
 int
 products_remember(
     const struct build *b, const struct strlist *paths, struct error *e)
 {
-	own(strlist_clear) struct strlist states = { 0 };
+	own(strlist_clear) struct strlist states = { 0 }, all = { 0 };
 	char id[DIGEST_TEXT];
 
 	if (b->snapshots == NULL)
 		return 0;
 	products_id(b, id);
-	for (size_t i = 0; i < paths->len; i++) {
-		own_free char *path = realpath(paths->items[i], NULL);
+	add_companions(b->settings, paths, &all);
+	for (size_t i = 0; i < all.len; i++) {
+		own_free char *path = realpath(all.items[i], NULL);
 		own_free char *state = path != NULL ? state_of(path) : NULL;
 
 		if (state == NULL)
-			return error_errno(e, "%s", paths->items[i]);
-		strlist_add(&states, state);
+			return error_errno(e, "%s", all.items[i]);
+		strlist_printf(&states, "%c%s",
+		    i < paths->len ? PRODUCT : COMPANION, state);
 	}
 	return snapshot_remember(b, id, &states, e);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/report.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -188,6 +189,8 @@ report_write(const struct report *r, const struct build *b,
 	value_set(d, root, "steps", steps_value(d, r));
 	value_print(root, STYLE_PRETTY, &text);
 	strbuf_putc(&text, '\n');
-	return file_replace(
-	    AT_FDCWD, path, 0644, strbuf_text(&text), text.len, e);
+	if (file_replace(
+		AT_FDCWD, path, 0644, strbuf_text(&text), text.len, e) == -1)
+		return -1;
+	return report_html(b, root, e);
 }

@@ -82,6 +82,19 @@ ran same ''
 has 'nothing changed' "$T/same"
 [ "$(stat -c '%i %Z' "$T/image.raw")" = "$before" ] || fail "it was made again"
 
+# ---- what stands beside the image counts like the image
+openssl genpkey -algorithm ed25519 -out "$T/key" 2>/dev/null
+build signed --checksum --sign "$T/key"
+grep -q 'nothing changed' "$T/signed" && fail "a signature is something new"
+build again --checksum --sign "$T/key"
+has 'nothing changed' "$T/again"
+[ "$(cat "$T/out")" = "$T/image.raw" ] || fail "paths: $(cat "$T/out")"
+for f in raw.sha256 manifest.json.sig spdx.json; do
+	rm "$T/image.$f"
+	build again --checksum --sign "$T/key"
+	[ -s "$T/image.$f" ] || fail "$f is not made again"
+done
+
 echo still nobody >"$el/one/README.md"
 build unread
 ran unread ''

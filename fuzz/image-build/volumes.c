@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The partition table and superblocks of any disk: refused, or volumes that
+ * lie within the disk.
+ */
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "image-build/base.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/own.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	own_fd int fd = memfd_create("disk", MFD_CLOEXEC);
+	own(volumes_clear) struct base_volumes v = { 0 };
+	struct error e;
+
+	if (fd == -1 || file_write_all(fd, data, size) == -1)
+		return 0;
+	if (volumes_read(fd, "amd64", &v, &e) == -1)
+		return 0;
+	(void)volumes_root(&v);
+	(void)volumes_named(&v, "LABEL=x");
+	for (size_t i = 0; i < v.len; i++)
+		if (v.items[i].offset > size ||
+		    v.items[i].bytes > size - v.items[i].offset)
+			abort();
+	return 0;
+}
