@@ -119,3 +119,27 @@ digest_file(int fd, char text[DIGEST_TEXT])
 	digest_print(sum, text);
 	return 0;
 }
+
+int
+digest_file_sums(int fd, char md5[DIGEST_MD5_TEXT], char sha256[DIGEST_TEXT])
+{
+	struct digest *d = digest_new();
+	EVP_MD_CTX *m = EVP_MD_CTX_new();
+	uint8_t buf[1 << 14], sum[DIGEST_BYTES], old[16];
+	ssize_t n;
+
+	must(m != NULL && EVP_DigestInit_ex(m, EVP_md5(), NULL));
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		digest_add(d, buf, (size_t)n);
+		must(EVP_DigestUpdate(m, buf, (size_t)n));
+	}
+	digest_end(d, sum);
+	must(EVP_DigestFinal_ex(m, old, NULL));
+	EVP_MD_CTX_free(m);
+	if (n == -1)
+		return -1;
+	digest_print(sum, sha256);
+	for (size_t i = 0; i < sizeof(old); i++)
+		snprintf(md5 + 2 * i, 3, "%02x", old[i]);
+	return 0;
+}

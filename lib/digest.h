@@ -26,6 +26,15 @@ void digest_text(const void *data, size_t n, char text[DIGEST_TEXT]);
 /* Of a file from where it stands to its end; -1 with errno. */
 int digest_file(int fd, char text[DIGEST_TEXT]);
 
+#define DIGEST_MD5_TEXT 33
+
+/*
+ * MD5 (RFC 1321), which protects from accidents only, and SHA-256 of a file
+ * in one reading, from where it stands to its end; -1 with errno.
+ */
+int
+digest_file_sums(int fd, char md5[DIGEST_MD5_TEXT], char sha256[DIGEST_TEXT]);
+
 /* HMAC-SHA-256 of n bytes. */
 void digest_hmac(const void *key, size_t key_len, const void *data, size_t n,
     uint8_t out[DIGEST_BYTES]);

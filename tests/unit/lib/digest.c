@@ -2,6 +2,9 @@
 /* SHA-256 by the examples of FIPS 180-4, and identifiers made with it. */
 #include "lib/digest.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "lib/own.h"
 #include "tests/unit/check.h"
 
@@ -62,10 +65,26 @@ identifiers_are_steady(void)
 	CHECK(a[6] >> 4 == 8 && a[8] >> 6 == 2);
 }
 
+static void
+files_have_both_sums(void)
+{
+	char path[] = "/tmp/digest.XXXXXX";
+	char md5[DIGEST_MD5_TEXT], sha256[DIGEST_TEXT];
+	own_fd int fd = mkstemp(path);
+
+	CHECK(fd != -1 && unlink(path) == 0);
+	CHECK(write(fd, "abc", 3) == 3 && lseek(fd, 0, SEEK_SET) == 0);
+	CHECK(digest_file_sums(fd, md5, sha256) == 0);
+	CHECK_STR(md5, "900150983cd24fb0d6963f7d28e17f72");
+	CHECK_STR(sha256, rows[1].want);
+	CHECK(digest_file_sums(-1, md5, sha256) == -1);
+}
+
 int
 main(void)
 {
 	known_digests_come_out();
+	files_have_both_sums();
 	pieces_make_the_same();
 	identifiers_are_steady();
 	return check_result();
