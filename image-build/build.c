@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/compat.h"
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
 #include "lib/digest.h"
@@ -129,7 +130,9 @@ build_layout(struct build *b, struct error *e)
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
 	own_free char *source = NULL;
-	own_free char *options = mem_printf("-i 4096 -J size=%s%s%s",
+	own_free char *options = mem_printf("%s%s%s-i 4096 -J size=%s%s%s",
+	    s->max_resize ? "-E resize=" : "",
+	    s->max_resize ? s->max_resize : "", s->max_resize ? " " : "",
 	    s->journal_size, s->mkfs_options ? " " : "",
 	    s->mkfs_options ? s->mkfs_options : "");
 	const char *sector = getenv("DIB_BLOCK_SIZE");
@@ -363,10 +366,14 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 		};
 		double start = report_clock();
 
+		if (outputs_keep_old(s, output, e) == -1)
+			return -1;
 		if (format_find(name)->write(&job, e) == -1)
 			return error_prefix(e, "%s", output);
 		report_part(b->report, name, report_clock() - start);
 		strlist_add(products, output);
+		if (outputs_checksum(s, output, products, e) == -1)
+			return -1;
 	}
 	return 0;
 }
@@ -383,8 +390,14 @@ announce(const struct build *b, const struct strlist *products)
 		    products->items[i], (double)st.st_size / 0x1p20,
 		    (double)st.st_blocks * 512 / 0x1p20,
 		    packages_count(b->tree));
-		printf("%s\n", products->items[i]);
+		if (!b->settings->compat)
+			printf("%s\n", products->items[i]);
+		else
+			log_info(
+			    "Image file %s created...", products->items[i]);
 	}
+	if (b->settings->compat)
+		log_info("Build completed successfully");
 }
 
 /* Say once why steps cannot be kept, and do without. */
@@ -394,7 +407,7 @@ use_snapshots(struct build *b, struct error *e)
 	own_free char *why = NULL;
 	int r;
 
-	if (b->settings->no_cache)
+	if (b->settings->no_cache || break_wanted())
 		return 0;
 	r = snapshot_open(b, &why, e);
 	if (r == 1)
@@ -405,12 +418,17 @@ use_snapshots(struct build *b, struct error *e)
 static int
 make_products(struct build *b, struct strlist *products, struct error *e)
 {
+	if (!outputs_wanted(b)) {
+		outputs_of_ramdisk(b, products);
+		return report_write(b->report, b, products, e);
+	}
 	if (products_current(b, products)) {
 		log_info("nothing changed: the image is as the last build "
 			 "made it");
 		return 0;
 	}
-	if (finish(b, e) == -1 || deliver(b, products, e) == -1 ||
+	if (finish(b, e) == -1 || outputs_usage(b, e) == -1 ||
+	    deliver(b, products, e) == -1 ||
 	    report_write(b->report, b, products, e) == -1)
 		return -1;
 	return products_remember(b, products, e);
@@ -453,7 +471,7 @@ check_output(const struct settings *s, struct error *e)
 	if (access(dir, W_OK) == -1)
 		return error_errno(e, "%s: cannot write the image here", dir);
 	for (size_t i = 0; i < s->formats.len; i++) {
-		if (format_find(s->formats.items[i]) != NULL)
+		if (s->ramdisk || format_find(s->formats.items[i]) != NULL)
 			continue;
 		format_names(&names);
 		return error_set(e, EINVAL,

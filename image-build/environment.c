@@ -150,7 +150,7 @@ environment_init(struct build *b)
 	set(b, "IMAGE_TYPE", s->formats.len ? s->formats.items[0] : "");
 	set(b, "FS_TYPE", s->root_type);
 	set(b, "DIB_OFFLINE", s->offline ? "1" : "");
-	set(b, "DIB_CHECKSUM", s->checksum ? "1" : "0");
+	set(b, "DIB_CHECKSUM", s->checksums);
 	set(b, "DIB_NO_TMPFS", s->no_tmpfs ? "1" : "0");
 	set_number(b, "DIB_MIN_TMPFS", s->min_tmpfs);
 	set_number(b, "DIB_DEBUG_TRACE", s->trace);

@@ -42,6 +42,7 @@ struct options_ext4 {
 	uint64_t inodes; /* or exactly so many */
 	uint64_t journal; /* MiB; 0: by size */
 	double reserved; /* percent */
+	uint64_t most; /* blocks that it may grow to, or 0 */
 };
 
 static int
@@ -68,6 +69,15 @@ journal_option(const char *text, double *n, struct error *e)
 	return number("-J", text + 5, n, e);
 }
 
+static int
+extended_option(const char *text, double *n, struct error *e)
+{
+	if (text == NULL || strncmp(text, "resize=", 7) != 0)
+		return error_set(
+		    e, EINVAL, "mkfs option -E: only resize=BLOCKS is known");
+	return number("-E", text + 7, n, e);
+}
+
 /* The options of mke2fs that mean something here; later ones win. */
 static int
 parse_options(const char *text, struct options_ext4 *o, struct error *e)
@@ -89,6 +99,12 @@ parse_options(const char *text, struct options_ext4 *o, struct error *e)
 			o->journal = (uint64_t)n;
 			continue;
 		}
+		if (strcmp(word, "-E") == 0) {
+			if (extended_option(value, &n, e) == -1)
+				return -1;
+			o->most = (uint64_t)n;
+			continue;
+		}
 		if (number(word, value, &n, e) == -1)
 			return -1;
 		if (strcmp(word, "-i") == 0)
@@ -99,8 +115,8 @@ parse_options(const char *text, struct options_ext4 *o, struct error *e)
 			o->reserved = n;
 		else
 			return error_set(e, EINVAL,
-			    "mkfs option %s is not known for ext4 (-i, -J, "
-			    "-m and -N are)",
+			    "mkfs option %s is not known for ext4 (-E, -i, "
+			    "-J, -m and -N are)",
 			    word);
 	}
 	if (o->inode_ratio < 1024)
@@ -126,6 +142,22 @@ features(struct ext2_super_block *s)
 	    EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
 }
 
+/*
+ * Room for the group descriptors of a file system of so many blocks beyond
+ * those of its first size; 0: what it grows a thousandfold with.
+ */
+static uint16_t
+reserved_descriptors(uint64_t blocks, uint64_t most)
+{
+	const uint64_t per_group = BLOCK * 8, per_block = BLOCK / 64;
+	uint64_t now = (blocks / per_group + per_block) / per_block;
+	uint64_t then = (most / per_group + per_block) / per_block;
+
+	if (then <= now)
+		return 0;
+	return (uint16_t)(then - now > BLOCK / 4 ? BLOCK / 4 : then - now);
+}
+
 static int
 initialize(struct ext4 *x, const struct options_ext4 *o, struct error *e)
 {
@@ -142,6 +174,7 @@ initialize(struct ext4 *x, const struct options_ext4 *o, struct error *e)
 	    &param, (blk64_t)((double)blocks * o->reserved / 100));
 	param.s_inodes_count =
 	    (uint32_t)(o->inodes ? o->inodes : job->bytes / o->inode_ratio);
+	param.s_reserved_gdt_blocks = reserved_descriptors(blocks, o->most);
 	param.s_rev_level = EXT2_DYNAMIC_REV;
 	param.s_log_block_size = 2;
 	param.s_inode_size = 256;

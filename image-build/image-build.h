@@ -57,10 +57,14 @@ struct settings {
 	const char *mkfs_options; /* or NULL */
 	const char *qemu_options; /* or NULL */
 	const char *logfile;
+	const char *checksums; /* DIB_CHECKSUM: "1", or kinds with commas */
+	const char *max_resize; /* blocks, or NULL */
+	const char *ramdisk_element;
+	const char *docker_target; /* REPOSITORY:TAG, or NULL */
 	unsigned trace;
 	unsigned min_tmpfs; /* GiB */
 	bool no_base, no_tmpfs, no_cache, why, offline, uncompressed, checksum,
-	    dry_run;
+	    clear, dry_run;
 	bool quiet, verbose;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
 	char *args; /* the command line as one string (DIB_ARGS) */
@@ -452,6 +456,14 @@ int finish_tree(struct build *b, struct error *e);
 int packages_plan(const struct build *b, const struct strlist *env,
     struct package_plan *plan, struct error *e);
 void packages_clear(struct package_plan *plan);
+void packages_list_clear(struct package_list *l);
+
+/*
+ * Add what the old-form lists of a phase name: all that they install at its
+ * start, or all that they remove at its end.
+ */
+int packages_lists(const struct build *b, const char *phase, bool removal,
+    struct package_list *packages, struct error *e);
 
 /* Map names through the elements' pkg-map files; adds to names, no repeats. */
 int packages_map(const struct build *b, const struct strlist *env,
@@ -559,6 +571,9 @@ void report_part(struct report *r, const char *name, double seconds);
 
 /* A table by phase, with the slowest steps, to the log. */
 void report_print(const struct report *r);
+
+/* The table that dib-run-parts prints after a phase. */
+void report_profile(const struct report *r, const char *phase);
 
 /* NAME.build.json: all of it for programs. */
 int report_write(const struct report *r, const struct build *b,
