@@ -28,6 +28,7 @@ struct elements;
 int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
 int cache_verb(int argc, char **argv, struct error *e);
+int project_verb(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
 

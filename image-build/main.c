@@ -23,7 +23,9 @@ static const struct verb verbs[] = {
 	{ "disk-image-create", true, image_create },
 	{ "ramdisk-image-create", true, image_create },
 	{ "element-info", true, element_info },
+	{ "diskimage-builder", true, project_verb },
 	{ "cache", false, cache_verb },
+	{ "project", false, project_verb },
 	{ NULL, false, NULL },
 };
 
