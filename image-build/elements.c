@@ -320,6 +320,27 @@ expansion_clear(struct expansion *x)
 	strlist_clear(&x->unknown);
 }
 
+/*
+ * Scripts get names and paths in a bash definition to evaluate, and use them
+ * without quotes: what is more than text there cannot be an element.
+ */
+static int
+check_plain(const struct element *el, struct error *e)
+{
+	static const char bad[] = " \t\n\r\f\v'\"`$&;|<>()[]{}*?!#\\";
+	const char *s = el->path != NULL ? el->path : el->name;
+
+	if (*el->name == '-')
+		return error_set(e, EINVAL,
+		    "element %s: a name cannot begin with a dash", el->name);
+	if (s[strcspn(s, bad)] == '\0')
+		return 0;
+	return error_set(e, EINVAL,
+	    "element %s: blanks, quotes and other signs of the shell cannot "
+	    "be in an element's path: %s",
+	    el->name, s);
+}
+
 static int
 expand_one(struct expansion *x, const char *name, struct error *e)
 {
@@ -332,7 +353,7 @@ expand_one(struct expansion *x, const char *name, struct error *e)
 		strlist_add(&x->unknown, name);
 		return 0;
 	}
-	if (element_load(el, e) == -1)
+	if (check_plain(el, e) == -1 || element_load(el, e) == -1)
 		return -1;
 	for (size_t i = 0; i < el->provides.len; i++) {
 		const char *p = el->provides.items[i];
