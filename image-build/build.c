@@ -16,6 +16,7 @@
 
 #include "image-build/compat.h"
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
 #include "image-build/snapshot.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
@@ -308,8 +309,9 @@ settle_tree(struct build *b, struct error *e)
 			return -1;
 		snapshot_forget_mounts(b);
 	}
-	if (enter_unmount(b, e) == -1 || tree_remove(AT_FDCWD, lost, e) == -1 ||
-	    image_size(b, e) == -1 || write_fstab(b, e) == -1)
+	if (pins_look(b, e) == -1 || enter_unmount(b, e) == -1 ||
+	    tree_remove(AT_FDCWD, lost, e) == -1 || image_size(b, e) == -1 ||
+	    write_fstab(b, e) == -1)
 		return -1;
 	return b->snapshots != NULL ? snapshot_fold(b, true, e) : 0;
 }
@@ -330,10 +332,13 @@ make_tree(struct build *b, struct error *e)
 	if (b->snapshots != NULL && snapshot_fold(b, false, e) == -1)
 		return -1;
 	if (run_phase(b, "root", e) == -1 || settle_in(b, e) == -1 ||
-	    run_phases(b, first, e) == -1 || extra_packages(b, e) == -1 ||
-	    run_phases(b, second, e) == -1 || settle_tree(b, e) == -1)
+	    pins_hold(b, e) == -1 || run_phases(b, first, e) == -1 ||
+	    extra_packages(b, e) == -1 || run_phases(b, second, e) == -1 ||
+	    settle_tree(b, e) == -1)
 		return -1;
-	return run_phases(b, third, e);
+	if (run_phases(b, third, e) == -1)
+		return -1;
+	return pins_settle(b, e);
 }
 
 /* What is delivered, as it is in no step's snapshot. */
@@ -440,6 +445,8 @@ build_all(struct build *b, struct strlist *products, struct error *e)
 	if (work_enter(b, e) == -1 || use_snapshots(b, e) == -1)
 		return -1;
 	environment_init(b);
+	if (pins_tell(b, e) == -1)
+		return -1;
 	if (make_tree(b, e) == -1 || make_products(b, products, e) == -1)
 		return -1;
 	announce(b, products);
@@ -501,6 +508,7 @@ build_clear(struct build *b)
 	layout_clear(&b->layout);
 	packages_clear(&b->packages);
 	report_free(b->report);
+	pins_free(b->pins);
 	strlist_clear(&b->env);
 	strlist_clear(&b->phase_env);
 	strlist_clear(&b->origins);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
 #include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -169,10 +170,13 @@ git_resolve(
 {
 	static const char *const places[] = { "refs/heads/", "refs/tags/", "",
 		NULL };
+	const char *pinned = pins_revision(b, r->name);
 	struct error none;
 
 	for (const char *const *p = places; *p != NULL; p++) {
-		own_free char *what = mem_printf("%s%s^{commit}", *p, r->ref);
+		own_free char *what = pinned != NULL
+		    ? mem_printf("%s^{commit}", pinned)
+		    : mem_printf("%s%s^{commit}", *p, r->ref);
 		const char *const args[] = { "--git-dir", r->cache, "rev-parse",
 			"--quiet", "--verify", what, NULL };
 
@@ -214,8 +218,8 @@ git_update(const struct build *b, const struct repository *r, struct error *e)
 		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
 		NULL };
 
-	if (b->settings->offline && strcmp(r->ref, "*") != 0 &&
-	    git_resolve(b, r, &commit))
+	if ((b->settings->offline || pins_revision(b, r->name) != NULL) &&
+	    strcmp(r->ref, "*") != 0 && git_resolve(b, r, &commit))
 		return 0;
 	if (strcmp(r->ref, "*") != 0 && strncmp(r->ref, "refs/", 5) == 0 &&
 	    git(b, fetch_one, NULL, e) == 0)
@@ -263,6 +267,15 @@ git_check_out(const struct build *b, const struct repository *r,
 }
 
 static int
+no_commit(const struct build *b, const struct repository *r, struct error *e)
+{
+	const char *pinned = pins_revision(b, r->name);
+
+	return error_set(e, ENOENT, "%s has no %s %s", r->location,
+	    pinned != NULL ? "commit" : "ref", pinned ? pinned : r->ref);
+}
+
+static int
 get_git(struct build *b, struct repository *r, struct error *e)
 {
 	if (r->ref == NULL)
@@ -274,8 +287,7 @@ get_git(struct build *b, struct repository *r, struct error *e)
 		return -1;
 	}
 	if (!git_resolve(b, r, &r->state))
-		return error_set(
-		    e, ENOENT, "%s has no ref %s", r->location, r->ref);
+		return no_commit(b, r, e);
 	return 0;
 }
 
@@ -285,8 +297,7 @@ put_git(struct build *b, struct repository *r, struct error *e)
 	if (r->ref == NULL)
 		r->ref = "master";
 	if (!git_resolve(b, r, &r->state))
-		return error_set(
-		    e, ENOENT, "%s has no ref %s", r->location, r->ref);
+		return no_commit(b, r, e);
 	if (git_check_out(b, r, strbuf_text(&r->state), e) == -1)
 		return -1;
 	return git_manifest(b, r, strbuf_text(&r->state), e);
@@ -440,7 +451,9 @@ do_one(struct build *b, struct repository *r, struct strbuf *states,
 		log_info("source %s: %s %s", r->name, r->type, r->location);
 		return t->put(b, r, e) == -1 ? -1 : remember(b, r, e);
 	}
-	if (t->get(b, r, e) == -1)
+	if (t->get(b, r, e) == -1 ||
+	    pins_source(b, r->name, r->type, r->location, r->ref,
+		strbuf_text(&r->state), e) == -1)
 		return -1;
 	strbuf_printf(states, "%s %s %s %s %s %s\n", r->name, r->type, r->dest,
 	    r->location, r->ref != NULL ? r->ref : "", strbuf_text(&r->state));

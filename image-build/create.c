@@ -7,6 +7,7 @@
 
 #include "image-build/compat.h"
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -71,6 +72,10 @@ static const struct option_def defs[] = {
 	    NULL, "journal of an ext4 root (64)" },
 	{ 0, "mkfs-options", "OPTIONS", OPTION_STRING, &settings.mkfs_options,
 	    NULL, "more options for the root file system" },
+	{ 0, "lock", NULL, OPTION_FLAG, &settings.lock, NULL,
+	    "write down in NAME.lock.json what was used" },
+	{ 0, "locked", NULL, OPTION_FLAG, &settings.locked, NULL,
+	    "use what NAME.lock.json says, or fail" },
 	{ 0, "max-online-resize", "BLOCKS", OPTION_STRING, &settings.max_resize,
 	    NULL, "how far an ext4 root can grow (1000 times)" },
 	{ 0, "no-tmpfs", NULL, OPTION_FLAG, &settings.no_tmpfs, NULL,
@@ -142,6 +147,8 @@ make_image(struct error *e)
 	own(build_clear) struct build b = { .report = report_new() };
 
 	if (load(&b, &all, e) == -1)
+		return -1;
+	if (pins_open(&b, e) == -1)
 		return -1;
 	if (settings.dry_run) {
 		environment_init(&b);

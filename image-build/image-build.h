@@ -65,7 +65,7 @@ struct settings {
 	unsigned trace;
 	unsigned min_tmpfs; /* GiB */
 	bool no_base, no_tmpfs, no_cache, why, offline, uncompressed, checksum,
-	    clear, dry_run;
+	    clear, lock, locked, dry_run;
 	bool quiet, verbose;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
 	char *args; /* the command line as one string (DIB_ARGS) */
@@ -293,6 +293,7 @@ struct build {
 	struct strlist phase_env; /* with environment.d, in this phase */
 	struct strlist origins; /* "install.d/10-x<tab>element" */
 	struct package_plan packages; /* from extra-data on */
+	struct pins *pins; /* --lock or --locked, else NULL */
 	struct report *report;
 };
 
