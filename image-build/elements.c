@@ -209,18 +209,30 @@ read_names(
 	return 0;
 }
 
+int
+elements_names(const struct element *el, struct strlist *deps,
+    struct strlist *provides, struct error *e)
+{
+	if (el->builtin != NULL) {
+		if (deps != NULL)
+			strlist_split(deps, el->builtin->deps, " ");
+		return 0;
+	}
+	if (deps != NULL && read_names(el->path, "element-deps", deps, e) == -1)
+		return -1;
+	if (provides != NULL &&
+	    read_names(el->path, "element-provides", provides, e) == -1)
+		return -1;
+	return 0;
+}
+
 static int
 element_load(struct element *el, struct error *e)
 {
 	if (el->loaded)
 		return 0;
 	el->loaded = true;
-	if (el->builtin != NULL) {
-		strlist_split(&el->deps, el->builtin->deps, " ");
-		return 0;
-	}
-	if (read_names(el->path, "element-deps", &el->deps, e) == -1 ||
-	    read_names(el->path, "element-provides", &el->provides, e) == -1)
+	if (elements_names(el, &el->deps, &el->provides, e) == -1)
 		return error_prefix(e, "element %s", el->name);
 	return 0;
 }

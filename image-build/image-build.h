@@ -28,6 +28,8 @@ struct elements;
 int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
 int cache_verb(int argc, char **argv, struct error *e);
+int lint_verb(int argc, char **argv, struct error *e);
+int new_verb(int argc, char **argv, struct error *e);
 int project_verb(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
@@ -114,6 +116,13 @@ int elements_index(
 
 /* By name, or NULL. */
 struct element *elements_find(const struct elements *all, const char *name);
+
+/*
+ * Add the names that an element depends on and those that it provides; either
+ * list may be NULL.
+ */
+int elements_names(const struct element *el, struct strlist *deps,
+    struct strlist *provides, struct error *e);
 
 /*
  * Expand the names wanted by dependencies, provides and the rules of the

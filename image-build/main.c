@@ -25,6 +25,8 @@ static const struct verb verbs[] = {
 	{ "element-info", true, element_info },
 	{ "diskimage-builder", true, project_verb },
 	{ "cache", false, cache_verb },
+	{ "lint", false, lint_verb },
+	{ "new", false, new_verb },
 	{ "project", false, project_verb },
 	{ NULL, false, NULL },
 };
