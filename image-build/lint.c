@@ -204,27 +204,33 @@ index_all(struct settings *s, char *const *names, struct elements *all,
 	return elements_index(all, path, s->data, e);
 }
 
-static int
-check_all(
-    struct settings *s, char *const *names, struct lint *l, struct error *e)
+/* The element that an operand means. */
+static const struct element *
+find_named(const struct elements *all, const char *name, struct error *e)
 {
-	own(elements_clear) struct elements all = { 0 };
+	bool is_path = strchr(name, '/') != NULL;
+	own_free char *real = is_path ? realpath(name, NULL) : NULL;
+	const struct element *el =
+	    elements_find(all, real != NULL ? path_base(real) : name);
 
-	if (settings_complete(s, e) == -1 || index_all(s, names, &all, e) == -1)
-		return -1;
-	l->all = &all;
+	if (el == NULL || el->path == NULL || el->builtin != NULL) {
+		error_set(e, ENOENT, "Element '%s' not found", name);
+		return NULL;
+	}
+	if (is_path && (real == NULL || strcmp(real, el->path) != 0)) {
+		error_set(e, EEXIST, "%s: %s, of the same name, is before it",
+		    name, el->path);
+		return NULL;
+	}
+	return el;
+}
+
+static int
+check_all(struct lint *l, char *const *names, struct error *e)
+{
 	for (; *names != NULL; names++) {
-		own_free char *real = realpath(*names, NULL);
-
-		l->el = elements_find(&all,
-		    strchr(*names, '/') != NULL && real != NULL
-			? path_base(real)
-			: *names);
-		if (l->el == NULL || l->el->path == NULL ||
-		    l->el->builtin != NULL)
-			return error_set(
-			    e, ENOENT, "Element '%s' not found", *names);
-		if (check_element(l, e) == -1)
+		l->el = find_named(l->all, *names, e);
+		if (l->el == NULL || check_element(l, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -234,8 +240,9 @@ int
 lint_verb(int argc, char **argv, struct error *e)
 {
 	own(settings_clear) struct settings s = { 0 };
-	struct lint l = { 0 };
-	int first = options_parse(&command, argc, argv, e), r;
+	own(elements_clear) struct elements all = { 0 };
+	struct lint l = { .all = &all };
+	int first = options_parse(&command, argc, argv, e), r = -1;
 
 	if (first < 0)
 		return first == OPTIONS_SHOWN ? 0 : 2;
@@ -249,7 +256,9 @@ lint_verb(int argc, char **argv, struct error *e)
 	}
 	strlist_add(&s.elements, argv[first]);
 	read_tox(&l.ignored);
-	r = check_all(&s, argv + first, &l, e);
+	if (settings_complete(&s, e) == 0 &&
+	    index_all(&s, argv + first, &all, e) == 0)
+		r = check_all(&l, argv + first, e);
 	strlist_clear(&l.ignored);
 	return r == -1 || l.found > 0 ? 1 : 0;
 }

@@ -144,9 +144,9 @@ int
 outputs_usage(const struct build *b, struct error *e)
 {
 	bool full = is_on("DIB_SHOW_IMAGE_USAGE_FULL");
-	char *argv[] = { (char[]){ "du" }, (char[]){ "-xk" },
-		full ? (char[]){ "-a" } : (char[]){ "--threshold=10M" },
-		b->tree, NULL };
+	char du[] = "du", flags[] = "-xk", some[] = "--threshold=10M",
+	     every[] = "-a";
+	char *argv[] = { du, flags, full ? every : some, b->tree, NULL };
 	own(strbuf_clear) struct strbuf text = { 0 };
 	own(strlist_clear) struct strlist lines = { 0 };
 	const struct proc run = { .argv = argv, .out = &text };
