@@ -120,7 +120,7 @@ OWN_POINTER(renderer)
 int renderer_run(struct renderer *r, const struct template *t,
     struct rendered *to, struct error *e);
 
-/* Render text of a file that is no part of the tree. */
+/* Render a file that is no part of the tree. */
 int renderer_text(
     struct renderer *r, const char *path, struct strbuf *to, struct error *e);
 

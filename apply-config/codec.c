@@ -98,15 +98,20 @@ checksum(const char *data, size_t n)
 	return hash_end(&h);
 }
 
+#define NUMBER_LONGEST 10 /* bytes of a number */
+
 /* ---- writing ------------------------------------------------------------ */
 
 void
 encode_number(struct strbuf *b, uint64_t n)
 {
-	char bytes[8];
+	char bytes[NUMBER_LONGEST];
+	size_t i = 0;
 
-	put_le64(bytes, n);
-	strbuf_add(b, bytes, sizeof(bytes));
+	for (; n >= 0x80; n >>= 7)
+		bytes[i++] = (char)(n | 0x80);
+	bytes[i++] = (char)n;
+	strbuf_add(b, bytes, i);
 }
 
 void
@@ -125,7 +130,10 @@ encode_text(struct strbuf *b, const char *s)
 void
 encode_end(struct strbuf *b)
 {
-	encode_number(b, checksum(strbuf_text(b), b->len));
+	char bytes[8];
+
+	put_le64(bytes, checksum(strbuf_text(b), b->len));
+	strbuf_add(b, bytes, sizeof(bytes));
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -143,15 +151,18 @@ decode_begin(struct decoder *d, const char *data, size_t n)
 uint64_t
 decode_number(struct decoder *d)
 {
-	uint64_t n;
+	uint64_t n = 0;
 
-	if (d->bad || d->end - d->at < 8) {
-		d->bad = true;
-		return 0;
+	for (unsigned i = 0; !d->bad && i < NUMBER_LONGEST && d->at < d->end;
+	     i++) {
+		uint8_t byte = (uint8_t)*d->at++;
+
+		n |= (uint64_t)(byte & 0x7f) << 7 * i;
+		if (byte < 0x80)
+			return n;
 	}
-	n = get_le64(d->at);
-	d->at += 8;
-	return n;
+	d->bad = true;
+	return 0;
 }
 
 const char *

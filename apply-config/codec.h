@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The form of the files in the state folder: whole numbers of eight bytes,
- * runs of bytes with their length in front, all little-endian, and at the
- * end a checksum.  A file that was cut off or changed is found out.
+ * The form of the files in the state folder: whole numbers of seven bits a
+ * byte, the low ones first, all but the last byte with the high bit set; runs
+ * of bytes with their length in front; and at the end a checksum of eight
+ * bytes.  A file that was cut off or changed is found out.
  */
 #ifndef APPLY_CONFIG_CODEC_H
 #define APPLY_CONFIG_CODEC_H

@@ -320,6 +320,37 @@ open_root(struct error *e)
 	return settings.root == -1 ? error_errno(e, "%s", root_path) : 0;
 }
 
+/* At most one thing is done in a run. */
+static int
+check_steps(struct error *e)
+{
+	const struct {
+		bool given;
+		const char *name;
+	} steps[] = {
+		{ key != NULL || boolean_key != NULL, "--key" },
+		{ render != NULL, "--render" },
+		{ validate, "--validate" },
+		{ plan || diff || json, "--plan, --diff or --json" },
+		{ generations, "--generations" },
+		{ rollback, "--rollback" },
+		{ confirm, "--confirm" },
+		{ recover, "--recover" },
+		{ settings.confirm_within > 0, "--confirm-within" },
+	};
+	const char *first = NULL;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		if (!steps[i].given)
+			continue;
+		if (first != NULL)
+			return error_set(e, EINVAL, "not allowed with %s: %s",
+			    first, steps[i].name);
+		first = steps[i].name;
+	}
+	return 0;
+}
+
 /* Whether the options make sense together. */
 static int
 check_options(struct error *e)
@@ -332,7 +363,7 @@ check_options(struct error *e)
 	    ((key != NULL && *key == '\0') ||
 		(boolean_key != NULL && *boolean_key == '\0')))
 		return error_set(e, EINVAL, "the key is empty");
-	return 0;
+	return settings.compat ? 0 : check_steps(e);
 }
 
 /* The only operand there is: the generation to go back to. */

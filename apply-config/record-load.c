@@ -159,6 +159,12 @@ record_add_settings(const struct settings *s, struct strbuf *b)
 		encode_text(b, s->secret_words.items[i]);
 }
 
+/* The least that one of each takes: what says it holds more is damaged. */
+#define PLACE_BYTES 2
+#define MARK_BYTES 2
+#define PARTIAL_BYTES 2
+#define ITEM_BYTES 7
+
 static struct run
 decode_run(struct decoder *d)
 {
@@ -174,9 +180,10 @@ decode_identity(struct decoder *d, struct identity *i)
 	size_t n;
 	const char *s = decode_bytes(d, &n);
 
+	*i = (struct identity){ 0 };
 	if (n == sizeof(*i))
 		memcpy(i, s, n);
-	else
+	else if (n != 0)
 		d->bad = true;
 }
 
@@ -188,7 +195,7 @@ decode_places(struct decoder *d, struct reads *reads, size_t *count)
 	uint32_t *places;
 
 	*count = 0;
-	if (d->bad || n > (uint64_t)(d->end - d->at) / 16 + 1)
+	if (d->bad || n > (uint64_t)(d->end - d->at) / PLACE_BYTES + 1)
 		return NULL;
 	places = mem_alloc((n + 1) * sizeof(*places));
 	for (uint64_t i = 1; i < n && !d->bad; i++) {
@@ -212,7 +219,7 @@ decode_marks(struct decoder *d, struct record *r, const uint32_t *places,
 {
 	uint64_t n = decode_number(d);
 
-	if (d->bad || n > (uint64_t)(d->end - d->at) / 16)
+	if (d->bad || n > (uint64_t)(d->end - d->at) / MARK_BYTES)
 		n = 0;
 	r->mark_count = n;
 	r->marks = mem_alloc((n + 1) * sizeof(*r->marks));
@@ -235,7 +242,7 @@ decode_partials(struct decoder *d, struct record *r, struct renderer *renderer)
 {
 	uint64_t n = decode_number(d);
 
-	if (d->bad || n > (uint64_t)(d->end - d->at) / 16)
+	if (d->bad || n > (uint64_t)(d->end - d->at) / PARTIAL_BYTES)
 		n = 0;
 	r->partial_count = n;
 	r->partials = mem_alloc((n + 1) * sizeof(*r->partials));
@@ -258,7 +265,7 @@ decode_items(struct decoder *d, struct record *r)
 {
 	uint64_t n = decode_number(d);
 
-	if (d->bad || n > (uint64_t)(d->end - d->at) / 64)
+	if (d->bad || n > (uint64_t)(d->end - d->at) / ITEM_BYTES)
 		n = 0;
 	r->count = n;
 	r->items = mem_alloc((n + 1) * sizeof(*r->items));

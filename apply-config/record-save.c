@@ -61,12 +61,18 @@ encode_buffer(struct strbuf *to, struct strbuf *b)
 }
 
 static void
+encode_identity(struct strbuf *b, const struct identity *i)
+{
+	encode_bytes(b, i, i->mode == 0 ? 0 : sizeof(*i));
+}
+
+static void
 encode_identities(struct strbuf *b, const struct identity *template,
     const struct identity *control, const struct identity *output)
 {
-	encode_bytes(b, template, sizeof(*template));
-	encode_bytes(b, control, sizeof(*control));
-	encode_bytes(b, output, sizeof(*output));
+	encode_identity(b, template);
+	encode_identity(b, control);
+	encode_identity(b, output);
 }
 
 /* A template that was not rendered: what the old record says of it. */
@@ -97,6 +103,10 @@ encode_rendered(struct saver *v, const struct rendered *rendered)
 			control = identity_of(&t->control),
 			output = record_output(v->run->output, t->path);
 
+	/* Whom a name means may change: such a file is looked at each time. */
+	if (rendered->control.uid != (uid_t)-1 ||
+	    rendered->control.gid != (gid_t)-1)
+		template = (struct identity){ 0 };
 	encode_identities(&v->items, &template, &control, &output);
 	for (size_t i = 0; i < rendered->mark_count; i++)
 		add_u32(&b, number_of(v, rendered->marks[i]));
@@ -187,7 +197,7 @@ encode_partials(const struct saver *v, struct strbuf *b)
 		struct identity is = identity_of(renderer_partial_stat(r, i));
 
 		encode_bytes(b, name, len);
-		encode_bytes(b, &is, sizeof(is));
+		encode_identity(b, &is);
 	}
 }
 

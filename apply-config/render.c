@@ -294,35 +294,13 @@ render_mustache(struct renderer *r, const struct template *t, const char *name,
 	return run_mustache(r, name, &text, to, e);
 }
 
-int
-renderer_text(
-    struct renderer *r, const char *path, struct strbuf *to, struct error *e)
-{
-	own(strbuf_clear) struct strbuf text = { 0 };
-	own(rendered_clear) struct rendered rendered = { 0 };
-	own_fd int fd =
-	    openat(r->settings->root, settings_below(r->settings, path),
-		O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	control_init(&rendered.control);
-	if (fd == -1)
-		return error_errno(e, "%s", path);
-	if (file_read_fd(fd, path, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
-		return -1;
-	if (run_mustache(r, path, &text, &rendered, e) == -1)
-		return -1;
-	*to = rendered.body;
-	rendered.body = (struct strbuf){ 0 };
-	return 0;
-}
-
 /* ---- programs ----------------------------------------------------------- */
 
 static bool
-is_program(const struct renderer *r, const struct template *t)
+is_program(int dir, const char *path, const struct stat *st)
 {
-	return S_ISREG(t->st.st_mode) && (t->st.st_mode & 0111) != 0 &&
-	    faccessat(r->templates->fd, t->path, X_OK, 0) == 0;
+	return S_ISREG(st->st_mode) && (st->st_mode & 0111) != 0 &&
+	    faccessat(dir, path, X_OK, 0) == 0;
 }
 
 static void
@@ -365,15 +343,14 @@ run_program(
 }
 
 static int
-render_program(struct renderer *r, const struct template *t, const char *name,
-    struct rendered *to, struct error *e)
+render_program(
+    struct renderer *r, const char *name, struct rendered *to, struct error *e)
 {
 	own_free char *outside = settings_outside(r->settings, name);
 	own_free char *path = strchr(outside, '/') != NULL
 	    ? take(outside)
 	    : mem_printf("./%s", outside);
 
-	(void)t;
 	if (run_program(r, path, &to->body, e) == -1)
 		return -1;
 	if (to->body.len >= LIMIT_RENDERED_BYTES)
@@ -430,8 +407,8 @@ renderer_run(struct renderer *r, const struct template *t, struct rendered *to,
 	control_init(&to->control);
 	if (r->reads != NULL)
 		reads_begin(r->reads);
-	if (is_program(r, t)) {
-		if (render_program(r, t, name, to, e) == -1)
+	if (is_program(r->templates->fd, t->path, &t->st)) {
+		if (render_program(r, name, to, e) == -1)
 			return -1;
 	} else if (render_mustache(r, t, name, to, e) == -1) {
 		return error_prefix(e, "could not render moustache template");
@@ -439,5 +416,41 @@ renderer_run(struct renderer *r, const struct template *t, struct rendered *to,
 	keep_marks(r, to);
 	if (t->control.st_mode != 0)
 		return read_control(r, t, name, &to->control, e);
+	return 0;
+}
+
+/* ---- one that is no part of the tree ------------------------------------- */
+
+/* Text as it is, line ends included; a pipe will do. */
+static int
+render_loose(
+    struct renderer *r, const char *path, struct rendered *to, struct error *e)
+{
+	const char *below = settings_below(r->settings, path);
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own_fd int fd =
+	    openat(r->settings->root, below, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return error_errno(e, "%s", path);
+	if (is_program(r->settings->root, below, &st))
+		return render_program(r, path, to, e);
+	if (file_read_fd(fd, path, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
+		return -1;
+	return run_mustache(r, path, &text, to, e);
+}
+
+int
+renderer_text(
+    struct renderer *r, const char *path, struct strbuf *to, struct error *e)
+{
+	own(rendered_clear) struct rendered rendered = { 0 };
+
+	control_init(&rendered.control);
+	if (render_loose(r, path, &rendered, e) == -1)
+		return -1;
+	*to = rendered.body;
+	rendered.body = (struct strbuf){ 0 };
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A round on its way: requests, streams and programs, and their answers. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -9,6 +10,9 @@
 #include "collect-config/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
+#include "lib/log.h"
+
+#define REPLY_BYTES 1024 /* that a reply costs besides its text */
 
 static void
 set_reply(struct round *r, struct http_reply *reply)
@@ -60,6 +64,17 @@ on_enough(void *ctx, struct http_reply *reply, const struct error *e)
 	agent_act(s->agent, s);
 }
 
+/*
+ * A stream may go on for long, and what it says stays in memory until the
+ * round ends.  So there is an end to what one may say; then it is asked anew.
+ */
+static bool
+is_too_much(struct round *r, size_t n)
+{
+	r->streamed += n + REPLY_BYTES;
+	return r->streamed > LIMIT_HTTP_BODY;
+}
+
 /* Each whole line of a stream is a reply. */
 static bool
 on_chunk(void *ctx, const char *data, size_t n)
@@ -77,7 +92,8 @@ on_chunk(void *ctx, const char *data, size_t n)
 		reply.body = r->line;
 		r->line = (struct strbuf){ 0 };
 		set_reply(r, &reply);
-		if (round_step(r) != STEP_MORE)
+		if (round_step(r) != STEP_MORE ||
+		    is_too_much(r, r->reply.body.len))
 			return false;
 	}
 	strbuf_add(&r->line, data, n);
@@ -100,7 +116,7 @@ on_message(void *ctx, const char *data, size_t n)
 		http_send(s->call, r->outgoing.items[i],
 		    strlen(r->outgoing.items[i]));
 	strlist_clear(&r->outgoing);
-	return step == STEP_MORE;
+	return step == STEP_MORE && !is_too_much(r, n);
 }
 
 /* Link-local and loopback hosts are never behind a proxy. */
@@ -168,27 +184,44 @@ start_child(struct agent *a, struct source *s)
 	agent_go_on(a, s);
 }
 
+/* What the program wrote, or why that is of no use. */
+static int
+read_output(
+    const char *name, int status, int fd, struct strbuf *text, struct error *e)
+{
+	if (status != 0)
+		return error_set(e, status == 127 ? ENOENT : 0,
+		    "%s: exit status %d", name, status);
+	if (lseek(fd, 0, SEEK_SET) == -1)
+		return error_errno(e, "%s", name);
+	return file_read_fd(fd, name, LIMIT_TEXT_BYTES, text, e);
+}
+
 void
 agent_child_over(struct agent *a, struct source *s)
 {
-	struct http_reply reply = { .status = 200 };
+	own(http_reply_clear) struct http_reply reply = { .status = 200 };
 	int status = child_end(&s->child);
 	own_fd int fd = take_fd(&s->output);
 	struct error e;
 
-	if (status != 0)
-		error_set(&e, status == 127 ? ENOENT : 0, "%s: exit status %d",
-		    s->round->argv.items[0], status);
-	else if (lseek(fd, 0, SEEK_SET) == -1 ||
-	    file_read_fd(fd, s->round->argv.items[0], LIMIT_TEXT_BYTES,
-		&reply.body, &e) == -1)
-		status = 1;
-	if (status == 0)
+	if (read_output(s->round->argv.items[0], status, fd, &reply.body, &e) ==
+	    0)
 		set_reply(s->round, &reply);
 	else
 		set_failure(s->round, &e);
-	http_reply_clear(&reply);
 	agent_go_on(a, s);
+}
+
+void
+agent_child_limit(const struct source *s)
+{
+	if (s->child.pid == 0 ||
+	    clock_ms() - s->child.started <= LIMIT_ASK_SECONDS * 1000LL)
+		return;
+	log_warn("%s: %s is silent for %d s: ended", s->kind->name,
+	    s->round->argv.items[0], LIMIT_ASK_SECONDS);
+	kill(-s->child.pid, SIGKILL); /* its end is heard of as any other */
 }
 
 /* ---- a round ------------------------------------------------------------ */

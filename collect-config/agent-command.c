@@ -72,6 +72,7 @@ agent_command(struct agent *a)
 	notify_send("STATUS=running %s", a->line);
 	a->runs++;
 	a->trimmed = TRIM_NONE;
+	a->active = clock_ms();
 	a->told = false;
 	a->told_at = 0;
 	a->wanted = false;

@@ -266,18 +266,24 @@ recall_local(struct agent *a, struct source *s)
 			strlist_add(&s->names, listed.items[i]);
 }
 
-void
-agent_recall(struct agent *a, struct source *s)
+/* Also of sources that are down now, or told us what they tell but once. */
+static void
+recall_pending(struct agent *a, const struct source *s)
+{
+	for (size_t i = 0; i < s->names.len; i++)
+		if (!cache_is_committed(&a->cache, s->names.items[i])) {
+			note(&a->pending, s->names.items[i]);
+			a->wanted = true;
+		}
+}
+
+static void
+recall_names(struct agent *a, struct source *s)
 {
 	ownp(round_free) struct round *r = round_new(s);
 	const struct value *v;
 	struct error e;
 
-	if (strcmp(s->kind->name, "local") == 0) {
-		recall_local(a, s);
-		s->known = s->names.len > 0;
-		return;
-	}
 	v = cache_load(&a->cache, r->doc, s->kind->name, &e);
 	if (v == NULL)
 		return;
@@ -287,4 +293,16 @@ agent_recall(struct agent *a, struct source *s)
 		if (cache_has(&a->cache, r->outputs[i].name))
 			strlist_add(&s->names, r->outputs[i].name);
 	s->known = s->names.len == r->len;
+}
+
+void
+agent_recall(struct agent *a, struct source *s)
+{
+	if (strcmp(s->kind->name, "local") == 0) {
+		recall_local(a, s);
+		s->known = s->names.len > 0;
+	} else {
+		recall_names(a, s);
+	}
+	recall_pending(a, s);
 }

@@ -24,7 +24,7 @@
 
 #define FIRST_MS 10000 /* that the first run waits for silent sources */
 #define IDLE_MS 60000 /* longest sleep */
-#define TRIM_MS 5000 /* a sleep that is worth giving memory back */
+#define TRIM_MS 5000 /* a time that is worth giving memory back */
 #define TELL_MS 1000 /* between two writes of the status */
 #define SOURCES 48 /* at most */
 
@@ -59,6 +59,7 @@ agent_open(struct agent *a, struct config *c, char **argv, struct error *e)
 		.signals = -1,
 		.watch = -1,
 		.started = clock_ms(),
+		.active = clock_ms(),
 		.argv = argv };
 	machine_load(&a->machine, c);
 	a->line = config_text(c, "DEFAULT", "command");
@@ -136,9 +137,11 @@ wait_for(struct agent *a, int64_t ms, struct error *e)
 		watch_read(a);
 	if (fds[FD_COMMAND].revents)
 		agent_command_over(a);
-	for (size_t i = 0; i < a->n; i++)
+	for (size_t i = 0; i < a->n; i++) {
 		if (fds[FD_SOURCES + i].revents)
 			agent_child_over(a, &a->sources[i]);
+		agent_child_limit(&a->sources[i]);
+	}
 	agent_command_limit(a);
 	return 0;
 }
@@ -289,6 +292,8 @@ do_due(struct agent *a)
 			agent_take(a, s);
 		if (s->round == NULL)
 			earlier(&next, s->due);
+		else if (now < s->begun + TRIM_MS)
+			earlier(&next, s->begun + TRIM_MS);
 	}
 	if (idle && a->wanted && now >= a->run_after && is_settled(a, now))
 		agent_command(a);
@@ -309,15 +314,31 @@ first_due(struct agent *a)
 	a->started += wait;
 }
 
+/* Whether an answer may come soon; one that is waited for takes longer. */
+static bool
+is_asking(const struct agent *a, int64_t now)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->sources[i].round != NULL &&
+		    now < a->sources[i].begun + TRIM_MS)
+			return true;
+	return false;
+}
+
 /*
- * Before a long sleep: all that the start or a command took; after a round
- * only the largest part, the cryptographic library, if that was used.  To
- * give everything back each time would double what a round costs.
+ * All that the start or a command took, before a long sleep or, if rounds
+ * follow one another too fast for one, after a while.  What a round took,
+ * before a long sleep, and only the largest part, the cryptographic library:
+ * to give everything back each time would double what a round costs.
  */
 static void
 trim(struct agent *a, int64_t sleep_ms)
 {
-	if (sleep_ms < TRIM_MS || a->trimmed == TRIM_ALL)
+	int64_t now = clock_ms(),
+		quiet = a->trimmed == TRIM_NONE ? now - a->active : 0;
+
+	if (a->trimmed == TRIM_ALL || is_asking(a, now) ||
+	    (sleep_ms < TRIM_MS && quiet < TRIM_MS))
 		return;
 	memory_trim(a->trimmed == TRIM_NONE ? 0 : MIB(1));
 	a->trimmed = TRIM_ALL;
@@ -344,13 +365,23 @@ look_after(struct agent *a, int64_t *next)
 		a->restarting = true;
 }
 
+/* Whether a program of ours runs, which another of us would not know. */
+static bool
+is_parent(const struct agent *a)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (a->sources[i].child.pid != 0)
+			return true;
+	return a->command.pid != 0;
+}
+
 static int
 turn(struct agent *a, struct error *e)
 {
 	int64_t next = do_due(a), dog = notify_watchdog();
 
 	look_after(a, &next);
-	if (a->restarting && a->command.pid == 0)
+	if (a->restarting && !is_parent(a))
 		reload_now(a);
 	if (dog > 0) {
 		notify_send("WATCHDOG=1");

@@ -38,6 +38,7 @@ struct agent {
 		TRIM_MOST,
 		TRIM_ALL
 	} trimmed;
+	int64_t active; /* clock_ms() of the start or the last command */
 	bool told; /* the status file says how things are */
 	int64_t told_at; /* clock_ms(); 0: say it now */
 	bool restarting; /* re-execute when nothing runs */
@@ -75,8 +76,9 @@ void agent_ask(struct agent *a, struct source *s);
 void agent_go_on(struct agent *a, struct source *s);
 void agent_act(struct agent *a, struct source *s);
 
-/* The source's program ended. */
+/* The source's program ended; end it if it took too long. */
 void agent_child_over(struct agent *a, struct source *s);
+void agent_child_limit(const struct source *s);
 
 /* Whether there is a round with nothing of it under way. */
 bool agent_is_over(const struct source *s);
@@ -84,7 +86,10 @@ bool agent_is_over(const struct source *s);
 /* Take such a round into the cache. */
 void agent_take(struct agent *a, struct source *s);
 
-/* What the cache knows of a source, before it is first asked. */
+/*
+ * What the cache knows of a source, before it is first asked: its documents,
+ * and which of them the command has yet to succeed with.
+ */
 void agent_recall(struct agent *a, struct source *s);
 
 /* The names of all sources' outputs, each once, the last place counting. */

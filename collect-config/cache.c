@@ -121,16 +121,28 @@ cache_has(const struct cache *cache, const char *name)
 	return file_exists(cache->fd, file);
 }
 
+/* Whether .last is the same as this document, byte by byte or as JSON. */
+static bool
+is_last(struct cache *cache, const char *name, const struct value *v,
+    const struct strbuf *text)
+{
+	own_free char *last = mem_printf("%s.json.last", name);
+	ownp(doc_free) struct doc *d = doc_new();
+	const struct value *before;
+
+	if (is_same(cache->fd, last, text))
+		return true;
+	before = load(cache, d, last);
+	return before != NULL && value_equal(before, v);
+}
+
 int
 cache_store(struct cache *cache, const char *name, const struct value *v,
     bool *changed, struct error *e)
 {
 	own_free char *file = mem_printf("%s.json", name);
 	own_free char *orig = mem_printf("%s.json.orig", name);
-	own_free char *last = mem_printf("%s.json.last", name);
 	own(strbuf_clear) struct strbuf text = { 0 };
-	ownp(doc_free) struct doc *d = doc_new();
-	const struct value *before;
 	bool first = !file_exists(cache->fd, orig);
 
 	value_print(v, STYLE_INDENT, &text);
@@ -138,13 +150,23 @@ cache_store(struct cache *cache, const char *name, const struct value *v,
 		return -1;
 	if (first && put(cache, orig, &text, e) == -1)
 		return -1;
-	if (is_same(cache->fd, last, &text)) {
-		*changed = first;
-		return 0;
-	}
-	before = load(cache, d, last);
-	*changed = first || before == NULL || !value_equal(before, v);
+	*changed = !is_last(cache, name, v, &text) || first;
 	return 0;
+}
+
+bool
+cache_is_committed(struct cache *cache, const char *name)
+{
+	ownp(doc_free) struct doc *d = doc_new();
+	own(strbuf_clear) struct strbuf text = { 0 };
+	const struct value *v;
+	struct error e;
+
+	v = cache_load(cache, d, name, &e);
+	if (v == NULL)
+		return false;
+	value_print(v, STYLE_INDENT, &text);
+	return is_last(cache, name, v, &text);
 }
 
 int

@@ -46,6 +46,9 @@ int cache_check_name(const char *name, struct error *e);
 int cache_store(struct cache *cache, const char *name, const struct value *v,
     bool *changed, struct error *e);
 
+/* Whether the command last succeeded with the document as it is. */
+bool cache_is_committed(struct cache *cache, const char *name);
+
 /* The command succeeded with this document. */
 int cache_commit(struct cache *cache, const char *name, struct error *e);
 

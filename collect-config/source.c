@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collect-config/sources.h"
 
@@ -54,6 +55,9 @@ source_init(struct source *s, const struct source_kind *kind, struct config *c,
 void
 source_clear(struct source *s)
 {
+	child_kill(&s->child);
+	if (s->output != -1)
+		close(s->output);
 	round_free(s->round);
 	strlist_clear(&s->memory);
 	strlist_clear(&s->names);

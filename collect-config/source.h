@@ -122,6 +122,7 @@ struct round {
 	struct ask ask;
 	struct strlist argv;
 	struct strbuf line; /* of a stream, not yet whole */
+	size_t streamed; /* what a stream has cost so far, see agent-ask.c */
 	struct strlist outgoing; /* messages to send on a websocket */
 	bool recalled; /* made from the cache: nothing new to warn of */
 	bool stored; /* STEP_STORE was carried out */

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image-build/image-build.h"
+#include "image-build/disk.h"
 #include "lib/bytes.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -49,7 +49,7 @@ fits(const struct boot_job *job)
 	own_free char *boot = path_join(job->tree, BOOT_IMG);
 	own_free char *core = path_join(job->tree, CORE_IMG);
 
-	return boot_partition(job->disk) != NULL &&
+	return boot_partition(&job->layout->disks[job->disk]) != NULL &&
 	    file_exists(AT_FDCWD, boot) && file_exists(AT_FDCWD, core);
 }
 
@@ -77,7 +77,8 @@ put(int fd, const void *data, size_t n, uint64_t at, struct error *e)
 static int
 write_loader(const struct boot_job *job, struct error *e)
 {
-	const struct partition *p = boot_partition(job->disk);
+	const struct partition *p =
+	    boot_partition(&job->layout->disks[job->disk]);
 	own(strbuf_clear) struct strbuf boot = { 0 }, core = { 0 };
 	uint64_t first = p->start / SECTOR;
 

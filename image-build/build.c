@@ -15,8 +15,11 @@
 #include <unistd.h>
 
 #include "image-build/compat.h"
+#include "image-build/disk.h"
+#include "image-build/format.h"
 #include "image-build/image-build.h"
 #include "image-build/pins.h"
+#include "image-build/privileges.h"
 #include "image-build/snapshot.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
@@ -354,35 +357,6 @@ finish(struct build *b, struct error *e)
 
 /* ---- products -------------------------------------------------------------- */
 
-static int
-deliver(struct build *b, struct strlist *products, struct error *e)
-{
-	const struct settings *s = b->settings;
-	own_free char *raw = path_join(b->image_dir, "image0.raw");
-
-	/* The last phases may have changed how much there is. */
-	if (disk_measure(b, e) == -1 || disk_write(b, raw, e) == -1)
-		return -1;
-	for (size_t i = 0; i < s->formats.len; i++) {
-		const char *name = s->formats.items[i];
-		own_free char *output = mem_printf("%s.%s", s->name, name);
-		const struct format_job job = {
-			.settings = s, .raw = raw, .output = output
-		};
-		double start = report_clock();
-
-		if (outputs_keep_old(s, output, e) == -1)
-			return -1;
-		if (format_find(name)->write(&job, e) == -1)
-			return error_prefix(e, "%s", output);
-		report_part(b->report, name, report_clock() - start);
-		strlist_add(products, output);
-		if (outputs_checksum(s, output, products, e) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 static void
 announce(const struct build *b, const struct strlist *products)
 {
@@ -414,6 +388,12 @@ use_snapshots(struct build *b, struct error *e)
 
 	if (b->settings->no_cache || break_wanted())
 		return 0;
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		log_warn("nothing can be mounted here: every step is run, "
+			 "without /proc, perhaps without devices, and what a "
+			 "script mounts fails");
+		return 0;
+	}
 	r = snapshot_open(b, &why, e);
 	if (r == 1)
 		log_info("every step is run, no snapshots: %s", why);
@@ -495,6 +475,10 @@ build_run(struct build *b, struct error *e)
 
 	if (check_output(b->settings, e) == -1)
 		return -1;
+	if (privileges_take(e) == -1)
+		return -1;
+	if (privileges_held() != PRIVILEGES_ROOT)
+		log_info("builds by: %s", privileges_name(privileges_held()));
 	status = work_begin(b, e);
 	if (status == 0)
 		status = enter_run(inside, b, b->dir, e);
@@ -512,6 +496,7 @@ build_clear(struct build *b)
 	strlist_clear(&b->env);
 	strlist_clear(&b->phase_env);
 	strlist_clear(&b->origins);
+	strlist_clear(&b->made);
 	free(b->chosen);
 	free(b->seed);
 	free(b->layout_text);

@@ -15,6 +15,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/pins.h"
+#include "image-build/sources.h"
 #include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -34,7 +35,7 @@
 #define GIT_PAUSE 5 /* seconds */
 
 struct repository {
-	const char *name, *type, *dest, *location, *ref; /* of one line */
+	struct source_line line;
 	char *cache; /* path of its copy in the cache */
 	char *target; /* path of DEST as the host sees it */
 	struct strbuf state; /* what the cache has: a commit, a digest */
@@ -77,22 +78,11 @@ read_lines(const struct build *b, const char *path, struct strlist *words,
 	return 0;
 }
 
-/* The value of PREFIX_<name with other than letters and digits as _>. */
-static const char *
-override(const struct build *b, const char *prefix, const char *name)
-{
-	own_free char *variable = mem_printf("%s%s", prefix, name);
-
-	for (char *s = variable; *s != '\0'; s++)
-		if (!isalnum((unsigned char)*s))
-			*s = '_';
-	return strlist_env_get(&b->phase_env, variable);
-}
-
 static bool
 is_source(const struct build *b, const char *name)
 {
-	const char *type = override(b, "DIB_INSTALLTYPE_", name);
+	const char *type =
+	    source_override(&b->phase_env, "DIB_INSTALLTYPE_", name);
 
 	if (type == NULL)
 		type =
@@ -105,12 +95,13 @@ static char *
 rebased(const struct build *b, const struct repository *r)
 {
 	const char *base = strlist_env_get(&b->phase_env, "DIB_GITREPOBASE");
-	const char *host = strstr(r->location, "://"), *path;
+	const char *host = strstr(r->line.location, "://"), *path;
 
 	if (base == NULL || host == NULL ||
-	    override(b, "DIB_REPOLOCATION_", r->name) != NULL ||
+	    source_override(&b->phase_env, "DIB_REPOLOCATION_", r->line.name) !=
+		NULL ||
 	    (path = strchr(host + 3, '/')) == NULL)
-		return mem_dup(r->location);
+		return mem_dup(r->line.location);
 	if (strncmp(path + 1, "~", 1) == 0 && strchr(path + 1, '/') != NULL)
 		path = strchr(path + 1, '/');
 	return mem_printf("%s%s", base, path);
@@ -170,13 +161,13 @@ git_resolve(
 {
 	static const char *const places[] = { "refs/heads/", "refs/tags/", "",
 		NULL };
-	const char *pinned = pins_revision(b, r->name);
+	const char *pinned = pins_revision(b, r->line.name);
 	struct error none;
 
 	for (const char *const *p = places; *p != NULL; p++) {
 		own_free char *what = pinned != NULL
 		    ? mem_printf("%s^{commit}", pinned)
-		    : mem_printf("%s%s^{commit}", *p, r->ref);
+		    : mem_printf("%s%s^{commit}", *p, r->line.ref);
 		const char *const args[] = { "--git-dir", r->cache, "rev-parse",
 			"--quiet", "--verify", what, NULL };
 
@@ -210,7 +201,7 @@ git_update(const struct build *b, const struct repository *r, struct error *e)
 {
 	own(strbuf_clear) struct strbuf commit = { 0 };
 	own_free char *from = rebased(b, r);
-	own_free char *one = mem_printf("+%s:%s", r->ref, r->ref);
+	own_free char *one = mem_printf("+%s:%s", r->line.ref, r->line.ref);
 	const char *const fetch_one[] = { "--git-dir", r->cache, "fetch",
 		"--quiet", "--prune", "--update-head-ok", from, one, NULL };
 	const char *const fetch_all[] = { "--git-dir", r->cache, "fetch",
@@ -218,10 +209,11 @@ git_update(const struct build *b, const struct repository *r, struct error *e)
 		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
 		NULL };
 
-	if ((b->settings->offline || pins_revision(b, r->name) != NULL) &&
-	    strcmp(r->ref, "*") != 0 && git_resolve(b, r, &commit))
+	if ((b->settings->offline || pins_revision(b, r->line.name) != NULL) &&
+	    strcmp(r->line.ref, "*") != 0 && git_resolve(b, r, &commit))
 		return 0;
-	if (strcmp(r->ref, "*") != 0 && strncmp(r->ref, "refs/", 5) == 0 &&
+	if (strcmp(r->line.ref, "*") != 0 &&
+	    strncmp(r->line.ref, "refs/", 5) == 0 &&
 	    git(b, fetch_one, NULL, e) == 0)
 		return 0;
 	return git_again(b, fetch_all, e);
@@ -237,8 +229,8 @@ git_manifest(const struct build *b, const struct repository *r,
 	own_free char *path = mem_printf("%s/%s/dib-manifest-git-%s", b->tree,
 	    path_relative(dir ? dir : "etc/dib-manifests"), name);
 	own_free char *parent = path_dir(path);
-	own_free char *line = mem_printf(
-	    "%s git %s %s %s\n", r->name, r->dest, r->location, commit);
+	own_free char *line = mem_printf("%s git %s %s %s\n", r->line.name,
+	    r->line.dest, r->line.location, commit);
 
 	if (file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
 		return -1;
@@ -250,7 +242,7 @@ static int
 git_check_out(const struct build *b, const struct repository *r,
     const char *commit, struct error *e)
 {
-	own_free char *branch = mem_printf("fetch_%s", r->ref);
+	own_free char *branch = mem_printf("fetch_%s", r->line.ref);
 	own_free char *one = mem_printf("+%s:%s", commit, branch);
 	const char *const clone[] = { "clone", "--quiet", "--no-checkout",
 		"--no-hardlinks", r->cache, r->target, NULL };
@@ -260,7 +252,8 @@ git_check_out(const struct build *b, const struct repository *r,
 		"--hard", commit, NULL };
 
 	if (file_exists(AT_FDCWD, r->target))
-		return error_set(e, EEXIST, "%s is there already", r->dest);
+		return error_set(
+		    e, EEXIST, "%s is there already", r->line.dest);
 	if (git(b, clone, NULL, e) == -1 || git(b, fetch, NULL, e) == -1)
 		return -1;
 	return git(b, reset, NULL, e);
@@ -269,17 +262,17 @@ git_check_out(const struct build *b, const struct repository *r,
 static int
 no_commit(const struct build *b, const struct repository *r, struct error *e)
 {
-	const char *pinned = pins_revision(b, r->name);
+	const char *pinned = pins_revision(b, r->line.name);
 
-	return error_set(e, ENOENT, "%s has no %s %s", r->location,
-	    pinned != NULL ? "commit" : "ref", pinned ? pinned : r->ref);
+	return error_set(e, ENOENT, "%s has no %s %s", r->line.location,
+	    pinned != NULL ? "commit" : "ref", pinned ? pinned : r->line.ref);
 }
 
 static int
 get_git(struct build *b, struct repository *r, struct error *e)
 {
-	if (r->ref == NULL)
-		r->ref = "master";
+	if (r->line.ref == NULL)
+		r->line.ref = "master";
 	if (!file_exists(AT_FDCWD, r->cache)) {
 		if (git_clone(b, r, e) == -1)
 			return -1;
@@ -294,8 +287,8 @@ get_git(struct build *b, struct repository *r, struct error *e)
 static int
 put_git(struct build *b, struct repository *r, struct error *e)
 {
-	if (r->ref == NULL)
-		r->ref = "master";
+	if (r->line.ref == NULL)
+		r->line.ref = "master";
 	if (!git_resolve(b, r, &r->state))
 		return no_commit(b, r, e);
 	if (git_check_out(b, r, strbuf_text(&r->state), e) == -1)
@@ -311,8 +304,8 @@ copy_part(const struct repository *r, const char *temp, struct error *e)
 {
 	own(strlist_clear) struct strlist names = { 0 };
 
-	if (strcmp(r->ref, "*") != 0) {
-		own_free char *from = path_join(temp, r->ref);
+	if (strcmp(r->line.ref, "*") != 0) {
+		own_free char *from = path_join(temp, r->line.ref);
 
 		return tree_copy(AT_FDCWD, from, AT_FDCWD, r->target, e);
 	}
@@ -334,10 +327,10 @@ get_file(struct build *b, struct repository *r, struct error *e)
 	own_fd int fd = -1;
 	char text[DIGEST_TEXT];
 
-	if (fetch_file(b, r->location, r->cache, e) == -1)
+	if (fetch_file(b, r->line.location, r->cache, e) == -1)
 		return -1;
 	fd = open(r->cache, O_RDONLY | O_CLOEXEC);
-	if (fd == -1 || digest_file(fd, text) == -1)
+	if (fd == -1 || digest_file(fd, text, NULL) == -1)
 		return error_errno(e, "%s", r->cache);
 	strbuf_puts(&r->state, text);
 	return 0;
@@ -351,12 +344,12 @@ put_tar(struct build *b, struct repository *r, struct error *e)
 	own_fd int to = -1;
 	int result;
 
-	if (r->ref == NULL)
-		r->ref = "*";
-	if (strcmp(r->ref, "*") != 0 && strcmp(r->ref, ".") != 0 &&
-	    !path_is_inside(r->ref))
+	if (r->line.ref == NULL)
+		r->line.ref = "*";
+	if (strcmp(r->line.ref, "*") != 0 && strcmp(r->line.ref, ".") != 0 &&
+	    !path_is_inside(r->line.ref))
 		return error_set(
-		    e, EINVAL, "%s is no folder of the archive", r->ref);
+		    e, EINVAL, "%s is no folder of the archive", r->line.ref);
 	if (file_mkdirs(AT_FDCWD, temp, 0700, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, r->target, 0755, e) == -1)
 		return -1;
@@ -395,12 +388,13 @@ repository_clear(struct repository *r)
 static char *
 cache_path(const struct build *b, const struct repository *r)
 {
-	own_free char *key = mem_printf("%s_%s\n", r->type, r->location);
+	own_free char *key =
+	    mem_printf("%s_%s\n", r->line.type, r->line.location);
 	char sum[DIGEST_SHA1_TEXT];
 
 	digest_sha1_text(key, strlen(key), sum);
-	return mem_printf(
-	    "%s/source-repositories/%s_%s", b->settings->cache, r->name, sum);
+	return mem_printf("%s/source-repositories/%s_%s", b->settings->cache,
+	    r->line.name, sum);
 }
 
 static const struct source_type {
@@ -420,7 +414,7 @@ static int
 remember(const struct build *b, const struct repository *r, struct error *e)
 {
 	own_free char *path = path_join(b->tree, "etc/dib-source-repositories");
-	own_free char *line = mem_printf("%s\n", r->dest);
+	own_free char *line = mem_printf("%s\n", r->line.dest);
 
 	return file_append(AT_FDCWD, path, 0644, line, e);
 }
@@ -432,31 +426,32 @@ do_one(struct build *b, struct repository *r, struct strbuf *states,
 {
 	const struct source_type *t = types;
 
-	if (!is_source(b, r->name)) {
-		log_debug("%s is not installed from source", r->name);
+	if (!is_source(b, r->line.name)) {
+		log_debug("%s is not installed from source", r->line.name);
 		if (states == NULL)
 			return remember(b, r, e);
-		strbuf_printf(states, "%s - %s\n", r->name, r->dest);
+		strbuf_printf(states, "%s - %s\n", r->line.name, r->line.dest);
 		return 0;
 	}
-	while (t->name != NULL && strcmp(t->name, r->type) != 0)
+	while (t->name != NULL && strcmp(t->name, r->line.type) != 0)
 		t++;
 	if (t->name == NULL)
 		return error_set(e, EINVAL,
 		    "Unsupported repository type: %s (git, tar or file)",
-		    r->type);
+		    r->line.type);
 	r->cache = cache_path(b, r);
-	r->target = path_join(b->tree, r->dest);
+	r->target = path_join(b->tree, r->line.dest);
 	if (states == NULL) {
-		log_info("source %s: %s %s", r->name, r->type, r->location);
+		log_info("source %s: %s %s", r->line.name, r->line.type,
+		    r->line.location);
 		return t->put(b, r, e) == -1 ? -1 : remember(b, r, e);
 	}
 	if (t->get(b, r, e) == -1 ||
-	    pins_source(b, r->name, r->type, r->location, r->ref,
-		strbuf_text(&r->state), e) == -1)
+	    pins_source(b, &r->line, strbuf_text(&r->state), e) == -1)
 		return -1;
-	strbuf_printf(states, "%s %s %s %s %s %s\n", r->name, r->type, r->dest,
-	    r->location, r->ref != NULL ? r->ref : "", strbuf_text(&r->state));
+	strbuf_printf(states, "%s %s %s %s %s %s\n", r->line.name, r->line.type,
+	    r->line.dest, r->line.location,
+	    r->line.ref != NULL ? r->line.ref : "", strbuf_text(&r->state));
 	return 0;
 }
 
@@ -465,25 +460,11 @@ do_line(struct build *b, const char *path, char *const *words, size_t n,
     struct strbuf *states, struct error *e)
 {
 	own(repository_clear) struct repository r = { 0 };
-	const char *over;
 
-	if (n < 4 || n > 5 || *words[2] != '/')
-		return error_set(e, EINVAL,
-		    "%s: \"%s ...\": wants NAME TYPE DEST LOCATION [REF]", path,
-		    n > 0 ? words[0] : "");
-	r.name = words[0];
-	r.dest = words[2];
-	over = override(b, "DIB_REPOTYPE_", r.name);
-	r.type = over != NULL ? over : words[1];
-	over = override(b, "DIB_REPOLOCATION_", r.name);
-	r.location = over != NULL ? over : words[3];
-	over = override(b, "DIB_REPOREF_", r.name);
-	r.ref = over != NULL ? over : n == 5 ? words[4] : NULL;
-	if (!path_is_name(r.name) || !path_is_inside(path_relative(r.dest)))
-		return error_set(
-		    e, EINVAL, "%s: %s: not a name or a path", path, r.name);
+	if (source_line_read(&r.line, words, n, &b->phase_env, e) == -1)
+		return error_prefix(e, "%s", path);
 	if (do_one(b, &r, states, e) == -1)
-		return error_prefix(e, "%s: %s", path_base(path), r.name);
+		return error_prefix(e, "%s: %s", path_base(path), r.line.name);
 	return 0;
 }
 

@@ -22,15 +22,19 @@ static const struct builtin builtin_cache_url = {
 const struct builtin *const builtins[] = {
 	&builtin_cache_url,
 	&builtin_dib_init_system,
+	&builtin_directory,
 	&builtin_element_manifest,
+	&builtin_image,
 	&builtin_install_bin,
 	&builtin_install_static,
 	&builtin_install_types,
 	&builtin_manifests,
+	&builtin_oci,
 	&builtin_package_installs,
 	&builtin_pkg_map,
 	&builtin_source_repositories,
 	&builtin_svc_map,
+	&builtin_tarball,
 	NULL,
 };
 

@@ -59,10 +59,6 @@ void outputs_of_ramdisk(const struct build *b, struct strlist *paths);
 int
 outputs_keep_old(const struct settings *s, const char *path, struct error *e);
 
-/* Write PATH.md5 and PATH.sha256 as DIB_CHECKSUM says; adds their paths. */
-int outputs_checksum(const struct settings *s, const char *path,
-    struct strlist *paths, struct error *e);
-
 /* Which folders of the tree are large, if DIB_SHOW_IMAGE_USAGE asks. */
 int outputs_usage(const struct build *b, struct error *e);
 

@@ -56,8 +56,6 @@ static const struct option_def defs[] = {
 	    "trace the scripts, twice for more" },
 	{ 'c', "clear", NULL, OPTION_FLAG, &settings.clear, NULL,
 	    "with an environment of HOME, PATH and TERM only" },
-	{ 0, "checksum", NULL, OPTION_FLAG, &settings.checksum, NULL,
-	    "write IMAGE.md5 and IMAGE.sha256 too" },
 	{ 0, "image-size", "GIB", OPTION_CALL, NULL, set_size,
 	    "size of the disk (what fits)" },
 	{ 0, "image-extra-size", "MIB", OPTION_STRING, &settings.extra_size,
@@ -92,13 +90,18 @@ static const struct option_def defs[] = {
 	    &settings.ramdisk_element, NULL,
 	    "what makes the ramdisk (ramdisk)" },
 	{ 0, "docker-target", "REPO:TAG", OPTION_STRING,
-	    &settings.docker_target, NULL, "name for type docker" },
+	    &settings.docker_target, NULL,
+	    "what docker calls the image (NAME:latest)" },
 	{ 0, "root-label", "LABEL", OPTION_STRING, &settings.root_label, NULL,
 	    "label of the root (cloudimg-rootfs)" },
 	{ 0, "logfile", "FILE", OPTION_STRING, &settings.logfile, NULL,
 	    "append the log to FILE, and be quiet" },
 	{ 0, "dry-run", NULL, OPTION_FLAG, &settings.dry_run, NULL,
 	    "print the plan and do nothing" },
+	{ 0, "checksum", NULL, OPTION_FLAG, &settings.checksum, NULL,
+	    "write MD5 and SHA-256 sums beside the images" },
+	{ 0, "sign", "KEY", OPTION_STRING, &settings.sign, NULL,
+	    "sign the manifest with this private key" },
 	{ 'q', "quiet", NULL, OPTION_FLAG, &settings.quiet, NULL,
 	    "say only what went wrong" },
 	{ 'v', "verbose", NULL, OPTION_FLAG, &settings.verbose, NULL,
@@ -126,6 +129,10 @@ load(struct build *b, struct elements *all, struct error *e)
 {
 	struct settings *s = &settings;
 
+	if (s->elements.len == 0 && getenv("IMAGE_ELEMENT") == NULL)
+		return error_set(e, EINVAL,
+		    "At least one distribution root element must be "
+		    "specified");
 	if (settings_complete(s, e) == -1 ||
 	    elements_index(all, s->elements_path, s->data, e) == -1)
 		return -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tree becomes a disk: a sparse file, a partition table, file systems
- * made from the parts of the tree that are mounted on them, a loader.
- * Nothing is mounted and no device is made.
+ * The tree becomes a disk: a sparse file, file systems made from the parts
+ * of the tree that are mounted on them, hash trees over them, volume groups,
+ * a partition table, a loader.  Nothing is mounted and no device is made.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image-build/disk.h"
 #include "image-build/image-build.h"
 #include "lib/bytes.h"
 #include "lib/digest.h"
@@ -24,133 +25,30 @@
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
-#include "lib/tree.h"
 
-/* ---- sizes -------------------------------------------------------------- */
+/* ---- what goes in ----------------------------------------------------------- */
 
-/* Bytes of the tree below a mount point, without nested mount points. */
-static int
-usage(const struct build *b, const struct filesystem *f, uint64_t *bytes,
-    struct error *e)
+/* Where a file system's tree is, or NULL if nothing goes in. */
+static char *
+source_of(const struct build *b, const struct filesystem *f)
 {
-	own_free char *path = path_join(b->tree, f->mount_point);
-	size_t n = strlen(f->mount_point);
+	own_free char *tree = NULL;
 
-	*bytes = 0;
-	if (!file_is_dir(AT_FDCWD, path))
-		return 0;
-	if (tree_usage(AT_FDCWD, path, bytes, e) == -1)
-		return -1;
-	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
-		const char *other = b->layout.filesystems[i].mount_point;
-		own_free char *below = NULL;
-		uint64_t less;
-
-		if (other == NULL || strncmp(other, f->mount_point, n) != 0 ||
-		    strcmp(other, f->mount_point) == 0 ||
-		    (n > 1 && other[n] != '/'))
-			continue;
-		below = path_join(b->tree, other);
-		if (!file_is_dir(AT_FDCWD, below))
-			continue;
-		if (tree_usage(AT_FDCWD, below, &less, e) == -1)
-			return -1;
-		*bytes -= less < *bytes ? less : *bytes;
-	}
-	return 0;
-}
-
-/*
- * Room for what there is: two thirds more, or exactly the megabytes asked
- * for; and the journal.
- */
-static uint64_t
-with_room(const struct settings *s, const struct filesystem *f, uint64_t bytes)
-{
-	if (s->extra_size != NULL)
-		bytes += (uint64_t)(atof(s->extra_size) * 0x1p20);
-	else
-		bytes = (uint64_t)((double)bytes / 0.6);
-	if (strcmp(f->type, "ext4") == 0)
-		bytes += (uint64_t)(atof(s->journal_size) * 0x1p20);
-	return round_up(bytes, 65536);
-}
-
-int
-disk_measure(struct build *b, struct error *e)
-{
-	const struct settings *s = b->settings;
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
-		struct filesystem *f = &b->layout.filesystems[i];
-		uint64_t bytes;
-
-		if (f->mount_point == NULL)
-			continue;
-		if (usage(b, f, &bytes, e) == -1)
-			return -1;
-		f->content = bytes == 0 ? 0 : with_room(s, f, bytes);
-	}
-	if (s->image_size != NULL)
-		total = (uint64_t)(atof(s->image_size) * 0x1p30);
-	return layout_compute(&b->layout, total, e);
-}
-
-/* ---- partition table ----------------------------------------------------- */
-
-static void
-copy_name(char *to, size_t size, const char *from)
-{
-	snprintf(to, size, "%s", from);
-}
-
-static int
-write_table(const struct build *b, const struct disk *disk, int fd,
-    const char *seed, struct error *e)
-{
-	own_free struct gpt *g = mem_alloc(sizeof(*g));
-	uint8_t uuid[16];
-
-	if (disk->npartitions > GPT_ENTRIES)
-		return error_set(e, E2BIG, "%s: more than %d partitions",
-		    disk->name, GPT_ENTRIES);
-	(void)b;
-	g->sector = disk->sector;
-	g->sectors = disk->bytes / disk->sector;
-	digest_uuid(seed, disk->name, uuid);
-	gpt_guid(uuid, g->guid);
-	for (size_t i = 0; i < disk->npartitions; i++) {
-		const struct partition *p = &disk->partitions[i];
-		struct gpt_partition *to = &g->partitions[i];
-
-		if (!gpt_type(p->type, to->type))
-			return error_set(e, EINVAL,
-			    "partition %s: no such type: %s", p->name, p->type);
-		digest_uuid(seed, p->name, uuid);
-		gpt_guid(uuid, to->guid);
-		to->first = p->start / disk->sector;
-		to->last = (p->start + p->bytes) / disk->sector - 1;
-		copy_name(to->name, sizeof(to->name), p->name);
-	}
-	return gpt_write(g, fd, e);
-}
-
-/* ---- file systems --------------------------------------------------------- */
-
-static int64_t
-made_at(const struct settings *s)
-{
-	return s->epoch >= 0 ? s->epoch : (int64_t)time(NULL);
+	if (f->tree != NULL)
+		return mem_dup(f->tree);
+	if (f->mount_point == NULL)
+		return NULL;
+	tree = path_join(b->tree, f->mount_point);
+	return file_is_dir(AT_FDCWD, tree) ? take(tree) : NULL;
 }
 
 /* Mount points of other file systems: their folders are left empty here. */
 static void
 nested(const struct build *b, const struct filesystem *f, struct strlist *empty)
 {
-	size_t n = strlen(f->mount_point);
+	size_t n = f->mount_point != NULL ? strlen(f->mount_point) : 0;
 
-	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
+	for (size_t i = 0; n > 0 && i < b->layout.nfilesystems; i++) {
 		const char *other = b->layout.filesystems[i].mount_point;
 
 		if (other != NULL && strlen(other) > n &&
@@ -160,43 +58,202 @@ nested(const struct build *b, const struct filesystem *f, struct strlist *empty)
 	}
 }
 
+static int64_t
+made_at(const struct settings *s)
+{
+	return s->epoch >= 0 ? s->epoch : (int64_t)time(NULL);
+}
+
+/* Everything about the job but the disk. */
+static void
+fill_job(const struct build *b, const struct filesystem *f, const char *tree,
+    const struct strlist *empty, struct fs_job *job)
+{
+	const char *seed = b->seed;
+
+	*job = (struct fs_job){ .tree = tree,
+		.empty = f->tree != NULL ? NULL : empty,
+		.label = f->label,
+		.options = f->options,
+		.fd = -1,
+		.scratch = b->image_dir,
+		.bytes = f->bytes,
+		.offset = f->start,
+		.inodes = f->inodes,
+		.sector = b->layout.disks[f->at.disk].sector,
+		.epoch = b->settings->epoch,
+		.now = made_at(b->settings) };
+	memcpy(job->uuid, f->uuid, 16);
+	digest_uuid(seed, f->label, job->seed);
+}
+
+/* ---- sizes -------------------------------------------------------------------- */
+
+/*
+ * Room for what there is: two thirds more, or exactly the megabytes asked
+ * for; and the journal.  What is read-only needs none.
+ */
+static uint64_t
+with_room(const struct settings *s, const struct filesystem *f,
+    const struct fs_content *c)
+{
+	const struct fs_kind *kind = fs_find(f->type);
+	uint64_t bytes = c->bytes, least;
+
+	if (kind->least == NULL)
+		return round_up(bytes, 4096);
+	if (s->extra_size != NULL)
+		bytes += (uint64_t)(strtod(s->extra_size, NULL) * 0x1p20);
+	else
+		bytes = (uint64_t)((double)bytes / 0.6);
+	if (strcmp(f->type, "ext4") == 0)
+		bytes += (uint64_t)(strtod(s->journal_size, NULL) * 0x1p20);
+	least = kind->least(c, f->options);
+	return round_up(bytes > least ? bytes : least, 65536);
+}
+
 static int
-write_filesystem(const struct build *b, const struct disk *disk,
-    const struct filesystem *f, int fd, const char *seed, struct error *e)
+made_bytes(struct filesystem *f, struct error *e)
+{
+	struct stat st;
+
+	if (stat(f->made, &st) == -1)
+		return error_errno(e, "%s", f->made);
+	f->content = round_up((uint64_t)st.st_size, 4096);
+	return 0;
+}
+
+/* A file system with a folder of its own, or whose source is not there. */
+static int
+measure_apart(struct build *b, struct filesystem *f, struct error *e)
+{
+	own(strlist_clear) struct strlist start = { 0 };
+	struct fs_content c = { 0 };
+
+	strlist_add(&start, "");
+	if (fs_measure(f->tree, &start, &c, e) == -1)
+		return -1;
+	f->content = with_room(b->settings, f, &c);
+	f->inodes = c.inodes;
+	return 0;
+}
+
+/* Those below the tree, in one walk. */
+static int
+measure_tree(struct build *b, struct error *e)
+{
+	own(strlist_clear) struct strlist points = { 0 };
+	own_free struct fs_content *all =
+	    mem_alloc((b->layout.nfilesystems + 1) * sizeof(*all));
+	own_free struct filesystem **owner =
+	    mem_alloc((b->layout.nfilesystems + 1) * sizeof(*owner));
+
+	strlist_add(&points, ""); /* what no file system takes, or "/" */
+	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
+		struct filesystem *f = &b->layout.filesystems[i];
+		const char *point = f->mount_point;
+
+		if (point == NULL)
+			continue;
+		if (strcmp(point, "/") == 0) {
+			owner[0] = f;
+			continue;
+		}
+		owner[points.len] = f;
+		strlist_add(&points, path_relative(point));
+	}
+	if (fs_measure(b->tree, &points, all, e) == -1)
+		return -1;
+	for (size_t i = 0; i < points.len; i++)
+		if (owner[i] != NULL && all[i].inodes > 0) {
+			owner[i]->content =
+			    with_room(b->settings, owner[i], &all[i]);
+			owner[i]->inodes = all[i].inodes;
+		}
+	return 0;
+}
+
+int
+disk_measure(struct build *b, struct error *e)
+{
+	const struct settings *s = b->settings;
+	uint64_t total = 0;
+
+	if (measure_tree(b, e) == -1)
+		return -1;
+	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
+		struct filesystem *f = &b->layout.filesystems[i];
+
+		if (f->made != NULL
+			? made_bytes(f, e) == -1
+			: f->tree != NULL && measure_apart(b, f, e) == -1)
+			return -1;
+	}
+	if (s->image_size != NULL)
+		total = (uint64_t)(strtod(s->image_size, NULL) * 0x1p30);
+	return layout_compute(&b->layout, total, e);
+}
+
+/* ---- file systems that are as large as they become --------------------------- */
+
+static int
+make_filesystem(struct build *b, struct filesystem *f, struct error *e)
+{
+	const struct fs_kind *kind = fs_find(f->type);
+	own(strlist_clear) struct strlist empty = { 0 };
+	own_free char *what = mem_printf("%s %s", f->type, f->name);
+	own_free char *tree = source_of(b, f);
+	own_free char *name = mem_printf("fs-%s.img", f->name);
+	own_free char *file = path_join(b->image_dir, name);
+	struct fs_job job;
+	double start = report_clock();
+
+	if (tree == NULL)
+		return error_set(e, ENOENT, "%s: nothing goes in", what);
+	nested(b, f, &empty);
+	fill_job(b, f, tree, &empty, &job);
+	job.what = what;
+	log_status("write %s", what);
+	if (kind->make(&job, file, e) == -1)
+		return -1;
+	free(f->made);
+	f->made = take(file);
+	report_part(b->report, what, report_clock() - start);
+	return 0;
+}
+
+int
+disk_prepare(struct build *b, struct error *e)
+{
+	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
+		struct filesystem *f = &b->layout.filesystems[i];
+
+		if (fs_find(f->type)->make != NULL &&
+		    make_filesystem(b, f, e) == -1)
+			return -1;
+	}
+	return boot_stage(b, e);
+}
+
+/* ---- writing -------------------------------------------------------------------- */
+
+static int
+write_filesystem(
+    struct build *b, const struct filesystem *f, int fd, struct error *e)
 {
 	const struct fs_kind *kind = fs_find(f->type);
 	own(strlist_clear) struct strlist empty = { 0 };
 	own_free char *what = mem_printf("%s %s", f->type, f->label);
-	own_free char *tree = NULL;
-	struct fs_job job = { .label = f->label,
-		.options = f->options,
-		.fd = fd,
-		.epoch = b->settings->epoch,
-		.now = made_at(b->settings),
-		.what = what,
-		.empty = &empty };
+	own_free char *tree = source_of(b, f);
+	struct fs_job job;
 	double start = report_clock();
 
-	if (kind == NULL) {
-		own(strbuf_clear) struct strbuf names = { 0 };
-
-		fs_names(&names);
-		return error_set(e, EINVAL,
-		    "mkfs %s: no such file system: %s (%s can be written)",
-		    f->name, f->type, strbuf_text(&names));
-	}
-	job.bytes = f->partition == -1 ? disk->bytes
-				       : disk->partitions[f->partition].bytes;
-	job.offset =
-	    f->partition == -1 ? 0 : disk->partitions[f->partition].start;
-	memcpy(job.uuid, f->uuid, 16);
-	digest_uuid(seed, f->label, job.seed);
-	if (f->mount_point != NULL) {
-		tree = path_join(b->tree, f->mount_point);
-		nested(b, f, &empty);
-	}
-	if (tree != NULL && file_is_dir(AT_FDCWD, tree))
-		job.tree = tree;
+	nested(b, f, &empty);
+	fill_job(b, f, tree, &empty, &job);
+	job.what = what;
+	job.fd = fd;
+	if (f->made != NULL)
+		return fs_place(&job, f->made, e);
 	log_status("write %s", what);
 	if (kind->write(&job, e) == -1)
 		return -1;
@@ -204,50 +261,82 @@ write_filesystem(const struct build *b, const struct disk *disk,
 	return 0;
 }
 
-/* ---- the disk -------------------------------------------------------------- */
+/* File systems of a disk: those that loaders fill, or all others. */
+static int
+write_filesystems(
+    struct build *b, size_t d, bool staged, int fd, struct error *e)
+{
+	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
+		const struct filesystem *f = &b->layout.filesystems[i];
+
+		if (f->at.disk == d && (f->tree != NULL) == staged &&
+		    write_filesystem(b, f, fd, e) == -1)
+			return -1;
+	}
+	return 0;
+}
 
 static int
-write_loader(
-    const struct build *b, const struct disk *disk, int fd, struct error *e)
+write_verities(struct build *b, size_t d, int fd, struct error *e)
 {
-	const struct boot_job job = { .tree = b->tree, .disk = disk, .fd = fd };
-	const char *name;
+	const char *seed = b->seed;
+	bool any = false;
 
-	if (boot_write(&job, &name, e) == -1)
+	for (size_t i = 0; i < b->layout.nverities; i++) {
+		struct verity *v = &b->layout.verities[i];
+		double start = report_clock();
+
+		if (v->at.disk != d)
+			continue;
+		log_status("write %s", v->name);
+		if (verity_write(&b->layout, v, fd, seed, e) == -1)
+			return error_prefix(e, "%s", v->name);
+		log_info("%s: root hash %s", v->name, v->root_hash);
+		report_part(b->report, v->name, report_clock() - start);
+		any = true;
+	}
+	/* What the loaders say holds the root hash, so they come anew. */
+	return any ? boot_stage(b, e) : 0;
+}
+
+static int
+write_loader(struct build *b, size_t d, int fd, struct error *e)
+{
+	own(strbuf_clear) struct strbuf names = { 0 };
+
+	if (boot_write(b, d, fd, &names, e) == -1)
 		return -1;
-	if (name != NULL)
-		log_info("loader: %s", name);
-	else if (disk->table != TABLE_NONE)
+	if (names.len > 0)
+		log_info("loader: %s", strbuf_text(&names));
+	else if (b->layout.disks[d].table != NULL &&
+	    strcmp(b->layout.disks[d].name, "image0") == 0)
 		log_warn("no loader: the tree has none that fits this disk");
 	return 0;
 }
 
 static int
-write_all(const struct build *b, size_t d, int fd, struct error *e)
+write_all(struct build *b, size_t d, int fd, struct error *e)
 {
 	const struct disk *disk = &b->layout.disks[d];
 	const char *seed = b->seed;
 
-	if (disk->table == TABLE_GPT && write_table(b, disk, fd, seed, e) == -1)
+	if (write_filesystems(b, d, false, fd, e) == -1 ||
+	    write_verities(b, d, fd, e) == -1 ||
+	    write_filesystems(b, d, true, fd, e) == -1 ||
+	    lvm_write(&b->layout, d, fd, seed, made_at(b->settings), e) == -1)
 		return -1;
-	for (size_t i = 0; i < b->layout.nfilesystems; i++)
-		if (b->layout.filesystems[i].disk == d &&
-		    write_filesystem(
-			b, disk, &b->layout.filesystems[i], fd, seed, e) == -1)
-			return -1;
-	return write_loader(b, disk, fd, e);
+	if (disk->table != NULL && disk->table->write(disk, fd, seed, e) == -1)
+		return error_prefix(e, "%s", disk->name);
+	return write_loader(b, d, fd, e);
 }
 
 int
-disk_write(struct build *b, const char *path, struct error *e)
+disk_write(struct build *b, size_t d, const char *path, struct error *e)
 {
 	own_fd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	size_t d = 0;
 
 	if (fd == -1)
 		return error_errno(e, "%s", path);
-	while (strcmp(b->layout.disks[d].name, "image0") != 0)
-		d++;
 	if (ftruncate(fd, (off_t)b->layout.disks[d].bytes) == -1)
 		return error_errno(e, "%s", path);
 	if (write_all(b, d, fd, e) == -1) {

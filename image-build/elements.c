@@ -131,13 +131,34 @@ settle(struct elements *all)
 			all->items[n++] = *el;
 			continue;
 		}
-		if (el->path != NULL)
+		/* One folder, found in the search path and as built in. */
+		if (el->builtin != NULL && el->path != NULL &&
+		    strcmp(all->items[n - 1].path, el->path) == 0)
+			all->items[n - 1].builtin = el->builtin;
+		else if (el->path != NULL)
 			strlist_printf(&all->overridden,
 			    "Element %s overrides %s", all->items[n - 1].path,
 			    el->path);
 		element_clear(el);
 	}
 	all->len = n;
+}
+
+/* Where a built-in element's files are, or NULL: it has none. */
+static char *
+builtin_folder(const struct builtin *builtin, const char *data)
+{
+	static const char *const places[] = { "elements",
+		"image-build/builtin" };
+
+	for (size_t i = 0; i < 2; i++) {
+		own_free char *dir =
+		    mem_printf("%s/%s/%s", data, places[i], builtin->name);
+
+		if (file_is_dir(AT_FDCWD, dir))
+			return take(dir);
+	}
+	return NULL;
 }
 
 int
@@ -157,13 +178,9 @@ elements_index(
 	for (size_t i = 0; builtins[i] != NULL; i++) {
 		struct element *new = append(all, UINT_MAX);
 
-		own_free char *dir = mem_printf(
-		    "%s/image-build/builtin/%s", data, builtins[i]->name);
-
 		new->name = mem_dup(builtins[i]->name);
 		new->builtin = builtins[i];
-		if (file_is_dir(AT_FDCWD, dir))
-			new->path = take(dir);
+		new->path = builtin_folder(builtins[i], data);
 	}
 	settle(all);
 	return 0;
@@ -213,11 +230,10 @@ int
 elements_names(const struct element *el, struct strlist *deps,
     struct strlist *provides, struct error *e)
 {
-	if (el->builtin != NULL) {
-		if (deps != NULL)
-			strlist_split(deps, el->builtin->deps, " ");
+	if (el->builtin != NULL && deps != NULL)
+		strlist_split(deps, el->builtin->deps, " ");
+	if (el->path == NULL)
 		return 0;
-	}
 	if (deps != NULL && read_names(el->path, "element-deps", deps, e) == -1)
 		return -1;
 	if (provides != NULL &&

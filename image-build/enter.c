@@ -23,6 +23,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/layers.h"
+#include "image-build/privileges.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -30,6 +31,7 @@
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
+#include "lib/tree.h"
 
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
@@ -79,14 +81,21 @@ private_mounts(const char *dir)
 		return -1;
 	if (cwd != NULL && chdir(cwd) == -1)
 		return -1;
-	return mount(
-	    "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		NULL) == -1 &&
+	    privileges_held() == PRIVILEGES_ROOT)
+		return -1;
+	return 0;
 }
 
 static int
 inside(int (*act)(void *), void *ctx, const char *dir)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		return act(ctx);
+	}
 	if (private_mounts(dir) == -1) {
 		perror("image-build: private mounts");
 		return 1;
@@ -98,15 +107,16 @@ int
 enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
 {
 	own_free char *copy = path_join(dir, "root");
+	long namespaces =
+	    privileges_held() == PRIVILEGES_CHROOT ? 0 : NAMESPACES;
 	pid_t pid;
 	int status;
 
 	catch_signals();
 	fflush(NULL);
-	pid = (pid_t)syscall(SYS_clone, NAMESPACES | SIGCHLD, 0, 0, 0, 0);
+	pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
 	if (pid == -1)
-		return error_errno(
-		    e, "namespaces of its own (needs root and CAP_SYS_ADMIN)");
+		return error_errno(e, "namespaces of its own");
 	if (pid == 0) {
 		signal(SIGINT, SIG_IGN);
 		signal(SIGTERM, SIG_IGN);
@@ -126,6 +136,41 @@ enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
 		return error_set(e, 0, "the build was killed by signal %d (%s)",
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	return WEXITSTATUS(status);
+}
+
+/* The children of this process, those of dead children too. */
+static int
+kill_children(void)
+{
+	own_free char *path =
+	    mem_printf("/proc/self/task/%d/children", (int)getpid());
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own(strlist_clear) struct strlist pids = { 0 };
+	struct error none;
+
+	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, &none) == -1)
+		return 0;
+	strlist_split(&pids, strbuf_text(&text), " \n");
+	for (size_t i = 0; i < pids.len; i++)
+		(void)kill((pid_t)atoi(pids.items[i]), SIGKILL);
+	return (int)pids.len;
+}
+
+void
+enter_end_leftovers(void)
+{
+	int left = 1;
+
+	/* As init of a PID namespace we reach all of them at once. */
+	if (getpid() == 1)
+		left = kill(-1, SIGKILL) == 0;
+	else
+		left = kill_children();
+	while (left > 0) {
+		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+			continue;
+		left = getpid() == 1 ? 0 : kill_children();
+	}
 }
 
 int
@@ -199,23 +244,59 @@ static const struct {
 	{ "ptmx", "pts/ptmx" },
 };
 
+/*
+ * Where devices cannot be made, the host's harmless ones are bound; where
+ * nothing can be, ordinary files stand in for them.
+ */
+static int
+make_node(int dev, size_t i)
+{
+	own_free char *host = mem_printf("/dev/%s", nodes[i].name);
+	own_free char *at = NULL;
+	own_fd int fd = -1;
+
+	if (mknodat(dev, nodes[i].name, S_IFCHR | 0666,
+		makedev(nodes[i].major, nodes[i].minor)) == 0)
+		return 0;
+	if (errno != EPERM)
+		return -1;
+	fd = openat(dev, nodes[i].name, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+	if (fd == -1)
+		return -1;
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return 0;
+	at = mem_printf("/proc/self/fd/%d", fd);
+	return mount(host, at, NULL, MS_BIND, NULL);
+}
+
+/* What was made is remembered, since it may stand in the tree itself. */
+static bool
+made(struct build *b, const char *name, int result)
+{
+	if (result == 0)
+		strlist_add(&b->made, name);
+	return result == 0 || errno == EEXIST;
+}
+
 /* A small /dev of its own: nothing of the host's can be reached by it. */
 static int
-fill_dev(const struct build *b, struct error *e)
+fill_dev(struct build *b, struct error *e)
 {
 	own_free char *path = path_join(b->tree, "dev");
 	own_fd int dev = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	mode_t old = umask(0);
-	int bad = dev == -1;
+	bool good = dev != -1;
 
-	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
-		bad |= mknodat(dev, nodes[i].name, S_IFCHR | 0666,
-		    makedev(nodes[i].major, nodes[i].minor));
-	for (size_t i = 0; i < sizeof(links) / sizeof(*links); i++)
-		bad |= symlinkat(links[i].to, dev, links[i].name);
-	bad |= mkdirat(dev, "pts", 0755) | mkdirat(dev, "shm", 01777);
+	strlist_clear(&b->made);
+	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes) && good; i++)
+		good = made(b, nodes[i].name, make_node(dev, i));
+	for (size_t i = 0; i < sizeof(links) / sizeof(*links) && good; i++)
+		good = made(b, links[i].name,
+		    symlinkat(links[i].to, dev, links[i].name));
+	good = good && made(b, "pts", mkdirat(dev, "pts", 0755)) &&
+	    made(b, "shm", mkdirat(dev, "shm", 01777));
 	umask(old);
-	return bad ? error_errno(e, "%s", path) : 0;
+	return good ? 0 : error_errno(e, "%s", path);
 }
 
 /*
@@ -250,18 +331,53 @@ fill_run(const struct build *b, struct error *e)
 	return 0;
 }
 
-int
-enter_mount(struct build *b, struct error *e)
+/* A file system of the kernel, or else the host's in its place. */
+static int
+mount_or_bind(const struct build *b, const char *name, const char *type,
+    unsigned long flags, struct error *e)
+{
+	own_fd int fd = -1;
+	own_free char *at = NULL;
+	own_free char *host = mem_printf("/%s", name);
+
+	if (mount_in(b, name, type, flags, NULL, e) == 0)
+		return 0;
+	if (privileges_held() == PRIVILEGES_ROOT)
+		return -1;
+	at = mount_point(b, name, &fd, e);
+	if (at == NULL)
+		return -1;
+	if (mount(host, at, NULL, MS_BIND | MS_REC, NULL) == -1)
+		return error_errno(e, "%s/%s: bind mount", b->tree, name);
+	/* Its own locks on it may forbid even this; then it is as it is. */
+	(void)mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | flags, NULL);
+	return 0;
+}
+
+static int
+mount_all(struct build *b, struct error *e)
 {
 	const unsigned long no = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-	if (mount_in(b, "proc", "proc", no, NULL, e) == -1 ||
-	    mount_in(b, "sys", "sysfs", no | MS_RDONLY, NULL, e) == -1 ||
+	if (mount_or_bind(b, "proc", "proc", no, e) == -1 ||
+	    mount_or_bind(b, "sys", "sysfs", no | MS_RDONLY, e) == -1 ||
 	    mount_in(b, "run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", e) ==
 		-1 ||
-	    fill_run(b, e) == -1 ||
-	    mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e) == -1 ||
-	    fill_dev(b, e) == -1 ||
+	    mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e) == -1)
+		return -1;
+	return 0;
+}
+
+int
+enter_mount(struct build *b, struct error *e)
+{
+	bool mounts = privileges_held() != PRIVILEGES_CHROOT;
+
+	if (mounts && mount_all(b, e) == -1)
+		return -1;
+	if (fill_run(b, e) == -1 || fill_dev(b, e) == -1)
+		return -1;
+	if (mounts &&
 	    mount_in(b, "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 		"newinstance,ptmxmode=0666,mode=0620,gid=5", e) == -1)
 		return -1;
@@ -269,11 +385,32 @@ enter_mount(struct build *b, struct error *e)
 	return 0;
 }
 
+/* Without mounts, what they would have held stands in the tree itself. */
+static int
+clean_places(struct build *b, struct error *e)
+{
+	own_free char *run = path_join(b->tree, "run");
+	own_free char *dev = path_join(b->tree, "dev");
+
+	for (size_t i = 0; i < b->made.len; i++) {
+		own_free char *path = path_join(dev, b->made.items[i]);
+
+		if (tree_remove(AT_FDCWD, path, e) == -1)
+			return -1;
+	}
+	strlist_clear(&b->made);
+	return tree_empty(AT_FDCWD, run, e);
+}
+
 int
 enter_unmount(struct build *b, struct error *e)
 {
 	own(strlist_clear) struct strlist points = { 0 };
 
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		b->entered = false;
+		return clean_places(b, e);
+	}
 	if (layers_mounts(b->tree, &points, e) == -1)
 		return -1;
 	for (size_t i = points.len; i > 0; i--)
@@ -303,6 +440,9 @@ enter_hooks(const struct build *b, bool chroot, struct error *e)
 	const unsigned long ro =
 	    MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return chroot ? tree_copy(AT_FDCWD, b->hooks, AT_FDCWD, at, e)
+			      : 0;
 	if (mount(b->hooks, at, NULL, MS_BIND, NULL) == -1 ||
 	    (chroot && mount(NULL, at, NULL, ro, NULL) == -1))
 		return error_errno(e, "%s: bind mount", at);
@@ -314,6 +454,8 @@ enter_unhook(const struct build *b, bool chroot, struct error *e)
 {
 	own_free char *at = hooks_place(b, chroot);
 
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return chroot ? tree_empty(AT_FDCWD, at, e) : 0;
 	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1)
 		return error_errno(e, "%s: unmount", at);
 	return 0;

@@ -150,7 +150,7 @@ environment_init(struct build *b)
 	set(b, "IMAGE_TYPE", s->formats.len ? s->formats.items[0] : "");
 	set(b, "FS_TYPE", s->root_type);
 	set(b, "DIB_OFFLINE", s->offline ? "1" : "");
-	set(b, "DIB_CHECKSUM", s->checksums);
+	set(b, "DIB_CHECKSUM", s->checksum ? "1" : "0");
 	set(b, "DIB_NO_TMPFS", s->no_tmpfs ? "1" : "0");
 	set_number(b, "DIB_MIN_TMPFS", s->min_tmpfs);
 	set_number(b, "DIB_DEBUG_TRACE", s->trace);
@@ -189,7 +189,8 @@ environment_chroot(const struct strlist *from, struct strlist *env)
 		if (!is_dropped(from->items[i]))
 			strlist_add(env, from->items[i]);
 	strlist_env_set(env, "HOME", "/root");
-	strlist_env_set(env, "PATH", CHROOT_PATH);
+	/* First those that stand in for what would change the host. */
+	strlist_env_set(env, "PATH", IN_TARGET "/" TARGET_BIN ":" CHROOT_PATH);
 	strlist_env_set(env, "SUDO_USER", "root");
 	strlist_env_set(env, "SUDO_UID", "0");
 	strlist_env_set(env, "SUDO_GID", "0");

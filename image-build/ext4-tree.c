@@ -33,60 +33,6 @@ own_extents(struct ext4_extents *all)
 
 /* ---- hard links --------------------------------------------------------- */
 
-static struct ext4_link *
-link_slot(struct ext4 *x, const struct stat *st)
-{
-	size_t i = (size_t)(st->st_ino * 0x9e3779b97f4a7c15u >> 20);
-
-	for (;; i++) {
-		struct ext4_link *l = &x->links[i & (x->link_slots - 1)];
-
-		if (l->to == 0 ||
-		    (l->from == st->st_ino && l->dev == st->st_dev))
-			return l;
-	}
-}
-
-static void
-links_grow(struct ext4 *x)
-{
-	struct ext4_link *old = x->links;
-	size_t n = x->link_slots;
-
-	if (x->nlinks * 2 < n)
-		return;
-	x->link_slots = n ? n * 2 : 1024;
-	x->links = mem_alloc(x->link_slots * sizeof(*x->links));
-	for (size_t i = 0; i < n; i++) {
-		const struct stat st = { .st_dev = old[i].dev,
-			.st_ino = old[i].from };
-
-		if (old[i].to != 0)
-			*link_slot(x, &st) = old[i];
-	}
-	free(old);
-}
-
-/* The inode written for an earlier name of the same file, or 0. */
-static ext2_ino_t
-link_find(struct ext4 *x, const struct stat *st)
-{
-	return x->nlinks == 0 ? 0 : link_slot(x, st)->to;
-}
-
-static void
-link_remember(struct ext4 *x, const struct stat *st, ext2_ino_t ino)
-{
-	struct ext4_link *l;
-
-	links_grow(x);
-	l = link_slot(x, st);
-	*l = (struct ext4_link){
-		.dev = st->st_dev, .from = st->st_ino, .to = ino
-	};
-	x->nlinks++;
-}
-
 static int
 link_again(struct ext4 *x, ext2_ino_t ino, const char *path, struct error *e)
 {
@@ -332,12 +278,15 @@ write_entry(struct ext4 *x, int dir, const char *name, const char *path,
 {
 	own_free char *source = mem_printf("/proc/self/fd/%d/%s", dir, name);
 	struct stat st;
+	uint64_t *first = NULL;
 	ext2_ino_t ino;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return error_errno(e, "%s", path);
-	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1 &&
-	    (ino = link_find(x, &st)) != 0) {
+	if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
+		first = inodes_at(&x->links, st.st_dev, st.st_ino);
+	if (first != NULL && *first != 0) {
+		ino = (ext2_ino_t)*first;
 		ext4_dir_add(d, name, ino, st.st_mode);
 		return link_again(x, ino, path, e);
 	}
@@ -346,8 +295,8 @@ write_entry(struct ext4 *x, int dir, const char *name, const char *path,
 	ext4_dir_add(d, name, ino, st.st_mode);
 	if (S_ISDIR(st.st_mode))
 		return write_subdir(x, dir, name, path, &st, ino, d->ino, e);
-	if (st.st_nlink > 1)
-		link_remember(x, &st, ino);
+	if (first != NULL)
+		*first = ino;
 	if (write_other(x, dir, name, path, &st, ino, e) == -1)
 		return -1;
 	return ext4_inode_xattrs(x, ino, source, e);

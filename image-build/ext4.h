@@ -14,7 +14,8 @@
 #include <ext2fs/ext2fs.h>
 #include <sys/stat.h>
 
-#include "image-build/image-build.h"
+#include "image-build/disk.h"
+#include "lib/inodes.h"
 
 /* A run of blocks of a file, logically and on disk. */
 struct ext4_extent {
@@ -40,19 +41,27 @@ struct ext4_dir {
 	unsigned subdirs;
 };
 
-struct ext4_link {
-	dev_t dev;
-	ino_t from;
-	ext2_ino_t to;
+/* What mke2fs's options ask for. */
+struct ext4_options {
+	uint64_t inode_ratio; /* bytes of file system for each inode */
+	uint64_t inodes; /* or exactly so many */
+	uint64_t journal; /* MiB; 0: by size */
+	uint64_t resize; /* blocks that it may grow to online, or 0 */
+	double reserved; /* percent */
+	bool no_journal, no_checksums, no_64bit;
 };
+
+#define EXT4_SPARE_INODES 64 /* beside those that go in */
+
+/* Read options as mke2fs would take them; NULL is none. */
+int ext4_options(const char *text, struct ext4_options *o, struct error *e);
 
 struct ext4 {
 	ext2_filsys fs;
 	const struct fs_job *job;
 	blk64_t next; /* blocks below are taken */
 	ext2_ino_t next_ino; /* inodes below are taken */
-	struct ext4_link *links; /* files with several names, a hash table */
-	size_t nlinks, link_slots;
+	struct inodes links; /* files with several names: their new inodes */
 	uint64_t written; /* bytes of data, for progress */
 	uint64_t expected;
 	char *buffer; /* EXT4_BUFFER bytes for copying */

@@ -13,6 +13,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -29,38 +30,72 @@
 #define NATIVE 0 /* no filter is made */
 #endif
 
-#define LOAD(field) \
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
-	    (unsigned)offsetof(struct seccomp_data, field))
-#define IF_EQUAL(value, yes, no) \
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
-#define ANSWER(what) BPF_STMT(BPF_RET | BPF_K, what)
-
-/* Jumps are counted from the next line on. */
-static struct sock_filter program[] = {
-	LOAD(arch), IF_EQUAL(NATIVE, 1, 0), ANSWER(SECCOMP_RET_ALLOW), LOAD(nr),
-	IF_EQUAL(SYS_fsync, 11, 0), IF_EQUAL(SYS_fdatasync, 10, 0),
-	IF_EQUAL(SYS_sync, 9, 0), IF_EQUAL(SYS_syncfs, 8, 0),
-	IF_EQUAL(SYS_msync, 7, 0), IF_EQUAL(SYS_sync_file_range, 6, 0),
-	IF_EQUAL(SYS_socket, 0, 4), LOAD(args[0]), IF_EQUAL(AF_INET, 1, 0),
-	IF_EQUAL(AF_INET6, 0, 1), ANSWER(SECCOMP_RET_USER_NOTIF),
-	ANSWER(SECCOMP_RET_ALLOW),
-	ANSWER(SECCOMP_RET_ERRNO), /* errno 0: done */
+/* What would change the host, not the image: done, says the kernel. */
+static const int ignored[] = {
+	SYS_fsync,
+	SYS_fdatasync,
+	SYS_sync,
+	SYS_syncfs,
+	SYS_msync,
+	SYS_sync_file_range,
+	SYS_init_module,
+	SYS_finit_module,
+	SYS_delete_module,
+	SYS_kexec_load,
+	SYS_kexec_file_load,
+	SYS_reboot,
+	SYS_swapon,
+	SYS_swapoff,
+	SYS_settimeofday,
+	SYS_clock_settime,
 };
 
-int
-filter_install(void)
+#define IGNORED (sizeof(ignored) / sizeof(*ignored))
+
+static void
+add(struct sock_fprog *p, uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
 {
-	const struct sock_fprog prog = {
-		.len = sizeof(program) / sizeof(*program), .filter = program
-	};
+	p->filter[p->len++] = (struct sock_filter){ code, yes, no, k };
+}
+
+/* Jumps are counted from the next line on. */
+static void
+make_program(struct sock_fprog *p, bool tell)
+{
+	const uint32_t number = offsetof(struct seccomp_data, nr);
+	const uint32_t arch = offsetof(struct seccomp_data, arch);
+	const uint32_t family = offsetof(struct seccomp_data, args[0]);
+
+	add(p, BPF_LD | BPF_W | BPF_ABS, arch, 0, 0);
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
+	add(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	add(p, BPF_LD | BPF_W | BPF_ABS, number, 0, 0);
+	for (size_t i = 0; i < IGNORED; i++)
+		add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)ignored[i],
+		    (uint8_t)(IGNORED - i), 0);
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 4);
+	add(p, BPF_RET | BPF_K, SECCOMP_RET_ERRNO, 0, 0); /* errno 0: done */
+	add(p, BPF_LD | BPF_W | BPF_ABS, family, 0, 0);
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0);
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 1, 0);
+	add(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW, 0, 0);
+	add(p, BPF_RET | BPF_K,
+	    tell ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW, 0, 0);
+}
+
+int
+filter_install(bool tell)
+{
+	struct sock_filter lines[IGNORED + 16];
+	struct sock_fprog prog = { .filter = lines };
 
 	if (NATIVE == 0) {
 		errno = ENOSYS;
 		return -1;
 	}
+	make_program(&prog, tell);
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-	    SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+	    tell ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0, &prog);
 }
 
 int

@@ -7,9 +7,10 @@
 
 /*
  * In the child: filter this process and all that it starts.  Returns a
- * descriptor on which the calls of interest are told, or -1 with errno.
+ * descriptor on which the calls of interest are told, 0 if they need not be
+ * (tell), or -1 with errno.
  */
-int filter_install(void);
+int filter_install(bool tell);
 
 /* Hand a descriptor over to the parent through a socket, and take it. */
 int filter_send(int socket, int listener);

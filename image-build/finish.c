@@ -3,7 +3,6 @@
  * What the target is left like: the resolver that was borrowed for the build
  * goes back, and what a build leaves lying about is taken away.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -88,28 +87,6 @@ remove_log(void *ctx, const struct tree_entry *t, struct error *e)
 	return 0;
 }
 
-/* What was in it never was: its time of change is as before. */
-static int
-empty_folder(int tree, const char *path, struct error *e)
-{
-	int fd =
-	    openat(tree, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	own_dir DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	struct stat st;
-
-	if (d == NULL || fstat(fd, &st) == -1)
-		return errno == ENOENT ? 0 : error_errno(e, "%s", path);
-	while ((entry = readdir(d)) != NULL)
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0 &&
-		    tree_remove(dirfd(d), entry->d_name, e) == -1)
-			return error_prefix(e, "%s", path);
-	if (futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }) == -1)
-		return error_errno(e, "%s", path);
-	return 0;
-}
-
 static bool
 is_folder(int tree, const char *path)
 {
@@ -126,8 +103,7 @@ finish_tree(struct build *b, struct error *e)
 
 	if (tree == -1)
 		return error_errno(e, "%s", b->tree);
-	if (return_resolver(tree, e) == -1 ||
-	    empty_folder(tree, "tmp", e) == -1)
+	if (return_resolver(tree, e) == -1 || tree_empty(tree, "tmp", e) == -1)
 		return error_prefix(e, "%s", b->tree);
 	if (is_folder(tree, "var/log") &&
 	    tree_walk(tree, "var/log", truncate_log, NULL, e) == -1)

@@ -2,12 +2,13 @@
 /* The disk as it is: moved where it can be, else copied with its holes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "image-build/image-build.h"
+#include "image-build/format.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -37,14 +38,14 @@ copy_range(int from, struct file_writer *w, off_t start, off_t end,
 	return 0;
 }
 
-static int
-copy_sparse(int from, struct file_writer *w, struct error *e)
+int
+format_copy(int from, struct file_writer *w, uint64_t bytes, struct error *e)
 {
 	own_free char *buffer = mem_alloc(CHUNK);
 	struct stat st;
 	off_t at = 0;
 
-	if (fstat(from, &st) == -1 || ftruncate(w->fd, st.st_size) == -1)
+	if (fstat(from, &st) == -1 || ftruncate(w->fd, (off_t)bytes) == -1)
 		return error_errno(e, "%s", w->path);
 	while (at < st.st_size) {
 		off_t data = lseek(from, at, SEEK_DATA), hole;
@@ -56,22 +57,43 @@ copy_sparse(int from, struct file_writer *w, struct error *e)
 			return error_errno(e, "read raw disk");
 		if (copy_range(from, w, data, hole, buffer, e) == -1)
 			return -1;
-		log_progress("raw", (uint64_t)hole, (uint64_t)st.st_size);
+		log_progress(
+		    "copy the disk", (uint64_t)hole, (uint64_t)st.st_size);
 		at = hole;
 	}
 	return 0;
 }
 
+/* True if the disk was put in the temporary file's place. */
+static bool
+take_disk(const char *raw, struct file_writer *w)
+{
+	int fd;
+
+	if (rename(raw, w->temp) == -1)
+		return false;
+	fd = open(w->temp, O_RDWR | O_CLOEXEC);
+	if (fd == -1)
+		return false; /* and publishing tells why */
+	close(w->fd);
+	w->fd = fd;
+	return true;
+}
+
+/* On one file system the disk is moved: nobody needs it after this. */
 static int
 write_raw(const struct format_job *job, struct error *e)
 {
 	own(file_discard) struct file_writer w = { 0 };
 	own_fd int from = open(job->raw, O_RDONLY | O_CLOEXEC);
+	struct stat st;
 
-	if (from == -1)
+	if (from == -1 || fstat(from, &st) == -1)
 		return error_errno(e, "%s", job->raw);
-	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1 ||
-	    copy_sparse(from, &w, e) == -1)
+	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1)
+		return -1;
+	if (!take_disk(job->raw, &w) &&
+	    format_copy(from, &w, (uint64_t)st.st_size, e) == -1)
 		return -1;
 	return file_publish(&w, e);
 }

@@ -13,12 +13,12 @@
 #include "image-build/ext4.h"
 #include "lib/bytes.h"
 #include "lib/error.h"
-#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 
 #define BLOCK 4096
 #define FLEX_GROUPS_LOG 4
+#define GROUP_BLOCKS (8 * BLOCK)
 #define EXTRA_INODE_BYTES 32
 
 int
@@ -35,99 +35,10 @@ ext4_failed(
 	    e, EIO, "%s: %s: %s", x->job->what, what, error_message(code));
 }
 
-/* ---- options ----------------------------------------------------------- */
-
-struct options_ext4 {
-	uint64_t inode_ratio; /* bytes of file system for each inode */
-	uint64_t inodes; /* or exactly so many */
-	uint64_t journal; /* MiB; 0: by size */
-	double reserved; /* percent */
-	uint64_t most; /* blocks that it may grow to, or 0 */
-};
-
-static int
-number(const char *option, const char *text, double *n, struct error *e)
-{
-	char *end;
-
-	if (text == NULL)
-		return error_set(
-		    e, EINVAL, "mkfs option %s: its value is missing", option);
-	*n = strtod(text, &end);
-	if (end == text || *end != '\0' || !(*n >= 0) || *n > 1e15)
-		return error_set(
-		    e, EINVAL, "mkfs option %s: %s is no number", option, text);
-	return 0;
-}
-
-static int
-journal_option(const char *text, double *n, struct error *e)
-{
-	if (text == NULL || strncmp(text, "size=", 5) != 0)
-		return error_set(
-		    e, EINVAL, "mkfs option -J: only size=MiB is known");
-	return number("-J", text + 5, n, e);
-}
-
-static int
-extended_option(const char *text, double *n, struct error *e)
-{
-	if (text == NULL || strncmp(text, "resize=", 7) != 0)
-		return error_set(
-		    e, EINVAL, "mkfs option -E: only resize=BLOCKS is known");
-	return number("-E", text + 7, n, e);
-}
-
-/* The options of mke2fs that mean something here; later ones win. */
-static int
-parse_options(const char *text, struct options_ext4 *o, struct error *e)
-{
-	own(strlist_clear) struct strlist words = { 0 };
-
-	strlist_split(&words, text != NULL ? text : "", " ");
-	for (size_t i = 0; i < words.len; i += 2) {
-		const char *word = words.items[i], *value = words.items[i + 1];
-		double n = 0;
-
-		if (strcmp(word, "-q") == 0) {
-			i--;
-			continue;
-		}
-		if (strcmp(word, "-J") == 0) {
-			if (journal_option(value, &n, e) == -1)
-				return -1;
-			o->journal = (uint64_t)n;
-			continue;
-		}
-		if (strcmp(word, "-E") == 0) {
-			if (extended_option(value, &n, e) == -1)
-				return -1;
-			o->most = (uint64_t)n;
-			continue;
-		}
-		if (number(word, value, &n, e) == -1)
-			return -1;
-		if (strcmp(word, "-i") == 0)
-			o->inode_ratio = (uint64_t)n;
-		else if (strcmp(word, "-N") == 0)
-			o->inodes = (uint64_t)n;
-		else if (strcmp(word, "-m") == 0)
-			o->reserved = n;
-		else
-			return error_set(e, EINVAL,
-			    "mkfs option %s is not known for ext4 (-E, -i, "
-			    "-J, -m and -N are)",
-			    word);
-	}
-	if (o->inode_ratio < 1024)
-		return error_set(e, EINVAL, "mkfs option -i: below 1024");
-	return 0;
-}
-
 /* ---- the empty file system --------------------------------------------- */
 
 static void
-features(struct ext2_super_block *s)
+features(const struct ext4_options *o, struct ext2_super_block *s)
 {
 	s->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR |
 	    EXT2_FEATURE_COMPAT_DIR_INDEX | EXT2_FEATURE_COMPAT_RESIZE_INODE;
@@ -140,26 +51,49 @@ features(struct ext2_super_block *s)
 	    EXT4_FEATURE_RO_COMPAT_DIR_NLINK |
 	    EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
 	    EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+	if (o->no_checksums) {
+		s->s_feature_ro_compat &= ~EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+		s->s_feature_ro_compat |= EXT4_FEATURE_RO_COMPAT_GDT_CSUM;
+	}
+	if (o->no_64bit)
+		s->s_feature_incompat &= ~EXT4_FEATURE_INCOMPAT_64BIT;
+}
+
+/* As many as the options say, and never fewer than go in. */
+static uint32_t
+inode_count(const struct fs_job *job, const struct ext4_options *o)
+{
+	uint64_t n = o->inodes ? o->inodes : job->bytes / o->inode_ratio;
+	uint64_t least = job->inodes + EXT4_SPARE_INODES;
+
+	if (o->inodes == 0 && n < least)
+		n = least;
+	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
 /*
- * Room for the group descriptors of a file system of so many blocks beyond
- * those of its first size; 0: what it grows a thousandfold with.
+ * Blocks set aside for descriptors of groups to come.  0 lets libext2fs
+ * choose: growth to a thousand times the size.
  */
 static uint16_t
-reserved_descriptors(uint64_t blocks, uint64_t most)
+reserved_blocks(uint64_t blocks, const struct ext4_options *o)
 {
-	const uint64_t per_group = BLOCK * 8, per_block = BLOCK / 64;
-	uint64_t now = (blocks / per_group + per_block) / per_block;
-	uint64_t then = (most / per_group + per_block) / per_block;
+	uint64_t per_block = BLOCK / (o->no_64bit ? 32 : 64);
+	uint64_t have, want;
 
-	if (then <= now)
+	if (o->resize <= blocks)
 		return 0;
-	return (uint16_t)(then - now > BLOCK / 4 ? BLOCK / 4 : then - now);
+	have =
+	    round_up(round_up(blocks, GROUP_BLOCKS) / GROUP_BLOCKS, per_block) /
+	    per_block;
+	want = round_up(round_up(o->resize, GROUP_BLOCKS) / GROUP_BLOCKS,
+		   per_block) /
+	    per_block;
+	return want - have > BLOCK / 4 ? BLOCK / 4 : (uint16_t)(want - have);
 }
 
 static int
-initialize(struct ext4 *x, const struct options_ext4 *o, struct error *e)
+initialize(struct ext4 *x, const struct ext4_options *o, struct error *e)
 {
 	const struct fs_job *job = x->job;
 	struct ext2_super_block param = { 0 };
@@ -172,15 +106,15 @@ initialize(struct ext4 *x, const struct options_ext4 *o, struct error *e)
 	ext2fs_blocks_count_set(&param, blocks);
 	ext2fs_r_blocks_count_set(
 	    &param, (blk64_t)((double)blocks * o->reserved / 100));
-	param.s_inodes_count =
-	    (uint32_t)(o->inodes ? o->inodes : job->bytes / o->inode_ratio);
-	param.s_reserved_gdt_blocks = reserved_descriptors(blocks, o->most);
+	param.s_inodes_count = inode_count(job, o);
 	param.s_rev_level = EXT2_DYNAMIC_REV;
 	param.s_log_block_size = 2;
 	param.s_inode_size = 256;
-	param.s_desc_size = EXT2_MIN_DESC_SIZE_64BIT;
+	if (!o->no_64bit)
+		param.s_desc_size = EXT2_MIN_DESC_SIZE_64BIT;
+	param.s_reserved_gdt_blocks = reserved_blocks(blocks, o);
 	param.s_log_groups_per_flex = FLEX_GROUPS_LOG;
-	features(&param);
+	features(o, &param);
 	r = ext2fs_initialize(
 	    name, EXT2_FLAG_64BITS, &param, unix_io_manager, &x->fs);
 	if (r != 0)
@@ -211,7 +145,8 @@ identify(struct ext4 *x)
 	s->s_flags |= EXT2_FLAGS_SIGNED_HASH;
 	s->s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL;
 	s->s_min_extra_isize = s->s_want_extra_isize = EXTRA_INODE_BYTES;
-	s->s_checksum_type = EXT2_CRC32C_CHKSUM;
+	if (ext2fs_has_feature_metadata_csum(s))
+		s->s_checksum_type = EXT2_CRC32C_CHKSUM;
 	ext2fs_init_csum_seed(x->fs);
 }
 
@@ -220,7 +155,7 @@ identify(struct ext4 *x)
  * inode that lets the file system grow; the journal.
  */
 static int
-lay_out(struct ext4 *x, const struct options_ext4 *o, struct error *e)
+lay_out(struct ext4 *x, const struct ext4_options *o, struct error *e)
 {
 	ext2_filsys fs = x->fs;
 	uint64_t journal = o->journal * 256; /* blocks of 4 KiB */
@@ -240,6 +175,8 @@ lay_out(struct ext4 *x, const struct options_ext4 *o, struct error *e)
 		r = ext2fs_create_resize_inode(fs);
 	if (r != 0)
 		return ext4_failed(x, r, "reserved inodes", e);
+	if (o->no_journal)
+		return 0;
 	if (journal == 0) {
 		int n =
 		    ext2fs_default_journal_size(ext2fs_blocks_count(fs->super));
@@ -272,17 +209,17 @@ release(struct ext4 *x)
 {
 	if (x->fs != NULL)
 		ext2fs_free(x->fs);
-	free(x->links);
+	inodes_clear(&x->links);
 	free(x->buffer);
 }
 
 static int
 write_ext4(const struct fs_job *job, struct error *e)
 {
-	struct options_ext4 o = { .inode_ratio = 16384, .reserved = 1 };
+	struct ext4_options o;
 	own(release) struct ext4 x = { .job = job };
 
-	if (parse_options(job->options, &o, e) == -1)
+	if (ext4_options(job->options, &o, e) == -1)
 		return error_prefix(e, "%s", job->what);
 	if (job->bytes < 2 << 20)
 		return error_set(e, ENOSPC, "%s: below 2 MiB", job->what);
@@ -300,9 +237,38 @@ write_ext4(const struct fs_job *job, struct error *e)
 	return finish(&x, e);
 }
 
+/*
+ * Data, inode tables, the journal, and what grows with the size: bitmaps,
+ * descriptors and their copies.
+ */
+static uint64_t
+least(const struct fs_content *c, const char *options)
+{
+	struct ext4_options o;
+	struct error none;
+	uint64_t inodes = c->inodes + EXT4_SPARE_INODES, fixed;
+	double part;
+
+	if (ext4_options(options, &o, &none) == -1)
+		return c->bytes;
+	fixed = c->bytes + (16 << 20);
+	if (!o.no_journal)
+		fixed += o.journal != 0 ? o.journal << 20 : c->bytes / 32;
+	if (o.inodes != 0)
+		fixed += o.inodes * 256;
+	part = 1 - o.reserved / 100 - 0.01;
+	if (o.inodes == 0)
+		part -= 256.0 / (double)o.inode_ratio;
+	/* Few large files or many small ones, whichever takes more. */
+	if (o.inodes == 0 && fixed / o.inode_ratio < inodes)
+		fixed += inodes * 256;
+	return (uint64_t)((double)fixed / (part > 0.1 ? part : 0.1));
+}
+
 const struct fs_kind fs_ext4 = {
 	.name = "ext4",
 	.summary = "journaled, read and written; made without mounting",
 	.label_max = 16,
+	.least = least,
 	.write = write_ext4,
 };

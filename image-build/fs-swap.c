@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image-build/image-build.h"
+#include "image-build/disk.h"
 #include "lib/bytes.h"
 #include "lib/error.h"
 

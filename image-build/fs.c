@@ -2,10 +2,11 @@
 /* The file systems that can be written. */
 #include <string.h>
 
-#include "image-build/image-build.h"
+#include "image-build/disk.h"
 #include "lib/strbuf.h"
 
-static const struct fs_kind *const kinds[] = { &fs_ext4, &fs_swap, NULL };
+static const struct fs_kind *const kinds[] = { &fs_ext4, &fs_vfat, &fs_squashfs,
+	&fs_erofs, &fs_swap, &fs_btrfs, &fs_xfs, NULL };
 
 const struct fs_kind *
 fs_find(const char *name)

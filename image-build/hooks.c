@@ -92,13 +92,16 @@ merge_element(struct merge *m, struct error *e)
 	return 0;
 }
 
-/* Scripts may call the runner, in the target too. */
+/* Scripts may call the runner, and some programs of ours in the target. */
 static int
-copy_runner(const struct build *b, int to, struct error *e)
+copy_programs(const struct build *b, int to, struct error *e)
 {
 	own_free char *from = path_join(b->settings->shell, "dib-run-parts");
+	own_free char *bin = path_join(b->settings->shell, "target");
 
-	return tree_copy(AT_FDCWD, from, to, "dib-run-parts", e);
+	if (tree_copy(AT_FDCWD, from, to, "dib-run-parts", e) == -1)
+		return -1;
+	return tree_copy(AT_FDCWD, bin, to, TARGET_BIN, e);
 }
 
 int
@@ -124,7 +127,7 @@ hooks_merge(struct build *b, struct error *e)
 		if (merge_element(&m, e) == -1)
 			return error_prefix(e, "element %s", m.el->name);
 	}
-	return copy_runner(b, to, e);
+	return copy_programs(b, to, e);
 }
 
 const char *

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "image-build/layout.h"
 #include "lib/strlist.h"
 
 struct doc;
@@ -27,10 +28,13 @@ struct elements;
 
 int image_create(int argc, char **argv, struct error *e);
 int element_info(int argc, char **argv, struct error *e);
+int image_pack(int argc, char **argv, struct error *e);
+int image_verify(int argc, char **argv, struct error *e);
 int cache_verb(int argc, char **argv, struct error *e);
 int lint_verb(int argc, char **argv, struct error *e);
 int new_verb(int argc, char **argv, struct error *e);
 int project_verb(int argc, char **argv, struct error *e);
+int doctor(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
 
@@ -60,10 +64,10 @@ struct settings {
 	const char *mkfs_options; /* or NULL */
 	const char *qemu_options; /* or NULL */
 	const char *logfile;
-	const char *checksums; /* DIB_CHECKSUM: "1", or kinds with commas */
 	const char *max_resize; /* blocks, or NULL */
 	const char *ramdisk_element;
 	const char *docker_target; /* REPOSITORY:TAG, or NULL */
+	const char *sign; /* a private key for the manifest, or NULL */
 	unsigned trace;
 	unsigned min_tmpfs; /* GiB */
 	bool no_base, no_tmpfs, no_cache, why, offline, uncompressed, checksum,
@@ -154,7 +158,7 @@ struct native_step {
 
 /*
  * Files that an element brings besides, for the hooks tree, are in
- * image-build/builtin/NAME of the data folder.
+ * elements/NAME or image-build/builtin/NAME of the data folder.
  */
 struct builtin {
 	const char *name, *summary;
@@ -163,10 +167,11 @@ struct builtin {
 };
 
 extern const struct builtin *const builtins[]; /* ends with NULL */
-extern const struct builtin builtin_dib_init_system, builtin_element_manifest,
-    builtin_install_bin, builtin_install_static, builtin_install_types,
-    builtin_manifests, builtin_package_installs, builtin_pkg_map,
-    builtin_source_repositories, builtin_svc_map;
+extern const struct builtin builtin_dib_init_system, builtin_directory,
+    builtin_element_manifest, builtin_image, builtin_install_bin,
+    builtin_install_static, builtin_install_types, builtin_manifests,
+    builtin_oci, builtin_package_installs, builtin_pkg_map,
+    builtin_source_repositories, builtin_svc_map, builtin_tarball;
 
 /* Whether a variable's name says that its value is nobody's business. */
 bool manifest_is_secret(const char *name);
@@ -174,85 +179,6 @@ bool manifest_is_secret(const char *name);
 /* Replace a file of the target, below folders that are made. */
 int builtin_put(const struct build *b, const char *path, mode_t mode,
     const struct strbuf *text, struct error *e);
-
-/* ---- layout.c: the block-device description, pure ------------------------ */
-
-enum table_kind {
-	TABLE_NONE, /* the file system is the whole disk */
-	TABLE_GPT,
-	TABLE_MBR,
-};
-
-struct partition {
-	char *name;
-	char *type; /* as given: "8300", "EF02", a GUID */
-	bool boot, primary;
-	double percent; /* of what is left, or 0 */
-	bool fit; /* as large as what goes in wants */
-	uint64_t asked; /* bytes, if neither of those */
-	uint64_t minimum; /* bytes; what a percentage is never below */
-	uint64_t start, bytes; /* computed */
-};
-
-struct disk {
-	char *name;
-	uint64_t asked; /* bytes, or 0: what fits */
-	uint64_t bytes; /* computed */
-	unsigned sector;
-	enum table_kind table;
-	uint64_t align;
-	struct partition *partitions;
-	size_t npartitions;
-};
-
-struct filesystem {
-	char *name; /* of the mkfs node */
-	char *base; /* of the partition or disk that holds it */
-	char *type, *label, *options;
-	uint8_t uuid[16];
-	char *mount_point; /* or NULL */
-	char *mount_options;
-	unsigned dump, pass;
-	bool in_fstab;
-	size_t disk; /* index */
-	ssize_t partition; /* index, or -1 for the whole disk */
-	uint64_t content; /* bytes that it must hold, for TABLE sizes */
-};
-
-struct layout {
-	struct disk *disks;
-	size_t ndisks;
-	struct filesystem *filesystems;
-	size_t nfilesystems; /* sorted by mount point in byte order */
-};
-
-struct layout_defaults {
-	const char *root_type, *root_label, *options; /* for mkfs_root */
-	const char *seed; /* UUIDs are made from it and the node's name */
-	unsigned sector; /* DIB_BLOCK_SIZE, or 0 */
-};
-
-/* Make a layout of the YAML tree; source names it in messages. */
-int layout_parse(struct layout *l, const struct value *yaml, const char *source,
-    const struct layout_defaults *d, struct error *e);
-
-/*
- * Compute sizes and places.  total is the size asked for image0 in bytes, 0
- * for what fits; each file system's content says what goes into it.
- */
-int layout_compute(struct layout *l, uint64_t total, struct error *e);
-
-/* "12 GiB", "1.5T" and so on to bytes, as the element contract has sizes. */
-int layout_size(const char *text, uint64_t *bytes, struct error *e);
-
-const struct filesystem *layout_root(const struct layout *l);
-
-/* The text of /etc/fstab. */
-void layout_fstab(const struct layout *l, struct strbuf *b);
-
-/* Lines for people: the plan. */
-void layout_print(const struct layout *l, struct strbuf *b);
-void layout_clear(struct layout *l);
 
 /* ---- packages.c, services.c: the package and service maps ------------------ */
 
@@ -296,6 +222,7 @@ struct build {
 	char *seed; /* hexadecimal: UUIDs and the like are made from it */
 	bool rooted; /* root.d is done: steps find the target's mounts */
 	bool entered; /* the target has its mounts */
+	struct strlist made; /* in its /dev, for the time being */
 	struct watch *watch; /* of the step in hand, or NULL */
 	unsigned steps_run, steps_found; /* found: taken from snapshots */
 	struct strlist env; /* what every script starts with */
@@ -341,6 +268,9 @@ int products_remember(
 int plan_print(const struct build *b, struct error *e);
 
 /* ---- hooks.c: all elements' files in one tree ----------------------------- */
+
+/* A folder of the hooks tree with programs that only the target uses. */
+#define TARGET_BIN ".ingot-bin"
 
 /* Make b->hooks and fill it; b->origins learns where each script is from. */
 int hooks_merge(struct build *b, struct error *e);
@@ -433,6 +363,12 @@ int step_failed(const struct speaker *s, const char *element, struct error *e);
 int
 enter_run(int (*act)(void *ctx), void *ctx, const char *dir, struct error *e);
 
+/*
+ * End what a step left running: it would go on writing behind the next one's
+ * back.
+ */
+void enter_end_leftovers(void);
+
 /* Put the build folder on a tmpfs of the given size in bytes. */
 int enter_tmpfs(const char *dir, uint64_t bytes, struct error *e);
 
@@ -497,76 +433,6 @@ const char *packages_family(const char *distro);
 
 /* How many packages the target's dpkg knows as installed; 0 without dpkg. */
 unsigned packages_count(const char *tree);
-
-/* ---- disk.c: layout and tree to a raw disk ---------------------------------- */
-
-/* Measure the tree for each file system of the layout. */
-int disk_measure(struct build *b, struct error *e);
-
-/* Write the disk named image0 to path, a new sparse file. */
-int disk_write(struct build *b, const char *path, struct error *e);
-
-/* ---- fs.c, fs-*.c: file systems ---------------------------------------------- */
-
-struct fs_job {
-	const char *tree; /* the folder that becomes the root; NULL: empty */
-	const struct strlist *empty; /* folders below it to leave empty */
-	const char *label;
-	const char *options; /* as mkfs would take them */
-	uint8_t uuid[16];
-	uint8_t seed[16]; /* of the directory hashes */
-	int fd; /* the disk */
-	uint64_t offset, bytes;
-	int64_t epoch; /* clamp times to it, or -1 */
-	int64_t now; /* "made at", seconds */
-	const char *what; /* for progress and messages */
-};
-
-struct fs_kind {
-	const char *name, *summary;
-	unsigned label_max;
-	int (*write)(const struct fs_job *job, struct error *e);
-};
-
-extern const struct fs_kind fs_ext4, fs_swap;
-const struct fs_kind *fs_find(const char *name); /* or NULL */
-void fs_names(struct strbuf *b); /* "ext4, swap" */
-
-/* ---- boot.c, boot-*.c: loaders ------------------------------------------------ */
-
-struct boot_job {
-	const char *tree;
-	const struct disk *disk;
-	int fd;
-};
-
-struct boot_kind {
-	const char *name, *summary;
-	bool (*fits)(const struct boot_job *job);
-	int (*write)(const struct boot_job *job, struct error *e);
-};
-
-extern const struct boot_kind boot_grub_bios;
-
-/* Write the loader that the tree and the layout call for; *name says which. */
-int boot_write(const struct boot_job *job, const char **name, struct error *e);
-
-/* ---- format.c, format-*.c: what is delivered ----------------------------------- */
-
-struct format_job {
-	const struct settings *settings;
-	const char *raw; /* the finished raw disk */
-	const char *output; /* path to deliver, replaced atomically */
-};
-
-struct format_kind {
-	const char *name, *summary;
-	int (*write)(const struct format_job *job, struct error *e);
-};
-
-extern const struct format_kind format_qcow2, format_raw;
-const struct format_kind *format_find(const char *name);
-void format_names(struct strbuf *b);
 
 /* ---- report.c: where the time went --------------------------------------------- */
 

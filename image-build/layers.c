@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "lib/error.h"
@@ -23,25 +24,34 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
-#define FEATURES "index=off,metacopy=off,redirect_dir=off,xino=off"
-
 /* ---- one mount ------------------------------------------------------------------ */
 
+/*
+ * In a user namespace overlays may only use attributes of another kind: is it
+ * one?  dir is on the file system of the upper.
+ */
+static bool
+wants_user_attributes(const char *dir)
+{
+	if (setxattr(dir, "trusted.ingot", "", 0, 0) == -1)
+		return errno == EPERM;
+	(void)removexattr(dir, "trusted.ingot");
+	return false;
+}
+
+/* Nothing here has to survive a power cut: volatile syncs nothing. */
 static int
 mount_overlay(const char *options, const char *at)
 {
-	/* In a user namespace attributes have to be of another kind. */
-	own_free char *fast = mem_printf("%s,volatile," FEATURES, options);
-	own_free char *root = mem_printf("%s," FEATURES, options);
-	own_free char *user = mem_printf("%s,userxattr", options);
+	const char *kind = wants_user_attributes(at)
+	    ? "userxattr"
+	    : "index=off,metacopy=off,redirect_dir=off,xino=off";
+	own_free char *fast = mem_printf("%s,volatile,%s", options, kind);
+	own_free char *slow = mem_printf("%s,%s", options, kind);
 
-	/* Nothing here has to survive a power cut: volatile syncs nothing. */
-	if (mount("overlay", at, "overlay", 0, fast) == 0 ||
-	    mount("overlay", at, "overlay", 0, root) == 0)
+	if (mount("overlay", at, "overlay", 0, fast) == 0)
 		return 0;
-	if (errno != EPERM && errno != EINVAL)
-		return -1;
-	return mount("overlay", at, "overlay", 0, user);
+	return mount("overlay", at, "overlay", 0, slow);
 }
 
 bool
@@ -226,6 +236,8 @@ layers_show_before(const struct layers *l, struct error *e)
 		return -1;
 	/* Without an upper there have to be two lower ones. */
 	strbuf_puts(&options, ":empty");
+	if (wants_user_attributes(at))
+		strbuf_puts(&options, ",userxattr");
 	if (chdir(l->scratch) == -1)
 		return error_errno(e, "%s", l->scratch);
 	r = mount("overlay", at, "overlay", MS_RDONLY, strbuf_text(&options));

@@ -1,50 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From the YAML of a block-device description, in its tree notation, to
- * disks, partitions and file systems.
+ * nodes: disks, partitions, volumes, file systems, mounts.  layout-join.c
+ * joins them.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "image-build/image-build.h"
+#include "image-build/disk.h"
+#include "image-build/layout-parse.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/gpt.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
 
 #define ALIGN ((uint64_t)1 << 20) /* of partitions, unless said */
+#define ALIGN_MOST ((uint64_t)1 << 30)
 
 /* ---- the tree ---------------------------------------------------------- */
 
-struct mount {
-	char *name, *base, *point;
-};
-
-struct fstab {
-	char *base, *options;
-	unsigned dump, pass;
-};
-
-/* The nodes as they are found, before they are joined. */
-struct parse {
-	struct layout *l;
-	const struct layout_defaults *d;
-	struct mount *mounts;
-	size_t nmounts;
-	struct fstab *fstabs;
-	size_t nfstabs;
-	struct strlist names;
-	struct error *e;
-};
-
 static void
-parse_clear(struct parse *p)
+parse_clear(struct layout_nodes *p)
 {
 	for (size_t i = 0; i < p->nmounts; i++) {
 		free(p->mounts[i].name);
@@ -60,14 +42,14 @@ parse_clear(struct parse *p)
 	strlist_clear(&p->names);
 }
 
-static int node(struct parse *p, const char *module, const struct value *v,
-    const char *parent);
+static int node(struct layout_nodes *p, const char *module,
+    const struct value *v, const char *parent);
 
 static bool
 is_module(const char *key)
 {
 	static const char *const modules[] = { "local_loop", "partitioning",
-		"lvm", "mkfs", "mount", "fstab", NULL };
+		"lvm", "mkfs", "mount", "fstab", "verity", NULL };
 
 	for (const char *const *m = modules; *m != NULL; m++)
 		if (strcmp(key, *m) == 0)
@@ -91,7 +73,7 @@ text_of(const struct value *map, const char *key)
 }
 
 static int
-size_of(struct parse *p, const struct value *map, const char *key,
+size_of(struct layout_nodes *p, const struct value *map, const char *key,
     const char *what, uint64_t *bytes)
 {
 	own_free char *text = text_of(map, key);
@@ -105,16 +87,19 @@ size_of(struct parse *p, const struct value *map, const char *key,
 
 /* Claim a node's name; each may be there once. */
 static int
-claim(struct parse *p, const char *name)
+claim(struct layout_nodes *p, const char *name)
 {
 	if (strlist_has(&p->names, name))
 		return error_set(p->e, EEXIST, "Duplicate node name: %s", name);
+	if (p->names.len >= LIMIT_LAYOUT_NODES)
+		return error_set(
+		    p->e, E2BIG, "more than %d nodes", LIMIT_LAYOUT_NODES);
 	strlist_add(&p->names, name);
 	return 0;
 }
 
 static int
-children(struct parse *p, const struct value *map, const char *name)
+children(struct layout_nodes *p, const struct value *map, const char *name)
 {
 	for (uint32_t i = 0; i < map->len; i++) {
 		const struct member *m = value_member(map, i);
@@ -127,37 +112,30 @@ children(struct parse *p, const struct value *map, const char *name)
 }
 
 static int
-disk_node(struct parse *p, const struct value *v, const char *name)
+disk_node(struct layout_nodes *p, const struct value *v, const char *name)
 {
 	struct disk *disk;
-	unsigned sector = 512;
-	long long n;
+	uint64_t sector = 512;
 
-	if (value_to_int(value_get(v, "block_size"), &n))
-		sector = (unsigned)n;
+	if (size_of(p, v, "block_size", name, &sector) == -1)
+		return -1;
 	if (p->d->sector != 0)
 		sector = p->d->sector;
 	if (sector != 512 && sector != 4096)
 		return error_set(p->e, EINVAL,
-		    "%s: block_size: %u is neither 512 nor 4096", name, sector);
+		    "%s: block_size: %llu is neither 512 nor 4096", name,
+		    (unsigned long long)sector);
 	p->l->disks =
 	    mem_resize(p->l->disks, p->l->ndisks + 1, sizeof(*p->l->disks));
 	disk = &p->l->disks[p->l->ndisks++];
-	*disk = (struct disk){ .name = mem_dup(name), .sector = sector };
+	*disk =
+	    (struct disk){ .name = mem_dup(name), .sector = (unsigned)sector };
 	return size_of(p, v, "size", name, &disk->asked);
 }
 
-static struct disk *
-find_disk(struct layout *l, const char *name)
-{
-	for (size_t i = 0; i < l->ndisks; i++)
-		if (strcmp(l->disks[i].name, name) == 0)
-			return &l->disks[i];
-	return NULL;
-}
-
 static int
-partition_size(struct parse *p, const struct value *v, struct partition *part)
+partition_size(
+    struct layout_nodes *p, const struct value *v, struct partition *part)
 {
 	own_free char *text = text_of(v, "size");
 	size_t n;
@@ -183,7 +161,8 @@ partition_size(struct parse *p, const struct value *v, struct partition *part)
 }
 
 static int
-partition_flags(struct parse *p, const struct value *v, struct partition *part)
+partition_flags(
+    struct layout_nodes *p, const struct value *v, struct partition *part)
 {
 	const struct value *flags = value_get(v, "flags");
 
@@ -206,7 +185,7 @@ partition_flags(struct parse *p, const struct value *v, struct partition *part)
 }
 
 static int
-partition_node(struct parse *p, struct disk *disk, const struct value *v)
+partition_node(struct layout_nodes *p, struct disk *disk, const struct value *v)
 {
 	struct partition *part;
 	own_free char *name = text_of(v, "name");
@@ -222,40 +201,41 @@ partition_node(struct parse *p, struct disk *disk, const struct value *v)
 	part = &disk->partitions[disk->npartitions++];
 	type = text_of(v, "type");
 	*part = (struct partition){ .name = take(name),
-		.type = type != NULL
-		    ? type
-		    : mem_dup(disk->table == TABLE_GPT ? "8300" : "0x83") };
-	if (partition_size(p, v, part) == -1 ||
-	    partition_flags(p, v, part) == -1)
+		.type = type != NULL ? type : mem_dup(disk->table->type) };
+	digest_uuid(p->d->seed, part->name, part->uuid);
+	if (partition_size(p, v, part) == -1)
 		return -1;
-	if (disk->table == TABLE_GPT && part->primary)
-		return error_set(p->e, EINVAL,
-		    "partition %s: primary means nothing with gpt", part->name);
-	return 0;
+	return partition_flags(p, v, part);
 }
 
 static int
-partitioning_node(struct parse *p, const struct value *v, const char *base)
+partitioning_node(
+    struct layout_nodes *p, const struct value *v, const char *base)
 {
-	struct disk *disk = find_disk(p->l, base);
+	struct disk *disk = layout_disk(p->l, base);
 	const struct value *parts = value_get(v, "partitions");
 	const char *label = value_text(v, "label", "");
 
 	if (disk == NULL)
+		return error_set(
+		    p->e, EINVAL, "partitioning: no disk named %s", base);
+	if (disk->table != NULL)
+		return error_set(
+		    p->e, EEXIST, "%s has two partition tables", base);
+	disk->table = table_find(label);
+	if (disk->table == NULL)
 		return error_set(p->e, EINVAL,
-		    "partitioning: no disk named %s before it", base);
-	if (strcmp(label, "gpt") != 0)
-		return error_set(p->e, EINVAL,
-		    "partitioning: label: this version writes gpt only, not "
-		    "\"%s\"",
+		    "partitioning: label must be mbr or gpt, not \"%s\"",
 		    label);
-	disk->table = TABLE_GPT;
 	disk->align = ALIGN;
 	if (size_of(p, v, "align", "partitioning", &disk->align) == -1)
 		return -1;
-	if (disk->align == 0 || disk->align % disk->sector != 0)
+	if (disk->align == 0 || disk->align % disk->sector != 0 ||
+	    disk->align > ALIGN_MOST)
 		return error_set(p->e, EINVAL,
-		    "partitioning: align is no multiple of the sector size");
+		    "partitioning: align must be a multiple of %u bytes, and "
+		    "at most 1 GiB",
+		    disk->sector);
 	if (parts == NULL || parts->kind != VALUE_LIST || parts->len == 0)
 		return error_set(
 		    p->e, EINVAL, "partitioning: partitions wants a list");
@@ -268,11 +248,11 @@ partitioning_node(struct parse *p, const struct value *v, const char *base)
 		if (children(p, parts->items[i], name) == -1)
 			return -1;
 	}
-	return 0;
+	return disk->table->check(disk, p->e);
 }
 
 static int
-mkfs_uuid(struct parse *p, const struct value *v, struct filesystem *f)
+mkfs_uuid(struct layout_nodes *p, const struct value *v, struct filesystem *f)
 {
 	const char *text = value_text(v, "uuid", NULL);
 	uint8_t guid[16];
@@ -289,8 +269,8 @@ mkfs_uuid(struct parse *p, const struct value *v, struct filesystem *f)
 }
 
 static int
-mkfs_node(
-    struct parse *p, const struct value *v, const char *name, const char *base)
+mkfs_node(struct layout_nodes *p, const struct value *v, const char *name,
+    const char *base)
 {
 	struct layout *l = p->l;
 	bool root = strcmp(name, "mkfs_root") == 0;
@@ -304,29 +284,28 @@ mkfs_node(
 		.type = text_of(v, "type"),
 		.label = text_of(v, "label"),
 		.options = text_of(v, "opts"),
-		.partition = -1 };
+		.volume = -1 };
 	if (f->type == NULL && root)
 		f->type = mem_dup(p->d->root_type);
+	if (f->type == NULL)
+		return error_set(
+		    p->e, EINVAL, "mkfs %s: type is missing", name);
 	if (f->label == NULL && root)
 		f->label = mem_dup(p->d->root_label != NULL ? p->d->root_label
 			: strcmp(f->type, "xfs") == 0	    ? "img-rootfs"
 						      : "cloudimg-rootfs");
-	if (f->options == NULL && root)
+	/* They are meant for that type, and no other would know them. */
+	if (f->options == NULL && root && p->d->options != NULL &&
+	    strcmp(f->type, p->d->root_type) == 0)
 		f->options = mem_dup(p->d->options);
 	if (f->label == NULL)
 		f->label = mem_dup(name);
-	if (f->type == NULL)
-		return error_set(
-		    p->e, EINVAL, "mkfs %s: type is missing", name);
-	if (strcmp(f->type, "vfat") == 0)
-		for (char *s = f->label; *s != '\0'; s++)
-			*s = (char)toupper((unsigned char)*s);
 	return mkfs_uuid(p, v, f);
 }
 
 static int
-mount_node(
-    struct parse *p, const struct value *v, const char *name, const char *base)
+mount_node(struct layout_nodes *p, const struct value *v, const char *name,
+    const char *base)
 {
 	char *point = text_of(v, "mount_point");
 
@@ -334,22 +313,42 @@ mount_node(
 		return error_set(
 		    p->e, EINVAL, "mount %s: mount_point is missing", name);
 	p->mounts = mem_resize(p->mounts, p->nmounts + 1, sizeof(*p->mounts));
-	p->mounts[p->nmounts++] = (struct mount){
+	p->mounts[p->nmounts++] = (struct layout_mount){
 		.name = mem_dup(name), .base = mem_dup(base), .point = point
 	};
 	return 0;
 }
 
+/* fstab(5)'s last two fields: small numbers, as text or not. */
 static int
-fstab_node(struct parse *p, const struct value *v, const char *base)
+number_of(struct layout_nodes *p, const struct value *map, const char *key,
+    long long *n)
+{
+	own_free char *text = text_of(map, key);
+	char *end;
+
+	if (text == NULL)
+		return 0;
+	*n = strtoll(text, &end, 10);
+	if (end == text || *end != '\0' || *n < 0 || *n > 9)
+		return error_set(p->e, EINVAL,
+		    "fstab: %s: %s is no number from 0 to 9", key, text);
+	return 0;
+}
+
+static int
+fstab_node(struct layout_nodes *p, const struct value *v, const char *base)
 {
 	char *options = text_of(v, "options");
 	long long dump = 0, pass = 2;
 
-	(void)value_to_int(value_get(v, "dump-freq"), &dump);
-	(void)value_to_int(value_get(v, "fsck-passno"), &pass);
+	if (number_of(p, v, "dump-freq", &dump) == -1 ||
+	    number_of(p, v, "fsck-passno", &pass) == -1) {
+		free(options);
+		return -1;
+	}
 	p->fstabs = mem_resize(p->fstabs, p->nfstabs + 1, sizeof(*p->fstabs));
-	p->fstabs[p->nfstabs++] = (struct fstab){ .base = mem_dup(base),
+	p->fstabs[p->nfstabs++] = (struct layout_fstab){ .base = mem_dup(base),
 		.options = options != NULL ? options : mem_dup("defaults"),
 		.dump = (unsigned)dump,
 		.pass = (unsigned)pass };
@@ -357,7 +356,41 @@ fstab_node(struct parse *p, const struct value *v, const char *base)
 }
 
 static int
-node(struct parse *p, const char *module, const struct value *v,
+verity_node(struct layout_nodes *p, const struct value *v, const char *name,
+    const char *base)
+{
+	struct layout *l = p->l;
+	char *data = text_of(v, "data");
+
+	if (data == NULL)
+		return error_set(p->e, EINVAL,
+		    "verity %s: data is missing: the mkfs whose hashes these "
+		    "are",
+		    name);
+	l->verities =
+	    mem_resize(l->verities, l->nverities + 1, sizeof(*l->verities));
+	l->verities[l->nverities++] = (struct verity){
+		.name = mem_dup(name), .base = mem_dup(base), .data = data
+	};
+	return 0;
+}
+
+/* A module whose node stands on a base. */
+static int
+based_node(struct layout_nodes *p, const char *module, const struct value *v,
+    const char *name, const char *base)
+{
+	if (strcmp(module, "mkfs") == 0)
+		return mkfs_node(p, v, name, base);
+	if (strcmp(module, "mount") == 0)
+		return mount_node(p, v, name, base);
+	if (strcmp(module, "fstab") == 0)
+		return fstab_node(p, v, base);
+	return verity_node(p, v, name, base);
+}
+
+static int
+node(struct layout_nodes *p, const char *module, const struct value *v,
     const char *parent)
 {
 	own_free char *name = text_of(v, "name"), *base = text_of(v, "base");
@@ -377,159 +410,56 @@ node(struct parse *p, const char *module, const struct value *v,
 		if (disk_node(p, v, name) == -1)
 			return -1;
 	} else if (strcmp(module, "lvm") == 0) {
-		return error_set(
-		    p->e, EINVAL, "lvm: this version writes partitions only");
+		if (lvm_parse(p->l, v, &p->names, p->e) == -1)
+			return error_prefix(p->e, "lvm %s", name);
 	} else if (base == NULL) {
 		return error_set(p->e, EINVAL, "%s: base is missing", module);
 	} else if (strcmp(module, "partitioning") == 0) {
 		return partitioning_node(p, v, base);
-	} else if (strcmp(module, "mkfs") == 0) {
-		if (mkfs_node(p, v, name, base) == -1)
-			return -1;
-	} else if (strcmp(module, "mount") == 0) {
-		if (mount_node(p, v, name, base) == -1)
-			return -1;
-	} else if (fstab_node(p, v, base) == -1) {
+	} else if (based_node(p, module, v, name, base) == -1) {
 		return -1;
 	}
 	return children(p, v, name);
 }
 
-/* ---- joining ----------------------------------------------------------- */
-
-/* Which disk, or which partition of one, a file system stands on. */
+/* An entry of the list: a map of one module. */
 static int
-join_base(struct layout *l, struct filesystem *f, struct error *e)
+entry(
+    struct layout_nodes *p, const struct value *v, uint32_t number, bool disks)
 {
-	for (size_t i = 0; i < l->ndisks; i++) {
-		f->disk = i;
-		if (strcmp(l->disks[i].name, f->base) == 0)
-			return 0;
-		for (size_t k = 0; k < l->disks[i].npartitions; k++)
-			if (strcmp(l->disks[i].partitions[k].name, f->base) ==
-			    0) {
-				f->partition = (ssize_t)k;
-				return 0;
-			}
-	}
-	return error_set(
-	    e, EINVAL, "Edge not defined: %s->%s", f->base, f->name);
-}
+	const struct member *m;
 
-static int
-join_mount(struct parse *p, const struct mount *m)
-{
-	for (size_t i = 0; i < p->l->nfilesystems; i++) {
-		struct filesystem *f = &p->l->filesystems[i];
-
-		if (strcmp(m->base, f->name) != 0)
-			continue;
-		if (strcmp(m->point, "none") != 0) {
-			if (*m->point != '/')
-				return error_set(p->e, EINVAL,
-				    "mount %s: mount_point %s is not absolute",
-				    m->name, m->point);
-			f->mount_point = mem_dup(m->point);
-		}
-		for (size_t k = 0; k < p->nfstabs; k++) {
-			if (strcmp(p->fstabs[k].base, m->name) != 0)
-				continue;
-			f->in_fstab = true;
-			f->mount_options = mem_dup(p->fstabs[k].options);
-			f->dump = p->fstabs[k].dump;
-			f->pass = p->fstabs[k].pass;
-		}
-		return 0;
-	}
-	return error_set(
-	    p->e, EINVAL, "Edge not defined: %s->%s", m->base, m->name);
-}
-
-static int
-check_labels(const struct layout *l, struct error *e)
-{
-	for (size_t i = 0; i < l->nfilesystems; i++) {
-		const struct filesystem *f = &l->filesystems[i];
-		const struct fs_kind *kind = fs_find(f->type);
-
-		if (kind != NULL && strlen(f->label) > kind->label_max)
-			return error_set(e, EINVAL,
-			    "mkfs %s: label %s is longer than the %u "
-			    "characters of %s",
-			    f->name, f->label, kind->label_max, f->type);
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(f->label, l->filesystems[k].label) == 0)
-				return error_set(e, EINVAL,
-				    "File system label [%s] used more than "
-				    "once",
-				    f->label);
-	}
-	return 0;
-}
-
-static int
-compare_points(const void *a, const void *b)
-{
-	const struct filesystem *x = a, *y = b;
-
-	return strcmp(x->mount_point != NULL ? x->mount_point : "",
-	    y->mount_point != NULL ? y->mount_point : "");
-}
-
-static int
-join(struct parse *p)
-{
-	struct layout *l = p->l;
-
-	for (size_t i = 0; i < l->nfilesystems; i++)
-		if (join_base(l, &l->filesystems[i], p->e) == -1)
-			return -1;
-	for (size_t i = 0; i < p->nmounts; i++)
-		if (join_mount(p, &p->mounts[i]) == -1)
-			return -1;
-	if (find_disk(l, "image0") == NULL)
+	if (v->kind != VALUE_MAP || v->len != 1)
 		return error_set(
-		    p->e, EINVAL, "one local_loop must be named image0");
-	if (check_labels(l, p->e) == -1)
-		return -1;
-	qsort(l->filesystems, l->nfilesystems, sizeof(*l->filesystems),
-	    compare_points);
-	for (size_t i = 1; i < l->nfilesystems; i++)
-		if (l->filesystems[i].mount_point != NULL &&
-		    compare_points(
-			&l->filesystems[i - 1], &l->filesystems[i]) == 0)
-			return error_set(p->e, EINVAL,
-			    "mount point %s is used twice",
-			    l->filesystems[i].mount_point);
-	return 0;
+		    p->e, EINVAL, "entry %u should be a single dict", number);
+	m = value_member(v, 0);
+	if (!is_module(m->name))
+		return error_set(p->e, EINVAL,
+		    "Config entry is not a plugin value: %s", m->name);
+	if (disks != (strcmp(m->name, "local_loop") == 0))
+		return 0;
+	return node(p, m->name, m->value, NULL);
+}
+
+/* Entries may come in any order: disks first, so that all else finds them. */
+static int
+entries(struct layout_nodes *p, const struct value *yaml)
+{
+	if (yaml->kind != VALUE_LIST)
+		return error_set(p->e, EINVAL, "wants a list, not %s",
+		    value_kind_name(yaml));
+	for (int disks = 1; disks >= 0; disks--)
+		for (uint32_t i = 0; i < yaml->len; i++)
+			if (entry(p, yaml->items[i], i + 1, disks) == -1)
+				return -1;
+	return layout_join(p);
 }
 
 int
 layout_parse(struct layout *l, const struct value *yaml, const char *source,
     const struct layout_defaults *d, struct error *e)
 {
-	own(parse_clear) struct parse p = { .l = l, .d = d, .e = e };
+	own(parse_clear) struct layout_nodes p = { .l = l, .d = d, .e = e };
 
-	if (yaml->kind != VALUE_LIST)
-		return error_set(e, EINVAL, "%s: wants a list, not %s", source,
-		    value_kind_name(yaml));
-	for (uint32_t i = 0; i < yaml->len; i++) {
-		const struct value *v = yaml->items[i];
-		const struct member *m;
-
-		if (v->kind != VALUE_MAP || v->len != 1)
-			return error_set(e, EINVAL,
-			    "%s: entry %u should be a single dict", source,
-			    i + 1);
-		m = value_member(v, 0);
-		if (!is_module(m->name))
-			return error_set(e, EINVAL,
-			    "%s: Config entry is not a plugin value: %s",
-			    source, m->name);
-		if (node(&p, m->name, m->value, NULL) == -1)
-			return error_prefix(e, "%s", source);
-	}
-	if (join(&p) == -1)
-		return error_prefix(e, "%s", source);
-	return 0;
+	return entries(&p, yaml) == -1 ? error_prefix(e, "%s", source) : 0;
 }

@@ -129,7 +129,7 @@ lint_names(struct lint *l, const struct lint_file *f)
 	}
 }
 
-/* Whether some other file of the element speaks of a name. */
+/* Whether some other file of the element, or its README, speaks of a name. */
 static bool
 is_mentioned(const struct lint *l, const struct lint_file *f)
 {
@@ -137,7 +137,6 @@ is_mentioned(const struct lint *l, const struct lint_file *f)
 
 	for (size_t i = 0; i < l->nfiles; i++)
 		if (&l->files[i] != f && l->files[i].text_file &&
-		    strncmp(l->files[i].path, "README", 6) != 0 &&
 		    strstr(l->files[i].text, name) != NULL)
 			return true;
 	return false;

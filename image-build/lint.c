@@ -213,7 +213,7 @@ find_named(const struct elements *all, const char *name, struct error *e)
 	const struct element *el =
 	    elements_find(all, real != NULL ? path_base(real) : name);
 
-	if (el == NULL || el->path == NULL || el->builtin != NULL) {
+	if (el == NULL || el->path == NULL) {
 		error_set(e, ENOENT, "Element '%s' not found", name);
 		return NULL;
 	}

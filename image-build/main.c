@@ -24,10 +24,13 @@ static const struct verb verbs[] = {
 	{ "ramdisk-image-create", true, image_create },
 	{ "element-info", true, element_info },
 	{ "diskimage-builder", true, project_verb },
-	{ "cache", false, cache_verb },
 	{ "lint", false, lint_verb },
 	{ "new", false, new_verb },
 	{ "project", false, project_verb },
+	{ "pack", false, image_pack },
+	{ "verify", false, image_verify },
+	{ "cache", false, cache_verb },
+	{ "doctor", false, doctor },
 	{ NULL, false, NULL },
 };
 

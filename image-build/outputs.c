@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands beside an image: older ones, checksums; and a look at its size. */
+/* What stands beside an image: older ones; and a look at its size. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +11,6 @@
 
 #include "image-build/compat.h"
 #include "image-build/image-build.h"
-#include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -83,45 +82,6 @@ outputs_keep_old(const struct settings *s, const char *path, struct error *e)
 	    move_aside(path, old, ".md5", e) == -1)
 		return -1;
 	return move_aside(path, old, ".sha256", e);
-}
-
-/* ---- checksums ----------------------------------------------------------------- */
-
-/* A line as md5sum and sha256sum write and check it. */
-static int
-write_sum(const char *path, const char *kind, const char *sum,
-    struct strlist *paths, struct error *e)
-{
-	own_free char *file = mem_printf("%s.%s", path, kind);
-	own_free char *line = mem_printf("%s  %s\n", sum, path);
-
-	strlist_add(paths, file);
-	return file_replace(AT_FDCWD, file, 0644, line, strlen(line), e);
-}
-
-int
-outputs_checksum(const struct settings *s, const char *path,
-    struct strlist *paths, struct error *e)
-{
-	own(strlist_clear) struct strlist kinds = { 0 };
-	char md5[DIGEST_MD5_TEXT], sha256[DIGEST_TEXT];
-	own_fd int fd = -1;
-	bool both;
-
-	strlist_split(&kinds, s->checksums, ", ");
-	both = strlist_has(&kinds, "1");
-	if (!both && !strlist_has(&kinds, "md5") &&
-	    !strlist_has(&kinds, "sha256"))
-		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1 || digest_file_sums(fd, md5, sha256) == -1)
-		return error_errno(e, "%s", path);
-	if ((both || strlist_has(&kinds, "md5")) &&
-	    write_sum(path, "md5", md5, paths, e) == -1)
-		return -1;
-	if (both || strlist_has(&kinds, "sha256"))
-		return write_sum(path, "sha256", sha256, paths, e);
-	return 0;
 }
 
 /* ---- usage ----------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
+#include "image-build/sources.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -95,7 +96,7 @@ add_entry(void *ctx, const struct tree_entry *t, struct error *e)
 		own_fd int fd =
 		    openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-		if (fd == -1 || digest_file(fd, text) == -1)
+		if (fd == -1 || digest_file(fd, text, NULL) == -1)
 			return error_errno(e, "%s", t->path);
 		digest_add(d, text, strlen(text));
 	}
@@ -209,9 +210,8 @@ pins_revision(const struct build *b, const char *name)
 }
 
 int
-pins_source(struct build *b, const char *name, const char *type,
-    const char *location, const char *ref, const char *revision,
-    struct error *e)
+pins_source(struct build *b, const struct source_line *line,
+    const char *revision, struct error *e)
 {
 	struct pins *p = b->pins;
 	const struct value *was;
@@ -220,13 +220,14 @@ pins_source(struct build *b, const char *name, const char *type,
 	if (p == NULL)
 		return 0;
 	now = value_map(p->doc);
-	value_set(p->doc, now, "type", value_string(p->doc, type));
-	value_set(p->doc, now, "location", value_string(p->doc, location));
+	value_set(p->doc, now, "type", value_string(p->doc, line->type));
 	value_set(
-	    p->doc, now, "ref", value_string(p->doc, ref != NULL ? ref : ""));
+	    p->doc, now, "location", value_string(p->doc, line->location));
+	value_set(p->doc, now, "ref",
+	    value_string(p->doc, line->ref != NULL ? line->ref : ""));
 	value_set(p->doc, now, "revision", value_string(p->doc, revision));
-	value_set(p->doc, p->sources, name, now);
-	was = locked(p, "sources", name);
+	value_set(p->doc, p->sources, line->name, now);
+	was = locked(p, "sources", line->name);
 	if (p->was == NULL || (was != NULL && value_equal(was, now)))
 		return 0;
 	if (was == NULL)
@@ -235,7 +236,7 @@ pins_source(struct build *b, const char *name, const char *type,
 	return error_set(e, ESTALE,
 	    "%s does not hold any more: %s %s is locked, %s %s is there",
 	    p->path, value_text(was, "location", "?"),
-	    value_text(was, "revision", "?"), location, revision);
+	    value_text(was, "revision", "?"), line->location, revision);
 }
 
 /* ---- packages -------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 struct build;
 struct error;
 struct pins;
+struct source_line;
 struct strbuf;
 struct strlist;
 struct value;
@@ -28,9 +29,8 @@ void pins_free(struct pins *p); /* NULL is fine */
 const char *pins_revision(const struct build *b, const char *name);
 
 /* A source as it is; another revision than the locked one is an error. */
-int pins_source(struct build *b, const char *name, const char *type,
-    const char *location, const char *ref, const char *revision,
-    struct error *e);
+int pins_source(struct build *b, const struct source_line *line,
+    const char *revision, struct error *e);
 
 /*
  * Locked: tell the scripts of root.d where apt's preferences for the locked

@@ -62,8 +62,9 @@ element_steps(const struct element *el, const struct phase *p,
 			if (strcmp(n->phase, p->name) == 0)
 				add(lines, n->name,
 				    mem_printf("%s (built in)", el->name));
-		return 0;
 	}
+	if (el->path == NULL)
+		return 0;
 	dir = path_join(el->path, folder);
 	if (parts_list(dir, getenv("RUN_PARTS_REGEX"), &names, NULL, e) == -1)
 		return -1;

@@ -32,7 +32,7 @@ products_id(const struct build *b, char id[DIGEST_TEXT])
 		strbuf_printf(&all, "%s%c", words[i] ? words[i] : "-", 0);
 	for (size_t i = 0; i < s->formats.len; i++)
 		strbuf_printf(&all, "%s,", s->formats.items[i]);
-	strbuf_printf(&all, "%d %s %lld %s", s->uncompressed, s->checksums,
+	strbuf_printf(&all, "%d %d %lld %s", s->uncompressed, s->checksum,
 	    (long long)s->epoch, s->name);
 	digest_text(strbuf_text(&all), all.len, id);
 }

@@ -158,7 +158,7 @@ default_values(struct settings *s)
 	s->root_type = env_or("FS_TYPE", "ext4");
 	s->offline |= env_true("DIB_OFFLINE");
 	s->no_tmpfs |= env_true("DIB_NO_TMPFS");
-	s->checksums = s->checksum ? "1" : env_or("DIB_CHECKSUM", "0");
+	s->checksum |= env_true("DIB_CHECKSUM");
 	if (s->max_resize == NULL)
 		s->max_resize = env_or("MAX_ONLINE_RESIZE", NULL);
 	if (s->ramdisk_element == NULL)
@@ -207,10 +207,6 @@ default_elements(struct settings *s)
 int
 settings_complete(struct settings *s, struct error *e)
 {
-	if (s->elements.len == 0 && getenv("IMAGE_ELEMENT") == NULL)
-		return error_set(e, EINVAL,
-		    "At least one distribution root element must be "
-		    "specified");
 	if (find_data(s, e) == -1 || read_epoch(s, e) == -1)
 		return -1;
 	default_paths(s);

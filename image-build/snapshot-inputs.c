@@ -158,29 +158,36 @@ env_value(struct doc *d, const struct strlist *env)
 	return map;
 }
 
-/* The names in the hooks tree, the scripts of phases left out. */
+/* Whether an entry of the hooks tree is a script of a phase. */
+static bool
+is_script(const struct tree_entry *t)
+{
+	size_t n = strcspn(t->path, "/");
+
+	if (t->depth != 2 || S_ISDIR(t->st->st_mode))
+		return false;
+	for (const struct phase *p = phases; p->name != NULL; p++) {
+		size_t m = strlen(p->name);
+
+		if (n == m + 2 && strncmp(t->path, p->name, m) == 0 &&
+		    strncmp(t->path + m, ".d", 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 add_name(void *ctx, const struct tree_entry *t, struct error *e)
 {
 	struct strbuf *all = ctx;
 
 	(void)e;
-	if (t->depth == 2 && !S_ISDIR(t->st->st_mode)) {
-		size_t n = strcspn(t->path, "/");
-		own_free char *folder = mem_dupn(t->path, n);
-
-		for (const struct phase *p = phases; p->name != NULL; p++) {
-			size_t m = strlen(p->name);
-
-			if (strncmp(folder, p->name, m) == 0 &&
-			    strcmp(folder + m, ".d") == 0)
-				return 0;
-		}
-	}
-	strbuf_printf(all, "%s\n", t->path);
+	if (!is_script(t))
+		strbuf_printf(all, "%s\n", t->path);
 	return 0;
 }
 
+/* The names in the hooks tree, the scripts of phases left out. */
 static struct value *
 names_value(const struct build *b, struct doc *d, struct error *e)
 {
@@ -239,12 +246,13 @@ add_content(void *ctx, const struct tree_entry *t, struct error *e)
 	struct strlist *all = ctx;
 
 	(void)e;
-	if (S_ISREG(t->st->st_mode) || S_ISLNK(t->st->st_mode))
+	if ((S_ISREG(t->st->st_mode) || S_ISLNK(t->st->st_mode)) &&
+	    !is_script(t))
 		strlist_add(all, t->path);
 	return 0;
 }
 
-/* Unwatched, a step may have read all of the hooks tree. */
+/* Unwatched, a step may have read whatever is no other script. */
 static int
 everything(const char *hooks, struct strlist *reads, struct error *e)
 {
@@ -313,13 +321,11 @@ inputs_add_observed(const struct build *b, struct doc *d, struct value *inputs,
 	const char *phase = value_text(inputs, "phase", "");
 	const char *step = value_text(inputs, "step", "");
 
-	if (w->blind) {
-		if (everything(hooks, &reads, e) == -1)
-			return -1;
-	} else {
+	if (w->blind && everything(hooks, &reads, e) == -1)
+		return -1;
+	if (!w->blind)
 		strlist_add_all(&reads, &w->reads);
-		strlist_printf(&reads, "%s.d/%s", phase, step);
-	}
+	strlist_printf(&reads, "%s.d/%s", phase, step);
 	value_set(
 	    d, inputs, "reads", files_value(hooks, d, &reads, file_digest));
 	value_set(d, inputs, "folders",

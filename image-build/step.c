@@ -3,15 +3,12 @@
  * One step: found in an earlier build's snapshots, or run, with its output
  * under its name, in a tree that has what it needs, and watched.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "image-build/compat.h"
+#include "image-build/filter.h"
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
 #include "image-build/watch.h"
@@ -67,10 +64,16 @@ step_failed(const struct speaker *s, const char *element, struct error *e)
 	return error_prefix(e, "%s (element %s)", s->name, element);
 }
 
+/* In the child.  A build can do without the filter, which is slower. */
 static int
 prepare(void *ctx)
 {
-	return watch_prepare(((struct speaker *)ctx)->watch);
+	struct watch *w = ((struct speaker *)ctx)->watch;
+
+	if (w != NULL)
+		return watch_prepare(w);
+	(void)filter_install(false);
+	return 0;
 }
 
 static void
@@ -93,12 +96,12 @@ run_program(struct build *b, const char *speaker, const char *element,
 		.root = root,
 		.line = step_speak,
 		.ctx = &sp,
+		.prepare = prepare,
 		.tick = log_tick,
 		.seconds = LIMIT_BUILD_SECONDS };
 	struct proc_status status;
 
 	if (b->watch != NULL) {
-		run.prepare = prepare;
 		run.ready = ready;
 		run.ready_fd = b->watch->epoll;
 	}
@@ -141,23 +144,10 @@ step_begin(struct build *b, bool chroot, struct error *e)
 	return enter_hooks(b, chroot, e);
 }
 
-/*
- * What a step left running would go on writing behind the next one's back.
- * We are init of a PID namespace: all others in it are the step's.
- */
-static void
-end_leftovers(void)
-{
-	if (getpid() != 1 || kill(-1, SIGKILL) == -1)
-		return;
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
-		continue;
-}
-
 int
 step_end(struct build *b, bool chroot, struct error *e)
 {
-	end_leftovers();
+	enter_end_leftovers();
 	return enter_unhook(b, chroot, e);
 }
 
@@ -193,7 +183,7 @@ run_and_keep(struct build *b, const struct phase *p, const struct step *s,
 	b->watch = NULL;
 	if (r == -1)
 		return -1;
-	end_leftovers();
+	enter_end_leftovers();
 	watch_settle(&w);
 	return snapshot_save(b, s, &w, report_clock() - start, e);
 }

@@ -213,7 +213,7 @@ watch_files(struct watch *w, bool host)
 int
 watch_prepare(struct watch *w)
 {
-	int listener = filter_install();
+	int listener = filter_install(true);
 
 	/* A build can do without; it is slower and the network unseen. */
 	if (listener == -1)

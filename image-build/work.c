@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/privileges.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -129,10 +130,14 @@ work_begin(struct build *b, struct error *e)
 	if (tmp == NULL)
 		return error_errno(e, "%s", b->settings->tmp);
 	sweep(tmp);
-	b->place = mem_printf("%s/dib_build-%u", tmp, (unsigned)geteuid());
-	if (hold_place(b, e) == -1)
+	if (hold_scratch(b, tmp, e) == -1)
 		return -1;
-	return hold_scratch(b, tmp, e);
+	if (privileges_held() == PRIVILEGES_CHROOT) {
+		b->place = mem_dup(b->dir);
+		return 0;
+	}
+	b->place = mem_printf("%s/dib_build-%u", tmp, privileges_uid());
+	return hold_place(b, e);
 }
 
 void
@@ -175,6 +180,8 @@ mount_place(const struct build *b, struct error *e)
 	uint64_t memory = available_memory();
 	uint64_t least = (uint64_t)b->settings->min_tmpfs << 31; /* twice */
 
+	if (privileges_held() == PRIVILEGES_CHROOT)
+		return 0;
 	if (!b->settings->no_tmpfs && memory >= least)
 		return enter_tmpfs(b->place, memory / 10 * 8, e);
 	if (mount(b->dir, b->place, NULL, MS_BIND, NULL) == -1)

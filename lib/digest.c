@@ -4,7 +4,6 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,13 +16,38 @@ must(int ok)
 		abort();
 }
 
+static const EVP_MD *
+method(enum digest_kind kind)
+{
+	switch (kind) {
+	case DIGEST_SHA1:
+		return EVP_sha1();
+	case DIGEST_MD5:
+		return EVP_md5();
+	default:
+		return EVP_sha256();
+	}
+}
+
 struct digest *
-digest_new(void)
+digest_open(enum digest_kind kind)
 {
 	EVP_MD_CTX *c = EVP_MD_CTX_new();
 
-	must(c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL));
+	must(c != NULL && EVP_DigestInit_ex(c, method(kind), NULL));
 	return (struct digest *)c;
+}
+
+struct digest *
+digest_new(void)
+{
+	return digest_open(DIGEST_SHA256);
+}
+
+size_t
+digest_size(enum digest_kind kind)
+{
+	return (size_t)EVP_MD_get_size(method(kind));
 }
 
 void
@@ -37,6 +61,13 @@ digest_end(struct digest *d, uint8_t out[DIGEST_BYTES])
 {
 	must(EVP_DigestFinal_ex((EVP_MD_CTX *)d, out, NULL));
 	EVP_MD_CTX_free((EVP_MD_CTX *)d);
+}
+
+void
+digest_next(struct digest *d, uint8_t out[DIGEST_BYTES])
+{
+	must(EVP_DigestFinal_ex((EVP_MD_CTX *)d, out, NULL));
+	must(EVP_DigestInit_ex((EVP_MD_CTX *)d, NULL, NULL));
 }
 
 void
@@ -65,20 +96,30 @@ digest_sha1(const void *data, size_t n, uint8_t out[DIGEST_SHA1_BYTES])
 }
 
 void
+digest_printn(const uint8_t *sum, size_t n, char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n && i < DIGEST_BYTES; i++) {
+		*text++ = digits[sum[i] >> 4];
+		*text++ = digits[sum[i] & 15];
+	}
+	*text = '\0';
+}
+
+void
 digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT])
 {
-	for (int i = 0; i < DIGEST_BYTES; i++)
-		snprintf(text + 2 * i, 3, "%02x", sum[i]);
+	digest_printn(sum, DIGEST_BYTES, text);
 }
 
 void
 digest_sha1_text(const void *data, size_t n, char text[DIGEST_SHA1_TEXT])
 {
-	uint8_t sum[20];
+	uint8_t sum[DIGEST_BYTES];
 
-	must(EVP_Digest(data, n, sum, NULL, EVP_sha1(), NULL));
-	for (int i = 0; i < 20; i++)
-		snprintf(text + 2 * i, 3, "%02x", sum[i]);
+	digest_sha1(data, n, sum);
+	digest_printn(sum, DIGEST_SHA1_BYTES, text);
 }
 
 void
@@ -105,41 +146,20 @@ digest_text(const void *data, size_t n, char text[DIGEST_TEXT])
 }
 
 int
-digest_file(int fd, char text[DIGEST_TEXT])
+digest_file(int fd, char text[DIGEST_TEXT], uint64_t *bytes)
 {
 	struct digest *d = digest_new();
 	uint8_t buf[1 << 14], sum[DIGEST_BYTES];
+	uint64_t all = 0;
 	ssize_t n;
 
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
+	for (; (n = read(fd, buf, sizeof(buf))) > 0; all += (uint64_t)n)
 		digest_add(d, buf, (size_t)n);
 	digest_end(d, sum);
+	if (bytes != NULL)
+		*bytes = all;
 	if (n == -1)
 		return -1;
 	digest_print(sum, text);
-	return 0;
-}
-
-int
-digest_file_sums(int fd, char md5[DIGEST_MD5_TEXT], char sha256[DIGEST_TEXT])
-{
-	struct digest *d = digest_new();
-	EVP_MD_CTX *m = EVP_MD_CTX_new();
-	uint8_t buf[1 << 14], sum[DIGEST_BYTES], old[16];
-	ssize_t n;
-
-	must(m != NULL && EVP_DigestInit_ex(m, EVP_md5(), NULL));
-	while ((n = read(fd, buf, sizeof(buf))) > 0) {
-		digest_add(d, buf, (size_t)n);
-		must(EVP_DigestUpdate(m, buf, (size_t)n));
-	}
-	digest_end(d, sum);
-	must(EVP_DigestFinal_ex(m, old, NULL));
-	EVP_MD_CTX_free(m);
-	if (n == -1)
-		return -1;
-	digest_print(sum, sha256);
-	for (size_t i = 0; i < sizeof(old); i++)
-		snprintf(md5 + 2 * i, 3, "%02x", old[i]);
 	return 0;
 }

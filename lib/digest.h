@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256 (FIPS 180-4) and its HMAC (RFC 2104); the only user of libcrypto. */
+/*
+ * SHA-256 (FIPS 180-4) and its HMAC (RFC 2104), older digests for protocols
+ * and formats that want them; the only user of libcrypto.
+ */
 #ifndef LIB_DIGEST_H
 #define LIB_DIGEST_H
 
@@ -13,9 +16,18 @@ struct error;
 
 struct digest; /* a digest being computed */
 
-struct digest *digest_new(void);
+enum digest_kind {
+	DIGEST_SHA256,
+	DIGEST_SHA1, /* 20 bytes */
+	DIGEST_MD5, /* 16 bytes */
+};
+
+struct digest *digest_new(void); /* of SHA-256 */
+struct digest *digest_open(enum digest_kind kind);
 void digest_add(struct digest *d, const void *data, size_t n);
 void digest_end(struct digest *d, uint8_t out[DIGEST_BYTES]); /* frees d */
+void digest_next(struct digest *d, uint8_t out[DIGEST_BYTES]); /* begins anew */
+size_t digest_size(enum digest_kind kind); /* in bytes */
 
 /* All in one, for n bytes. */
 void digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES]);
@@ -23,17 +35,11 @@ void digest_buffer(const void *data, size_t n, uint8_t out[DIGEST_BYTES]);
 /* The same, in lower-case hexadecimal. */
 void digest_text(const void *data, size_t n, char text[DIGEST_TEXT]);
 
-/* Of a file from where it stands to its end; -1 with errno. */
-int digest_file(int fd, char text[DIGEST_TEXT]);
-
-#define DIGEST_MD5_TEXT 33
-
 /*
- * MD5 (RFC 1321), which protects from accidents only, and SHA-256 of a file
- * in one reading, from where it stands to its end; -1 with errno.
+ * Of a file from where it stands to its end, *bytes of them unless that is
+ * NULL; -1 with errno.
  */
-int
-digest_file_sums(int fd, char md5[DIGEST_MD5_TEXT], char sha256[DIGEST_TEXT]);
+int digest_file(int fd, char text[DIGEST_TEXT], uint64_t *bytes);
 
 /* HMAC-SHA-256 of n bytes. */
 void digest_hmac(const void *key, size_t key_len, const void *data, size_t n,
@@ -43,8 +49,9 @@ void digest_hmac(const void *key, size_t key_len, const void *data, size_t n,
 #define DIGEST_SHA1_BYTES 20
 void digest_sha1(const void *data, size_t n, uint8_t out[DIGEST_SHA1_BYTES]);
 
-/* Lower-case hexadecimal. */
+/* Lower-case hexadecimal; of the first n bytes 2 n + 1 characters. */
 void digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT]);
+void digest_printn(const uint8_t *sum, size_t n, char *text);
 
 #define DIGEST_SHA1_TEXT 41
 

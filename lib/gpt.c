@@ -25,22 +25,35 @@ static const struct {
 } types[] = {
 	{ "8300", "linux-generic", "0FC63DAF-8483-4772-8E79-3D69D8477DE4" },
 	{ "8200", "swap", "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F" },
+	{ "8301", "linux-reserved", "8DA63339-0007-60C0-C436-083AC8230908" },
 	{ "8302", "home", "933AC7E1-2EB4-4F13-B844-0E14E2AEF915" },
 	{ "8303", "root-x86", "44479540-F297-41B2-9AF7-D131D5F0458A" },
 	{ "8304", "root-x86-64", "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709" },
 	{ "8305", "root-arm64", "B921B045-1DF0-41C3-AF44-4C6F280D3FAE" },
 	{ "8306", "srv", "3B8F8425-20E0-4F3B-907F-1A25A76F98E8" },
 	{ "8307", "root-arm", "69DAD710-2CE4-4E3C-B16C-21A1D49ABED3" },
+	{ "8308", "dm-crypt", "7FFEC5C9-2D00-49B7-8941-3EA10A5586B7" },
+	{ "8309", "luks", "CA7D7CCB-63ED-4C53-861C-1742536059CC" },
+	{ "830b", "root-x86-verity", "D13C5D3B-B5D1-422A-B29F-9454FDC89D76" },
+	{ "830c", "root-x86-64-verity",
+	    "2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5" },
+	{ "830d", "root-arm-verity", "7386CDF2-203C-47A9-A498-F2ECCE45A2D6" },
+	{ "830e", "root-arm64-verity", "DF3300CE-D69F-4C92-978C-9BFB0F38D820" },
 	{ "8310", "var", "4D21B016-B534-45C2-A9FB-5C16E091FD2D" },
+	{ "8311", "tmp", "7EC6F557-3BC5-4ACA-B293-16EF5DF639D1" },
+	{ "8314", "usr-x86-64", "8484680C-9521-48C6-9C11-B0720656F69E" },
+	{ "8316", "usr-arm64", "B0E01050-EE5F-4390-949A-9101B17104E9" },
+	{ "8319", "usr-x86-64-verity", "77FF5F63-E7B6-4633-ACF4-1565B864C0E6" },
+	{ "831b", "usr-arm64-verity", "6E11A4E7-FBCA-4DED-B9E9-E1A512BB664E" },
 	{ "8e00", "lvm", "E6D6D379-F507-44C2-A23C-238F2A3DF928" },
+	{ "ea00", "xbootldr", "BC13C2FF-59E6-4262-A352-B275FD6F7172" },
 	{ "ef00", "esp", "C12A7328-F81F-11D2-BA4B-00A0C93EC93B" },
+	{ "ef01", "mbr-scheme", "024DEE41-33E7-11D3-9D69-0008C781F39F" },
 	{ "ef02", "bios-boot", "21686148-6449-6E6F-744E-656564454649" },
 	{ "4100", "prep", "9E1A2D38-C612-4316-AA26-8B49521E5A8B" },
 	{ "0700", "msdata", "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7" },
+	{ "0c01", "msreserved", "E3C9E316-0B5C-4DB8-817D-F92DF00215AE" },
 	{ "fd00", "raid", "A19D880F-05FC-4D3B-A006-743F0F84911E" },
-	{ "", "root-x86-64-verity", "2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5" },
-	{ "", "root-arm64-verity", "DF3300CE-D69F-4C92-978C-9BFB0F38D820" },
-	{ "", "xbootldr", "BC13C2FF-59E6-4262-A352-B275FD6F7172" },
 };
 
 /* GUID text to 16 bytes in the order written. */
@@ -83,8 +96,10 @@ gpt_type(const char *text, uint8_t type[16])
 {
 	uint8_t uuid[16];
 
+	if (strncasecmp(text, "0x", 2) == 0 && strlen(text) == 6)
+		text += 2; /* some write the code as a number */
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-		if ((*types[i].code && strcasecmp(text, types[i].code) == 0) ||
+		if (strcasecmp(text, types[i].code) == 0 ||
 		    strcasecmp(text, types[i].name) == 0) {
 			text = types[i].guid;
 			break;

@@ -223,9 +223,13 @@ http_cancel(struct http_call *c)
 	free(c);
 }
 
+/* EINVAL is our own mistake: of a URL that was never asked. */
 static int
-code_of(CURLcode r)
+code_of(CURL *easy, CURLcode r)
 {
+	long sent = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
 	switch (r) {
 	case CURLE_OPERATION_TIMEDOUT:
 		return ETIMEDOUT;
@@ -233,8 +237,8 @@ code_of(CURLcode r)
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return ECONNREFUSED;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-		return EINVAL;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* or no HTTP came back */
+		return sent > 0 ? EPROTO : EINVAL;
 	default:
 		return EPROTO;
 	}
@@ -250,8 +254,8 @@ outcome(struct http_call *c, CURLcode result, struct error *e)
 		    c->header_bytes > LIMIT_HTTP_HEADER ? LIMIT_HTTP_HEADER
 							: c->max);
 	if (result != CURLE_OK && !c->stopped)
-		return error_set(e, code_of(result), "%s: %s", c->shown,
-		    *c->what ? c->what : curl_easy_strerror(result));
+		return error_set(e, code_of(c->easy, result), "%s: %s",
+		    c->shown, *c->what ? c->what : curl_easy_strerror(result));
 	return 0;
 }
 

@@ -27,6 +27,7 @@
 /* Programs that we run. */
 #define LIMIT_SCRIPT_SECONDS 1800 /* a hook */
 #define LIMIT_BUILD_SECONDS 14400 /* an element's script */
+#define LIMIT_ASK_SECONDS 60 /* a program that is asked for metadata */
 #define LIMIT_COMMAND_SECONDS 86400 /* an agent's command: many hooks */
 #define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
 #define LIMIT_CAPTURE_BYTES MIB(64) /* output kept whole */
@@ -35,8 +36,12 @@
 
 /* Names and counts. */
 #define LIMIT_PARTS 10000 /* scripts in one folder */
-#define LIMIT_TAR_ENTRIES 20000000 /* in one archive */
+#define LIMIT_TAR_ENTRIES 5000000 /* in one archive or file system */
+#define LIMIT_TREE_BYTES MIB(262144) /* unpacked from one archive */
+#define LIMIT_UNPACK_TIMES 200 /* as large as the archive, beyond ... */
+#define LIMIT_UNPACK_SLACK MIB(1024)
 #define LIMIT_ELEMENTS 20000 /* elements in one build */
+#define LIMIT_LAYOUT_NODES 1024 /* in one block-device description */
 
 /* Messages that wait to be sent. */
 #define LIMIT_OUTBOX 100000 /* messages looked at in one go */
@@ -46,6 +51,7 @@
 /* The network. */
 #define LIMIT_HTTP_BODY MIB(64)
 #define LIMIT_FETCH_BYTES MIB(2048) /* what elements fetch */
+#define LIMIT_BASE_BYTES MIB(65536) /* an image to begin with */
 #define LIMIT_HTTP_HEADER KIB(256)
 #define LIMIT_HTTP_CONNECT_SECONDS 10
 #define LIMIT_HTTP_SECONDS 60

@@ -7,6 +7,7 @@
 #define LIB_TAR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct error;
 struct strbuf;
@@ -32,13 +33,48 @@ int tar_read(
 
 enum tar_flags {
 	TAR_OWNERS = 1, /* owners, devices, attributes: for a whole system */
+	TAR_LAYER = 2, /* over what is there, with whiteouts, as OCI has it */
+	TAR_NO_DEVICES = 4, /* leave device nodes out */
 };
 
 /*
  * Unpack an archive (tar, cpio, zip; any compression libarchive knows) into
- * the folder to.  Entries that would leave it, by "..", an absolute name or
- * through a symlink, are an error.
+ * the folder to.  A leading slash is dropped, symlinks on the way are
+ * followed as in a chroot to the folder.  Names with ".." are an error; so are
+ * more entries than LIMIT_TAR_ENTRIES, and more bytes than LIMIT_TREE_BYTES or
+ * than an archive of its size can be thought to hold.
  */
 int tar_extract(int dir, const char *path, int to, int flags, struct error *e);
+
+/* The same with other bounds. */
+struct tar_bounds {
+	uint64_t entries, bytes;
+};
+int tar_extract_within(int dir, const char *path, int to, int flags,
+    const struct tar_bounds *bounds, struct error *e);
+
+/* Write what one compressed file holds to a descriptor, within bounds. */
+int tar_expand(int dir, const char *path, int to, struct error *e);
+
+enum tar_filter {
+	TAR_PLAIN,
+	TAR_GZIP,
+	TAR_ZSTD,
+};
+
+struct tar_output {
+	int fd; /* written to */
+	enum tar_filter filter;
+	const char *prefix; /* in front of names; NULL: "." */
+	int64_t epoch; /* times are clamped to it, or -1 */
+};
+
+/*
+ * Write dir/path and all below it as an archive in pax format (POSIX.1-2001,
+ * with SCHILY.xattr for attributes): sorted, so the same tree gives the same
+ * bytes.  Sockets are left out, since the format has none.
+ */
+int tar_create(
+    int dir, const char *path, const struct tar_output *out, struct error *e);
 
 #endif

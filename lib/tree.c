@@ -15,6 +15,7 @@
 
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/inodes.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -148,11 +149,37 @@ tree_remove(int dir, const char *path, struct error *e)
 	return walk_entry(&w, dir, path, "", 0, e);
 }
 
+int
+tree_empty(int dir, const char *path, struct error *e)
+{
+	own_fd int fd =
+	    openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	own(strlist_clear) struct strlist names = { 0 };
+	struct stat st;
+
+	if (fd == -1 && errno == ENOENT)
+		return 0;
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return error_errno(e, "%s", path);
+	if (file_names(fd, ".", &names, e) == -1)
+		return error_prefix(e, "%s", path);
+	for (size_t i = 0; i < names.len; i++)
+		if (tree_remove(fd, names.items[i], e) == -1)
+			return error_prefix(e, "%s", path);
+	if (futimens(fd, (struct timespec[]){ st.st_atim, st.st_mtim }) == -1)
+		return error_errno(e, "%s", path);
+	return 0;
+}
+
 /* ---- copy -------------------------------------------------------------- */
 
 struct copy {
 	int dir; /* where the copy's root is */
 	const char *to; /* its path from there */
+	bool system; /* hard links are kept, mounts left out */
+	dev_t dev;
+	struct inodes linked; /* files with several names: index + 1 ... */
+	struct strlist names; /* ... of the first copy's name */
 };
 
 /* A name below a descriptor for calls that know no descriptors. */
@@ -224,6 +251,33 @@ copy_symlink(const struct tree_entry *t, int dir, const char *to)
 	return symlinkat(target, dir, to);
 }
 
+/* The parts of a file that are no holes. */
+static int
+copy_sparse(int in, int out, off_t size, struct error *e)
+{
+	char buf[1 << 16];
+	off_t at = 0, end;
+
+	while ((at = lseek(in, at, SEEK_DATA)) != -1) {
+		end = lseek(in, at, SEEK_HOLE);
+		if (end == -1 || lseek(out, at, SEEK_SET) == -1)
+			return error_errno(e, "copy");
+		while (at < end) {
+			size_t want = end - at < (off_t)sizeof(buf)
+			    ? (size_t)(end - at)
+			    : sizeof(buf);
+			ssize_t n = pread(in, buf, want, at);
+
+			if (n <= 0 || file_write_all(out, buf, (size_t)n) == -1)
+				return error_errno(e, "copy");
+			at += n;
+		}
+	}
+	if (errno != ENXIO || ftruncate(out, size) == -1)
+		return error_errno(e, "copy");
+	return 0;
+}
+
 static int
 copy_regular(
     const struct tree_entry *t, int dir, const char *to, struct error *e)
@@ -235,9 +289,28 @@ copy_regular(
 
 	if (in == -1 || out == -1)
 		return error_errno(e, "%s", to);
-	if (file_copy_fd(in, out, e) == -1)
+	if (t->st->st_blocks * 512 < t->st->st_size
+		? copy_sparse(in, out, t->st->st_size, e) == -1
+		: file_copy_fd(in, out, e) == -1)
 		return error_prefix(e, "%s", to);
 	return 0;
+}
+
+/* 1: a further name of a file that was copied, now linked to it. */
+static int
+copy_link(
+    struct copy *c, const struct tree_entry *t, const char *to, struct error *e)
+{
+	uint64_t *seen = inodes_at(&c->linked, t->st->st_dev, t->st->st_ino);
+
+	if (*seen == 0) {
+		strlist_add(&c->names, to);
+		*seen = c->names.len;
+		return 0;
+	}
+	if (linkat(c->dir, c->names.items[*seen - 1], c->dir, to, 0) == -1)
+		return error_errno(e, "%s", to);
+	return 1;
 }
 
 /* A symlink of that name is no folder to be filled: it may lead anywhere. */
@@ -258,17 +331,18 @@ copy_folder(int dir, const char *to, struct error *e)
 }
 
 static int
-copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
+copy_file(
+    struct copy *c, const struct tree_entry *t, const char *to, struct error *e)
 {
-	const struct copy *c = ctx;
-	own_free char *to =
-	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
 	mode_t type = t->st->st_mode & S_IFMT;
+	int r = 0;
 
-	if (type == S_IFDIR)
-		return copy_folder(c->dir, to, e);
 	if (unlinkat(c->dir, to, 0) == -1 && errno != ENOENT)
 		return error_errno(e, "%s", to);
+	if (c->system && t->st->st_nlink > 1)
+		r = copy_link(c, t, to, e);
+	if (r != 0)
+		return r == 1 ? 0 : -1;
 	if (type == S_IFREG) {
 		if (copy_regular(t, c->dir, to, e) == -1)
 			return -1;
@@ -279,6 +353,22 @@ copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
 		return error_errno(e, "%s", to);
 	}
 	return copy_attributes(t, c->dir, to, e);
+}
+
+static int
+copy_visit(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	struct copy *c = ctx;
+	own_free char *to =
+	    mem_printf("%s%s%s", c->to, *t->path ? "/" : "", t->path);
+
+	if (!S_ISDIR(t->st->st_mode))
+		return copy_file(c, t, to, e);
+	if (t->depth == 0)
+		c->dev = t->st->st_dev;
+	if (copy_folder(c->dir, to, e) == -1)
+		return -1;
+	return c->system && t->st->st_dev != c->dev;
 }
 
 /* A folder's attributes come last: filling it changes its times. */
@@ -292,17 +382,37 @@ copy_leave(void *ctx, const struct tree_entry *t, struct error *e)
 	return S_ISDIR(t->st->st_mode) ? copy_attributes(t, c->dir, to, e) : 0;
 }
 
+static int
+copy_all(int from_dir, const char *from, struct copy *c, struct error *e)
+{
+	const struct walk w = {
+		.visit = copy_visit, .leave = copy_leave, .ctx = c
+	};
+	int r;
+
+	allow_depth();
+	r = walk_entry(&w, from_dir, from, "", 0, e);
+	inodes_clear(&c->linked);
+	strlist_clear(&c->names);
+	return r;
+}
+
 int
 tree_copy(
     int from_dir, const char *from, int to_dir, const char *to, struct error *e)
 {
 	struct copy c = { .dir = to_dir, .to = to };
-	const struct walk w = {
-		.visit = copy_visit, .leave = copy_leave, .ctx = &c
-	};
 
-	allow_depth();
-	return walk_entry(&w, from_dir, from, "", 0, e);
+	return copy_all(from_dir, from, &c, e);
+}
+
+int
+tree_clone(
+    int from_dir, const char *from, int to_dir, const char *to, struct error *e)
+{
+	struct copy c = { .dir = to_dir, .to = to, .system = true };
+
+	return copy_all(from_dir, from, &c, e);
 }
 
 /* ---- measure ----------------------------------------------------------- */
@@ -310,23 +420,14 @@ tree_copy(
 struct usage {
 	uint64_t bytes;
 	dev_t dev;
-	struct {
-		ino_t *items;
-		size_t len, cap;
-	} linked; /* inodes with several names that were seen */
+	struct inodes linked; /* files with several names that were seen */
 };
 
-/* Whether a multiply linked inode was counted; remembers it. */
+/* Whether a file with several names was counted; remembers it. */
 static bool
-counted(struct usage *u, ino_t ino)
+counted(struct usage *u, const struct stat *st)
 {
-	for (size_t i = u->linked.len; i > 0; i--)
-		if (u->linked.items[i - 1] == ino)
-			return true;
-	u->linked.items = mem_grow(
-	    u->linked.items, &u->linked.cap, u->linked.len + 1, sizeof(ino_t));
-	u->linked.items[u->linked.len++] = ino;
-	return false;
+	return (*inodes_at(&u->linked, st->st_dev, st->st_ino))++ > 0;
 }
 
 static int
@@ -340,7 +441,7 @@ usage_visit(void *ctx, const struct tree_entry *t, struct error *e)
 	if (t->st->st_dev != u->dev)
 		return 1;
 	if (!S_ISDIR(t->st->st_mode) && t->st->st_nlink > 1 &&
-	    counted(u, t->st->st_ino))
+	    counted(u, t->st))
 		return 0;
 	u->bytes += (uint64_t)t->st->st_blocks * 512;
 	return 0;
@@ -352,7 +453,7 @@ tree_usage(int dir, const char *path, uint64_t *bytes, struct error *e)
 	struct usage u = { 0 };
 	int r = tree_walk(dir, path, usage_visit, &u, e);
 
-	free(u.linked.items);
+	inodes_clear(&u.linked);
 	if (r == 0)
 		*bytes = u.bytes;
 	return r;

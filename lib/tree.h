@@ -36,6 +36,9 @@ int tree_walk(
  */
 int tree_remove(int dir, const char *path, struct error *e);
 
+/* Remove all that is in a folder.  Its times stay.  No folder: no error. */
+int tree_empty(int dir, const char *path, struct error *e);
+
 /*
  * Copy an entry and all below it with owner, mode, times, symlinks, devices
  * and extended attributes (so ACLs and file capabilities).  Folders that
@@ -43,6 +46,13 @@ int tree_remove(int dir, const char *path, struct error *e);
  * folder is to go is an error.
  */
 int tree_copy(int from_dir, const char *from, int to_dir, const char *to,
+    struct error *e);
+
+/*
+ * The same for a whole system: hard links are kept, and of what is mounted
+ * below only the empty folder is copied.
+ */
+int tree_clone(int from_dir, const char *from, int to_dir, const char *to,
     struct error *e);
 
 /* Bytes on disk below dir/path, each inode counted once. */

@@ -48,16 +48,65 @@ list_has(const struct value *list, const char *text)
 	return false;
 }
 
+/* Add those that are not there; hooks may tell of a million. */
 static void
 list_merge(struct doc *d, struct value *into, const struct value *from)
 {
+	struct value *seen = value_map(d), *null = value_null(d);
+
+	for (uint32_t i = 0; i < into->len; i++)
+		if (into->items[i]->kind == VALUE_STRING)
+			value_setn(d, seen, into->items[i]->text,
+			    into->items[i]->len, null);
 	for (uint32_t i = 0;
 	     from != NULL && from->kind == VALUE_LIST && i < from->len; i++) {
 		const struct value *v = from->items[i];
 
-		if (v->kind == VALUE_STRING && !list_has(into, v->text))
-			value_add(d, into, value_string(d, v->text));
+		if (v->kind != VALUE_STRING ||
+		    value_getn(seen, v->text, v->len) != NULL)
+			continue;
+		value_setn(d, seen, v->text, v->len, null);
+		value_add(d, into, value_stringn(d, v->text, v->len));
 	}
+}
+
+/* Whether it is a job of the name, as changed_run() writes them. */
+static bool
+is_job_of(const struct value *job, const struct value *name)
+{
+	return job->kind == VALUE_STRING && job->len > name->len &&
+	    memcmp(job->text, name->text, name->len) == 0 &&
+	    job->text[name->len] == ' ';
+}
+
+/* What changed anew is to be acted upon anew. */
+static void
+forget_jobs(struct doc *d, struct value *state, const struct value *names)
+{
+	const struct value *done = value_get(state, "done");
+	struct value *left = value_list(d);
+
+	if (done == NULL || done->kind != VALUE_LIST)
+		return;
+	for (uint32_t i = 0; i < done->len; i++) {
+		bool anew = false;
+
+		for (uint32_t n = 0; names != NULL &&
+		     names->kind == VALUE_LIST && n < names->len && !anew;
+		     n++)
+			anew = names->items[n]->kind == VALUE_STRING &&
+			    is_job_of(done->items[i], names->items[n]);
+		if (!anew)
+			value_add(d, left, done->items[i]);
+	}
+	value_set(d, state, "done", left);
+}
+
+static void
+absorb_names(struct doc *d, struct value *state, const struct value *names)
+{
+	list_merge(d, list_of(d, state, "names"), names);
+	forget_jobs(d, state, names);
 }
 
 static struct value *
@@ -109,9 +158,8 @@ changed_absorb(const struct settings *s, struct error *e)
 	if (state == NULL)
 		return -1;
 	list_merge(d, list_of(d, state, "files"), value_get(fresh, "files"));
-	list_merge(d, list_of(d, state, "names"), value_get(fresh, "names"));
-	list_merge(
-	    d, list_of(d, state, "names"), value_get(fresh, "on_change"));
+	absorb_names(d, state, value_get(fresh, "names"));
+	absorb_names(d, state, value_get(fresh, "on_change"));
 	if (save(s, state, e) == -1)
 		return -1;
 	if (unlink(path) == -1)

@@ -79,13 +79,15 @@ outcome_add(struct outcome *o, const struct proc_status *s)
 static int
 limit(struct hook *h, unsigned *seconds, struct error *e)
 {
-	const struct settings *s = h->phase->run->settings;
-	double left = s->run_seconds - run_clock(h->phase->run);
+	const struct phase *p = h->phase;
+	const struct settings *s = p->run->settings;
+	double left = s->run_seconds - run_clock(p->run);
 
-	*seconds = h->phase->seconds ? h->phase->seconds
-	    : h->header.seconds	     ? h->header.seconds
-				     : settings_limit(s, h->phase->name);
-	if (s->run_seconds == 0 || h->phase->seconds || left > *seconds)
+	*seconds =
+	    settings_limit(s, p->name, h->outcome->name, h->header.seconds);
+	if (p->most > 0 && *seconds > p->most)
+		*seconds = p->most;
+	if (s->run_seconds == 0 || p->last || left > *seconds)
 		return 0;
 	h->last_moment = true;
 	if (left <= 0)

@@ -87,24 +87,50 @@ fail(const struct error *e, int status)
 
 /* ---- a run ------------------------------------------------------------- */
 
-/* Take the lock; *failed_at gets where to start, if asked to resume. */
+/*
+ * Where the last run failed; *failed_at stays NULL if that was before its
+ * first phase.  1 if it did not fail.
+ */
+static int
+find_failure(const struct settings *s, struct doc *d,
+    const struct value **failed_at, struct error *e)
+{
+	const struct value *last = report_last(d, s);
+	const struct value *at = value_get(last, "failed_at");
+	const char *phase = value_text(at, "phase", NULL);
+
+	if (strcmp(value_text(last, "status", ""), "failed") != 0)
+		return 1;
+	if (phase == NULL)
+		return 0;
+	if (!strlist_has(&s->phases, phase))
+		return error_set(e, EINVAL,
+		    "the last run failed in the phase %s, which is not to be "
+		    "run",
+		    phase);
+	*failed_at = at;
+	return 0;
+}
+
+/* Take the lock, run, report. */
 static int
 run(const struct settings *s)
 {
 	ownp(doc_free) struct doc *d = doc_new();
 	const struct value *failed_at = NULL;
 	struct error e;
-	int status;
+	int status = 0;
 	int lock = lock_take(s->lock, 0, &e);
 
 	if (lock == -1)
 		return fail(&e, e.code == EAGAIN ? NOT_NOW : FAILED);
-	if (resume) {
-		failed_at = value_get(report_last(d, s), "failed_at");
-		if (failed_at == NULL || failed_at->kind != VALUE_MAP) {
-			log_info("the last run did not fail");
-			return DONE;
-		}
+	if (resume)
+		status = find_failure(s, d, &failed_at, &e);
+	if (status == -1)
+		return fail(&e, FAILED);
+	if (status == 1) {
+		log_info("the last run did not fail");
+		return DONE;
 	}
 	status = refresh(s, &voice_own, failed_at);
 	close(lock);

@@ -10,17 +10,6 @@
 #include "lib/path.h"
 #include "refresh-config/refresh.h"
 
-static void
-print_limits(
-    const struct settings *s, const char *phase, const struct header *h)
-{
-	unsigned seconds = h->seconds ? h->seconds : settings_limit(s, phase);
-
-	printf("  limit %u s", seconds);
-	if (h->retries > 0)
-		printf(", retries %u", h->retries);
-}
-
 /* What is there but would not be run, so that a slip is seen. */
 static void
 print_ignored(const struct strlist *ignored)
@@ -31,18 +20,16 @@ print_ignored(const struct strlist *ignored)
 
 static int
 print_hook(const struct settings *s, const char *phase, const char *path,
-    bool paths_only, struct error *e)
+    struct error *e)
 {
 	struct header h;
 
-	if (paths_only) {
-		printf("%s\n", path);
-		return 0;
-	}
 	if (header_load(path, &h, e) == -1)
 		return error_prefix(e, "%s", phase);
-	printf("  %s", path);
-	print_limits(s, phase, &h);
+	printf("  %s  limit %u s", path,
+	    settings_limit(s, phase, path_base(path), h.seconds));
+	if (h.retries > 0)
+		printf(", retries %u", h.retries);
 	printf("\n");
 	return 0;
 }
@@ -63,7 +50,9 @@ print_phase(const struct settings *s, const char *phase, bool paths_only,
 	for (size_t i = 0; i < names.len; i++) {
 		own_free char *path = path_join(dir, names.items[i]);
 
-		if (print_hook(s, phase, path, paths_only, e) == -1)
+		if (paths_only)
+			printf("%s\n", path);
+		else if (print_hook(s, phase, path, e) == -1)
 			return -1;
 	}
 	if (!paths_only)

@@ -29,8 +29,8 @@ enum {
 
 /* ---- what we are told (settings.c) ------------------------------------- */
 
-struct phase_limit {
-	char *phase;
+struct limit {
+	char *name; /* of a phase, or PHASE/HOOK */
 	unsigned seconds;
 };
 
@@ -47,7 +47,7 @@ struct settings {
 	unsigned script_seconds; /* for each hook */
 	unsigned send_seconds; /* for sending reports at the end */
 	unsigned history; /* how many reports are kept */
-	struct phase_limit *limits; /* for each hook of some phases */
+	struct limit *limits; /* for some hooks, or all of some phases */
 	size_t limits_len;
 };
 
@@ -73,8 +73,12 @@ void settings_export(const struct settings *s, struct strlist *env);
 struct value *
 settings_metadata(const struct settings *s, struct doc *d, struct error *e);
 
-/* Seconds that a hook of the phase may take. */
-unsigned settings_limit(const struct settings *s, const char *phase);
+/*
+ * Seconds that a hook may take: what is set for it, what its header says (0:
+ * nothing), what is set for its phase, what is set for all.
+ */
+unsigned settings_limit(const struct settings *s, const char *phase,
+    const char *hook, unsigned header);
 
 /* ---- what a hook says about itself (header.c) -------------------------- */
 
@@ -148,7 +152,8 @@ struct phase {
 	char *dir;
 	struct strlist scripts, env;
 	const volatile sig_atomic_t *stop;
-	unsigned seconds; /* for each hook; 0: as usual */
+	bool last; /* error handlers: the run's limit is not theirs */
+	unsigned most; /* seconds for each hook, whatever its limit; 0: none */
 };
 
 /* Run one of its scripts, with retries; adds an outcome to the run. */

@@ -252,8 +252,8 @@ run_error_handlers(struct run *r)
 
 	phase_init(&p, r, "error");
 	p.stop = NULL;
-	p.seconds =
-	    stopped ? STOPPED_SECONDS : settings_limit(r->settings, "error");
+	p.last = true;
+	p.most = stopped ? STOPPED_SECONDS : 0;
 	there = file_exists(AT_FDCWD, p.dir);
 	r->voice->handlers(&p, there);
 	if (there && phase_run_handlers(&p, &e) == -1)

@@ -91,16 +91,17 @@ static int
 read_limits(const struct value *v, struct settings *s, struct error *e)
 {
 	if (v->kind != VALUE_MAP)
-		return error_set(e, EINVAL, "not a map of phases to times");
+		return error_set(
+		    e, EINVAL, "not a map of phases and hooks to times");
 	for (uint32_t i = 0; i < v->len; i++) {
 		const struct member *m = value_member(v, i);
-		struct phase_limit *l;
+		struct limit *l;
 		size_t cap = s->limits_len;
 
 		s->limits = mem_grow(
 		    s->limits, &cap, s->limits_len + 1, sizeof(*s->limits));
 		l = &s->limits[s->limits_len++];
-		*l = (struct phase_limit){ .phase = mem_dup(m->name) };
+		*l = (struct limit){ .name = mem_dup(m->name) };
 		if (read_seconds(m->value, &l->seconds, e) == -1)
 			return error_prefix(e, "%s", m->name);
 	}
@@ -209,7 +210,7 @@ void
 settings_clear(struct settings *s)
 {
 	for (size_t i = 0; i < s->limits_len; i++)
-		free(s->limits[i].phase);
+		free(s->limits[i].name);
 	free(s->limits);
 	free(s->base);
 	free(s->state);
@@ -236,13 +237,28 @@ settings_export(const struct settings *s, struct strlist *env)
 	strlist_env_set(env, "OS_REFRESH_CONFIG_BASE_DIR", s->base);
 }
 
-unsigned
-settings_limit(const struct settings *s, const char *phase)
+/* Seconds, or 0. */
+static unsigned
+limit_of(const struct settings *s, const char *name)
 {
 	for (size_t i = 0; i < s->limits_len; i++)
-		if (strcmp(s->limits[i].phase, phase) == 0)
+		if (strcmp(s->limits[i].name, name) == 0)
 			return s->limits[i].seconds;
-	return s->script_seconds;
+	return 0;
+}
+
+unsigned
+settings_limit(const struct settings *s, const char *phase, const char *hook,
+    unsigned header)
+{
+	own_free char *path = path_join(phase, hook);
+	unsigned seconds = limit_of(s, path);
+
+	if (seconds == 0)
+		seconds = header;
+	if (seconds == 0)
+		seconds = limit_of(s, phase);
+	return seconds != 0 ? seconds : s->script_seconds;
 }
 
 struct value *

@@ -109,6 +109,9 @@ signal_exchange(const struct http_request *request, struct http_reply *reply,
 	r.seconds = EXCHANGE_SECONDS;
 	if (http_do(&r, reply, e) == 0)
 		return judge(&r, reply, after, e);
+	/* Only of a success is a body heard; then it stalled or broke off. */
+	if (left < ANSWER_BYTES)
+		return VERDICT_DONE;
 	return e->code == EINVAL ? VERDICT_REFUSED : VERDICT_UNREACHABLE;
 }
 

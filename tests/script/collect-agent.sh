@@ -1,6 +1,8 @@
 #!/bin/sh
 # The agent as a daemon: what starts a run, what a run sees, and what survives
 # signals, restarts, new settings and a new program.
+# agent() takes options, but none are needed here.
+# shellcheck disable=SC2119
 set -u
 . tests/helper/collect.sh
 d=$ROOT/var/lib/os-collect-config/local-data
@@ -88,6 +90,24 @@ sleep 1
 same "no run" "$(runs)" "$last"
 same "both" "$(jq length "$cache/os_config_files.json")" 2
 [ "$(json '.sources[0].rounds')" -gt "$rounds" ] || fail "the counters begin anew"
+
+# What no run succeeded with yet is not lost with the agent, even if its
+# source says it no more.
+echo 1 >"$tmp/status"
+routes <<'R'
+[{"path": "/x", "body": {"n": 2}}]
+R
+within 30 grep -q '"n": 2' "$cache/request.json" || fail "not stored"
+within 30 sh -c "[ \"\$(jq -r '.command.last_status' $ROOT/run/collect-config/status.json)\" = 1 ]" ||
+    fail "no run that fails"
+kill -9 "$agent"
+wait "$agent" 2>/dev/null
+routes <<'R'
+[{"path": "/x", "status": 503}]
+R
+echo 0 >"$tmp/status"
+agent
+within 30 grep -q '"n": 2' "$cache/request.json.last" || fail "lost with the agent"
 
 # A corrupt document is set aside and fetched again.
 routes <<'R'

@@ -75,6 +75,12 @@ done
 echo "!!" >"$tmp/vmtoolsd.metadata"
 collect --one-time -c true
 grep -q 'guestinfo: not base64' "$tmp/err" || fail "vmware: no word"
+# One that hangs goes with the agent.
+printf '#!/bin/sh\necho $$ >>%s/hanging\nexec sleep 300\n' "$tmp" >"$tmp/vmtoolsd"
+agent vmware -c true
+within 30 test -s "$tmp/hanging" || fail "vmware: not asked"
+unagent
+kill -0 "$(head -n 1 "$tmp/hanging")" 2>/dev/null && fail "vmware: a program is left behind"
 rm "$tmp/vmtoolsd"
 collect --one-time -c true
 grep -q 'vmtoolsd: exit status 127' "$tmp/err" || fail "vmware: no word of the program"

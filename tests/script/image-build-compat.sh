@@ -157,6 +157,11 @@ mkdir "$T/elements/no-final-image"
 build disk-image-create -n -o seven tiny-os no-final-image
 [ ! -e seven.qcow2 ] || fail "no-final-image"
 
+# ---- containers -----------------------------------------------------------------
+build disk-image-create -n -o nine -t docker --docker-target me/nine:3 tiny-os
+tar -xOf nine.docker.tar manifest.json | jq -e '.[0].RepoTags == ["me/nine:3"]' \
+	>/dev/null || fail "--docker-target"
+
 # ---- usage ----------------------------------------------------------------------
 element big install 50-big <<'EOF'
 #!/bin/bash

@@ -78,7 +78,7 @@ printf -- '- local_loop:\n    name: image0\n- mkfs:\n   base: nothing\n' \
 refuse "badlayout/block-device-default.yaml: mkfs mkfs_nothing: type is missing" \
 	tiny-os badlayout
 DIB_BLOCK_DEVICE_CONFIG='- local_loop: {name: image0, mkfs: {type: zfs}}' \
-	refuse "mkfs mkfs_image0: no such file system: zfs (ext4, swap can be written)" \
+	refuse "mkfs mkfs_image0: no such file system: zfs (ext4, vfat, squashfs, " \
 	tiny-os
 
 element big install 50-big <<'EOF'

@@ -66,9 +66,11 @@ setsid sh -c 'trap "" TERM HUP; echo \$\$ >"$tmp/daemon"; sleep 600' \
     >/dev/null 2>&1 </dev/null &
 while [ ! -s "$tmp/daemon" ]; do sleep 0.05; done
 X
-refresh-config -q --root "$ROOT"
+refresh-config -q --root "$ROOT" &
+pid=$!
+wait $pid
 gone "$(cat "$tmp/daemon")" || fail "the daemon is gone"
-left=$(find "$base$own" -maxdepth 1 -name 'refresh-config.*' | wc -l)
+left=$(find "$base$own" -maxdepth 1 -name "refresh-config.$pid.*" | wc -l)
 equal "cgroups left" "$left" 0
 
 # One that was killed leaves its cgroup to the next.

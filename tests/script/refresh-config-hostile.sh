@@ -61,6 +61,25 @@ run
 said "Read-only file system"
 umount "$STATE"
 
+# A hook that tells of very many changes.
+hook configure.d 10-fill <<'X'
+#!/bin/sh
+{
+	echo '{"names": ["0"'
+	seq -f ', "%.0f"' 1 300000
+	echo ']}'
+} >"$INGOT_CHANGED_FILE"
+X
+hook configure.d 20-see <<'X'
+#!/bin/sh
+[ -z "${INGOT_CHANGED_NAMES-}" ] || exit 1
+exec refresh-config --if-changed 299999 -- false
+X
+run -q
+said "^refresh-config: configure: 20-see: exit status 1$"
+equal "all" "$(jq '.names | length' "$STATE/changed.json")" 300001
+rm "$LIBEXEC/configure.d/20-see" "$STATE/changed.json"
+
 # Output without end, without line feeds, of all bytes; ended by its limit.
 hook configure.d 10-fill <<'X'
 #!/bin/sh

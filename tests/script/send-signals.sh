@@ -11,7 +11,7 @@ message() { # name, JSON on standard input
 # Send; the exit status is in $status, what it says in $tmp/said.
 send() {
 	status=0
-	send-signals --outbox "$box" "$@" >"$tmp/said" 2>&1 || status=$?
+	send-signals --outbox "$box" --seconds 30 "$@" >"$tmp/said" 2>&1 || status=$?
 }
 empty() {
 	[ -z "$(ls "$box")" ] || fail "the outbox is empty: $(ls "$box")"
@@ -133,6 +133,17 @@ equal status $status 75
 equal "left" "$(ls "$box")" c
 equal "tried" "$(requests 'map(.path) | join(" ")')" "/c /d"
 rm "$box/c"
+
+# What is acknowledged is, even if the answer breaks off; else it is not.
+receiver_stop
+rm "$tmp/receiver/requests"
+receiver --answers 503,200 --cut
+message cut <<X
+{"transport": "http", "url": "$URL/cut", "body": {}}
+X
+send
+empty
+equal "tried" "$(requests 'map(.status) | join(" ")')" "503 200"
 
 # Two at once: the second waits for the first, and nothing is sent twice.
 receiver_stop

@@ -54,14 +54,19 @@ has "PROBE rendered: words one, drive" "$T/first.probe"
 has "report: success" "$T/first.out"
 grep -q 'failed units: *$' "$T/first.probe" || fail "units failed at boot"
 
-# The same image, other metadata, and a config drive beside.
+# The same image under UEFI, with other metadata, and a config drive beside.
 mkdir -p "$T/drive/openstack/latest"
 echo '{"drive": {"words": "seen"}}' >"$T/drive/openstack/latest/meta_data.json"
 genisoimage -quiet -R -V config-2 -o "$T/drive.iso" "$T/drive"
+cp /usr/share/OVMF/OVMF_VARS_4M.fd "$T/vars.fd"
 boot second '{"probe": {"words": "two"}, "web": {"title": "Second"}}' \
-	"$T/image.raw" -- -drive "file=$T/drive.iso,format=raw,if=virtio,readonly=on"
+	"$T/image.raw" -- \
+	-drive "if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd" \
+	-drive "if=pflash,format=raw,unit=1,file=$T/vars.fd" \
+	-drive "file=$T/drive.iso,format=raw,if=virtio,readonly=on"
 [ $status = 0 ] || fail "the machine did not report success"
 has "PROBE rendered: words two, drive seen" "$T/second.probe"
+grep -q 'failed units: *$' "$T/second.probe" || fail "units failed under UEFI"
 
 boot fails '{"probe": {"fail": "yes"}}' "$T/image.qcow2"
 [ $status = 1 ] || fail "a hook failed, and the status is $status"

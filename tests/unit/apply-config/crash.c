@@ -8,6 +8,9 @@
  * it gets through; then --recover is run, which is killed in the same manner
  * now and then, and at last every file must be of the old set or every file
  * of the new one, with nothing left over.  The same again from no files.
+ *
+ * A kill before a call that changes nothing leaves what a kill before the
+ * next call does, so those are left out, unless CRASH_EVERY is set.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +37,7 @@
 #define NEW 5 /* the first of them are made by it */
 
 #ifdef FAULTS
-#define STRIDE 13 /* the sanitizers make it slow: not at every call */
+#define STRIDE 4 /* the sanitizers make it slow: not at every call */
 #else
 #define STRIDE 1
 #endif
@@ -82,8 +86,33 @@ make_templates(void)
 	put("new.json", "{\"v\": \"new\", \"new\": true}");
 }
 
+/* Whether the call that is about to be made leaves files as they are. */
+static bool
+only_looks(pid_t pid)
+{
+	static const long looks[] = { SYS_read, SYS_pread64, SYS_close,
+		SYS_fstat, SYS_newfstatat, SYS_statx, SYS_faccessat2,
+		SYS_getdents64, SYS_readlinkat, SYS_openat2, SYS_getcwd,
+		SYS_fcntl, SYS_ioctl, SYS_lseek, SYS_mmap, SYS_munmap,
+		SYS_mremap, SYS_mprotect, SYS_brk, SYS_getpid, SYS_getrandom,
+		SYS_prlimit64, SYS_rseq, SYS_set_tid_address,
+		SYS_set_robust_list };
+	struct __ptrace_syscall_info call = { 0 };
+
+	if (getenv("CRASH_EVERY") != NULL ||
+	    ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(call), &call) < 0 ||
+	    call.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return false;
+	if (call.entry.nr == SYS_openat)
+		return (call.entry.args[2] & (O_CREAT | O_TRUNC)) == 0;
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+		if ((long)call.entry.nr == looks[i])
+			return true;
+	return false;
+}
+
 /*
- * Run apply-config; kill it at the entry of system call number n (0: let it
+ * Run apply-config; kill it at the entry of such a call number n (0: let it
  * run).  Returns whether it came to its end.
  */
 static bool
@@ -115,7 +144,7 @@ run(char *const *argv, unsigned long n)
 		waitpid(pid, &status, 0);
 		if (WIFEXITED(status) || WIFSIGNALED(status))
 			return true;
-		if (entry && ++calls == n) {
+		if (entry && !only_looks(pid) && ++calls == n) {
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
 			return false;
@@ -246,7 +275,7 @@ check_scene(struct scene *s)
 	while (!try_at(s, n, n % 3 == 0 ? n / 3 : 0))
 		n += STRIDE;
 	printf("killed at %lu system calls\n", (n - 1) / STRIDE);
-	CHECK(n > 4 * FILES);
+	CHECK(n > 4 * (FILES - GONE));
 	free(s->old);
 	free(s->new);
 }

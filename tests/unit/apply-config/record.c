@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "apply-config/apply.h"
@@ -58,9 +59,12 @@ json(struct doc *d, const char *text)
 static void
 settle(void)
 {
-	int64_t start = record_clock();
+	struct timespec now;
+	int64_t start;
 
-	while (record_clock() == start)
+	clock_gettime(CLOCK_REALTIME, &now);
+	start = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+	while (record_clock() <= start)
 		usleep(500);
 }
 

@@ -119,7 +119,8 @@ check_given_size(void)
 	struct error e;
 
 	parse(THREE, &l, &e);
-	CHECK(layout_compute(&l, 1002 * MIB, &e) == -1); /* root is empty */
+	CHECK(layout_compute(&l, 1002 * MIB, &e) == 0);
+	CHECK(l.disks[0].partitions[1].bytes == MIB); /* root is empty */
 	for (size_t i = 0; i < l.nfilesystems; i++)
 		l.filesystems[i].content = 99 * MIB;
 	CHECK(layout_compute(&l, 1002 * MIB, &e) == 0);
@@ -162,8 +163,7 @@ check_failures(void)
 		  "- mkfs: {name: a, base: image0, type: ext4, label: l}\n"
 		  "- mkfs: {name: b, base: image0, type: ext4, label: l}",
 		    "t: File system label [l] used more than once" },
-		{ "- lvm: {name: x}",
-		    "t: lvm: this version writes partitions only" },
+		{ "- lvm: {name: x}", "t: lvm x: Lvm config requires a 'pvs'" },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

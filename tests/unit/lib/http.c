@@ -272,10 +272,10 @@ static const struct {
 	{ { .follow = HTTP_FOLLOW_HOST }, "/elsewhere", "302 ", 0 },
 	{ { .follow = HTTP_FOLLOW_HOST }, "/loop", "302 ", 0 },
 	{ { 0 }, "/loop", "/loop: ", EPROTO },
-	{ { 0 }, "/file", "/file: ", EINVAL },
+	{ { 0 }, "/file", "/file: ", EPROTO },
 	{ { 0 }, "/cut", "/cut: ", EPROTO },
 	{ { 0 }, "/none", "/none: ", EPROTO },
-	{ { 0 }, "/nonsense", "/nonsense: ", EINVAL },
+	{ { 0 }, "/nonsense", "/nonsense: ", EPROTO },
 	{ { .seconds = 1 }, "/slow", "/slow: ", ETIMEDOUT },
 	{ { .idle_seconds = 1 }, "/slow", "/slow: ", ETIMEDOUT },
 	{ { .max = 5 }, "/ok", "200 hello", 0 },
@@ -364,6 +364,7 @@ nobody_there_is_an_error(void)
 	CHECK(e.code == EINVAL && reply.body.len == 0);
 	CHECK(http_do(&(struct http_request){ .url = "no url" }, &reply, &e) ==
 	    -1);
+	CHECK(e.code == EINVAL);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/error.h"
@@ -157,6 +158,58 @@ damaged_discs_do_no_harm(void)
 	}
 }
 
+/* Twice the same bytes, and what comes out again is what went in. */
+static void
+an_archive_is_written_and_read(enum tar_filter filter)
+{
+	struct tar_output out = { .filter = filter, .epoch = 1000 };
+	own(strbuf_clear) struct strbuf first = { 0 }, second = { 0 },
+					text = { 0 };
+	struct stat st, linked;
+	struct error e;
+	own_fd int to = -1;
+
+	for (int i = 0; i < 2; i++) {
+		out.fd = openat(root, i == 0 ? "first.tar" : "second.tar",
+		    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		CHECK(tar_create(root, "written", &out, &e) == 0);
+		close(out.fd);
+	}
+	CHECK(file_read(root, "first.tar", 1 << 20, &first, &e) == 0);
+	CHECK(file_read(root, "second.tar", 1 << 20, &second, &e) == 0);
+	CHECK(first.len == second.len &&
+	    memcmp(first.s, second.s, first.len) == 0);
+	CHECK(tree_remove(root, "again", &e) == 0);
+	CHECK(file_mkdirs(root, "again", 0755, &e) == 0);
+	to = openat(root, "again", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(tar_extract(root, "first.tar", to, 0, &e) == 0);
+	CHECK(file_read(to, "a/file", 100, &text, &e) == 0);
+	CHECK_STR(strbuf_text(&text), "text");
+	CHECK(fstatat(to, "a/file", &st, 0) == 0 && st.st_mtime == 1000);
+	CHECK(
+	    fstatat(to, "link", &linked, 0) == 0 && linked.st_ino == st.st_ino);
+	CHECK(fstatat(to, "holes", &st, 0) == 0 && st.st_size == 50 << 20);
+	CHECK(st.st_blocks < 2048);
+}
+
+static void
+archives_are_written(void)
+{
+	own_fd int holes = -1;
+	struct error e;
+
+	CHECK(file_mkdirs(root, "written/a", 0755, &e) == 0);
+	put("written/a/file", "text");
+	CHECK(linkat(root, "written/a/file", root, "written/link", 0) == 0);
+	holes =
+	    openat(root, "written/holes", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	CHECK(ftruncate(holes, 50 << 20) == 0);
+	CHECK(pwrite(holes, "x", 1, 30 << 20) == 1);
+	an_archive_is_written_and_read(TAR_PLAIN);
+	an_archive_is_written_and_read(TAR_GZIP);
+	an_archive_is_written_and_read(TAR_ZSTD);
+}
+
 int
 main(void)
 {
@@ -183,6 +236,7 @@ main(void)
 		damaged_discs_do_no_harm();
 	}
 	what_is_no_disc_is_refused();
+	archives_are_written();
 	tree_remove(AT_FDCWD, dir, &e);
 	if (made == -1 && check_failed == 0)
 		return 77;

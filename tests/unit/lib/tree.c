@@ -248,6 +248,31 @@ usage_counts_an_inode_once(void)
 	CHECK(tree_usage(root, "none", &more, &e) == -1);
 }
 
+static void
+clones_keep_links_and_holes(void)
+{
+	struct stat a, b;
+	struct error e = { 0 };
+	own_fd int fd = -1;
+
+	CHECK(file_mkdirs(root, "system/sub", 0755, &e) == 0);
+	CHECK(file_replace(root, "system/one", 0644, "x", 1, &e) == 0);
+	CHECK(linkat(root, "system/one", root, "system/sub/two", 0) == 0);
+	fd = openat(root, "system/holes", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	CHECK(ftruncate(fd, 40 << 20) == 0);
+	CHECK(pwrite(fd, "y", 1, 20 << 20) == 1);
+	CHECK(tree_clone(root, "system", root, "clone", &e) == 0);
+	CHECK(fstatat(root, "clone/one", &a, 0) == 0);
+	CHECK(fstatat(root, "clone/sub/two", &b, 0) == 0);
+	CHECK(a.st_ino == b.st_ino && a.st_nlink == 2);
+	CHECK(fstatat(root, "system/one", &b, 0) == 0 && a.st_ino != b.st_ino);
+	CHECK(fstatat(root, "clone/holes", &a, 0) == 0);
+	CHECK(a.st_size == 40 << 20 && a.st_blocks < 2048);
+	close(fd);
+	fd = openat(root, "clone/holes", O_RDONLY | O_CLOEXEC);
+	CHECK(lseek(fd, 0, SEEK_DATA) == 20 << 20);
+}
+
 int
 main(void)
 {
@@ -264,6 +289,7 @@ main(void)
 	copies_merge_and_replace();
 	copies_do_not_follow_symlinks();
 	extended_attributes_are_copied();
+	clones_keep_links_and_holes();
 	usage_counts_an_inode_once();
 	tree_remove(AT_FDCWD, dir, &e);
 	return check_result();

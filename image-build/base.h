@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bases: trees that were made elsewhere and begin an image.
+ *
+ * base-source.c finds the file or folder that the caller names and checks it;
+ * builtin-tarball.c, -directory.c, -oci.c and -image.c put what it holds into
+ * the target.
+ */
+#ifndef IMAGE_BUILD_BASE_H
+#define IMAGE_BUILD_BASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/digest.h"
+
+struct build;
+struct doc;
+struct error;
+struct strbuf;
+struct value;
+
+/* ---- base-source.c --------------------------------------------------------- */
+
+struct base_source {
+	char *path; /* of the file here, in the cache if it is fetched */
+	char *url; /* where it is fetched from, or NULL */
+	char *digest; /* SHA-256 that it must have, in hexadecimal, or NULL */
+	char *keyring; /* of who must have signed it, or NULL */
+	char *signature; /* path of a detached signature of it, or NULL */
+};
+
+/*
+ * Find out from the environment what the base is and how it is known to be
+ * right.  Lists of digests and signatures are fetched, the base is not.
+ */
+int base_find(struct build *b, struct base_source *s, struct error *e);
+
+/* Have it here, checked. */
+int base_fetch(struct build *b, const struct base_source *s, struct error *e);
+
+/* What a step that unpacks it depends on; may fetch it. */
+int base_state(struct build *b, const struct base_source *s,
+    struct strbuf *text, struct error *e);
+
+/* "2048 1700000000.5 1700000000.5 12 34": whether a file is still the same. */
+int base_stat(const char *path, struct strbuf *text, struct error *e);
+void base_source_clear(struct base_source *s);
+
+/* The digest that a list in the manner of sha256sum has for a name. */
+int base_digest_of(const char *list, const char *name, char digest[DIGEST_TEXT],
+    struct error *e);
+
+/* ---- base.c ---------------------------------------------------------------- */
+
+/* A variable of the phase, NULL where it is not set or empty. */
+const char *base_variable(const struct build *b, const char *name);
+
+/* The target's root, opened. */
+int base_open_tree(const struct build *b, struct error *e);
+
+/*
+ * Whether the folders that the build writes to by name are where their names
+ * say: a base with a symlink to the host's /etc is refused.
+ */
+int base_check(const struct build *b, struct error *e);
+
+/*
+ * Whether device nodes can be made in the target; where not, says once that a
+ * base's are left out.
+ */
+bool base_has_devices(int tree);
+
+/* A folder on disk in the build's scratch folder; the caller's. */
+char *base_scratch(const struct build *b, const char *name, struct error *e);
+
+/* ---- base-oci.c: which layers, from documents that are foreign -------------- */
+
+struct oci_blob {
+	char digest[DIGEST_TEXT];
+	uint64_t size;
+};
+
+struct oci_image {
+	struct oci_blob manifest, config;
+	struct oci_blob *layers;
+	size_t nlayers;
+};
+
+/* Reads a blob of a layout whole, at most max bytes, and checks it. */
+typedef int oci_read(void *ctx, const struct oci_blob *blob, size_t max,
+    struct strbuf *text, struct error *e);
+
+/*
+ * From the text of index.json to the image of an architecture (in Debian's
+ * words); ref is the name wanted, or NULL.
+ */
+int oci_choose(const char *index, size_t len, const char *arch, const char *ref,
+    oci_read *read, void *ctx, struct oci_image *image, struct error *e);
+void oci_image_clear(struct oci_image *image);
+
+/* ---- base-volumes.c: what is on a disk -------------------------------------- */
+
+enum volume_kind {
+	VOLUME_UNKNOWN,
+	VOLUME_EXT, /* ext2, ext3, ext4 */
+	VOLUME_XFS,
+	VOLUME_BTRFS,
+	VOLUME_SQUASHFS,
+	VOLUME_EROFS,
+	VOLUME_VFAT,
+	VOLUME_SWAP,
+	VOLUME_LVM,
+	VOLUME_LUKS,
+};
+
+struct base_volume {
+	unsigned number; /* of the partition; 0: the whole disk */
+	uint64_t offset, bytes;
+	enum volume_kind kind;
+	bool is_root; /* its type says so */
+	bool taken; /* it was copied */
+	char label[257], uuid[37]; /* of the file system */
+	char part_label[37], part_uuid[37];
+};
+
+struct base_volumes {
+	struct base_volume *items;
+	size_t len, cap;
+};
+
+/* The partitions of a disk, or the file system that is all of it. */
+int
+volumes_read(int fd, const char *arch, struct base_volumes *v, struct error *e);
+const char *volume_kind_name(enum volume_kind kind);
+
+/* The one with the system, or NULL: it cannot be told. */
+struct base_volume *volumes_root(const struct base_volumes *v);
+
+/* What a line of fstab calls by this name, or NULL. */
+struct base_volume *
+volumes_named(const struct base_volumes *v, const char *name);
+void volumes_clear(struct base_volumes *v);
+
+/* ---- base-ext4.c: a file system without a mount ------------------------------ */
+
+/*
+ * Copy an ext2, ext3 or ext4 file system that begins at an offset of the file
+ * into the folder to, with all attributes.  lost+found stays behind, and so
+ * do device nodes unless they are wanted.
+ */
+int ext4_read(
+    const char *path, uint64_t offset, int to, bool devices, struct error *e);
+
+#endif

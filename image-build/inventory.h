@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What went into an image, told to people's tools, and checked again. */
+#ifndef IMAGE_BUILD_INVENTORY_H
+#define IMAGE_BUILD_INVENTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/digest.h"
+
+struct build;
+struct doc;
+struct error;
+struct strbuf;
+struct strlist;
+struct value;
+
+/* ---- installed.c: the packages of a tree --------------------------------- */
+
+struct installed {
+	char *name, *version, *arch, *source, *maintainer, *homepage;
+};
+
+struct installed_list {
+	struct installed *items; /* sorted by name and architecture */
+	size_t len, cap;
+};
+
+/* From dpkg's status file; a tree without one has no packages. */
+int
+installed_load(const char *tree, struct installed_list *list, struct error *e);
+
+/* The same from the text of the file. */
+void installed_parse(const char *text, size_t n, struct installed_list *list);
+void installed_clear(struct installed_list *list);
+
+/* ---- checksum.c: digests of what was delivered ----------------------------- */
+
+struct checksum {
+	uint64_t bytes;
+	uint8_t md5[DIGEST_BYTES], sha256[DIGEST_BYTES];
+	int code; /* errno of reading the file, or 0 */
+};
+
+/* Read each file once, several at a time. */
+int checksum_files(
+    const struct strlist *paths, struct checksum *sums, struct error *e);
+
+/* PATH.md5 and PATH.sha256, as the caller chose. */
+int
+checksum_write(const char *path, const struct checksum *sum, struct error *e);
+
+/* ---- sbom.c, provenance.c: documents as trees --------------------------------- */
+
+struct value *sbom_spdx(struct doc *d, const struct build *b,
+    const struct installed_list *packages);
+struct value *sbom_cyclonedx(struct doc *d, const struct build *b,
+    const struct installed_list *packages);
+
+/* An in-toto statement with SLSA's provenance, version 1. */
+struct value *
+provenance(struct doc *d, const struct build *b, const struct strlist *products,
+    const struct checksum *sums, struct error *e);
+
+/* "2026-01-02T03:04:05Z" */
+struct value *inventory_time(struct doc *d, const struct build *b);
+
+/* ---- manifest.c ------------------------------------------------------------- */
+
+/* All documents beside the image, and the manifest that lists all files. */
+int manifest_write(const struct build *b, const struct strlist *products,
+    const struct checksum *sums, struct error *e);
+
+/* ---- sign.c: a file and its signature, FILE.sig ------------------------------- */
+
+/* With an Ed25519 key in PEM, or one of OpenSSH's by ssh-keygen. */
+int sign_file(const char *path, const char *key, struct error *e);
+int sign_check(const char *path, const char *key, struct error *e);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines of source-repository-* files. */
+#ifndef IMAGE_BUILD_SOURCES_H
+#define IMAGE_BUILD_SOURCES_H
+
+#include <stddef.h>
+
+struct error;
+struct strlist;
+
+struct source_line {
+	const char *name, *type, *dest, *location;
+	const char *ref; /* or NULL */
+};
+
+/*
+ * Read the n words of a line, "NAME TYPE DEST LOCATION [REF]", which the
+ * variables DIB_REPOTYPE_NAME, DIB_REPOLOCATION_NAME and DIB_REPOREF_NAME
+ * replace.  The name is one that a file can have, DEST is absolute and below
+ * the root.  All is borrowed.
+ */
+int source_line_read(struct source_line *line, char *const *words, size_t n,
+    const struct strlist *env, struct error *e);
+
+/* The variable PREFIX<name, other than letters and digits as _>, or NULL. */
+const char *source_override(
+    const struct strlist *env, const char *prefix, const char *name);
+
+#endif
