@@ -104,6 +104,7 @@ struct rendered {
 	size_t mark_count;
 	uint32_t *partials; /* numbers of the renderer's partials, each once */
 	size_t partial_count, partial_cap;
+	struct stat made; /* the file that it became; st_mode 0: not yet */
 };
 
 void rendered_clear(struct rendered *r);
@@ -150,6 +151,7 @@ struct change {
 	const char *on_change; /* or NULL */
 	bool secret;
 	const struct spans *spans; /* where secrets stand, or NULL */
+	struct stat *made; /* gets what was written, or NULL */
 };
 
 struct changes {

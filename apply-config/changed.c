@@ -11,42 +11,35 @@
 #include "lib/error.h"
 #include "lib/file.h"
 
-static void
-add_once(struct strlist *l, const char *s)
-{
-	if (!strlist_has(l, s))
-		strlist_add(l, s);
-}
-
 void
 changed_note(struct changed *c, const struct output *o, const struct journal *j)
 {
 	for (size_t i = 0; i < j->len; i++) {
 		own_free char *name = output_name(o, j->items[i].path);
 
-		add_once(&c->files, name);
+		strlist_add(&c->files, name);
 		if (*j->items[i].on_change != '\0')
-			add_once(&c->on_change, j->items[i].on_change);
+			strlist_add(&c->on_change, j->items[i].on_change);
 	}
 }
 
-/* The list called name in what was there, and what is new. */
+/* The list called name in what was there, and what is new, each item once. */
 static void
 add_list(struct doc *d, struct value *map, const struct value *old,
     const char *name, const struct strlist *new)
 {
-	own(strlist_clear) struct strlist all = { 0 };
 	const struct value *items = value_get(old, name);
-	struct value *list = value_list(d);
+	struct value *list = value_list(d), *seen = value_map(d);
 
 	for (uint32_t i = 0;
 	     items != NULL && items->kind == VALUE_LIST && i < items->len; i++)
 		if (items->items[i]->kind == VALUE_STRING)
-			add_once(&all, items->items[i]->text);
+			value_set(d, seen, items->items[i]->text, list);
 	for (size_t i = 0; i < new->len; i++)
-		add_once(&all, new->items[i]);
-	for (size_t i = 0; i < all.len; i++)
-		value_add(d, list, value_string(d, all.items[i]));
+		value_set(d, seen, new->items[i], list);
+	for (size_t i = 0; i < seen->len; i++)
+		value_add(
+		    d, list, value_string(d, value_member(seen, i)->name));
 	value_set(d, map, name, list);
 }
 

@@ -316,7 +316,7 @@ pending_write(const struct state *st, const struct journal *j, struct error *e)
 	encode_number(&b, j->deadline);
 	encode_text(&b, j->boot);
 	encode_end(&b);
-	if (state_write(st, "pending", &b, e) == -1)
+	if (state_write(st, "pending", &b, true, e) == -1)
 		return -1;
 	return state_sync(st, "pending", e);
 }

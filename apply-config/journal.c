@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "apply-config/codec.h"
 #include "apply-config/output.h"
@@ -87,7 +88,7 @@ journal_write(const struct journal *j, const struct state *st, const char *name,
 	for (size_t i = 0; i < j->len; i++)
 		encode_entry(&j->items[i], &b);
 	encode_end(&b);
-	return state_write(st, name, &b, e);
+	return state_write(st, name, &b, true, e);
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -178,12 +179,18 @@ journal_forward(const struct journal *j, struct output *o, struct error *e)
 static int
 restore(const struct entry *entry, struct output *o, struct error *e)
 {
+	struct staged staged;
+	own_fd int fd = -1;
+
 	if (!entry->gone && version_is_staged(o, entry->path))
 		return 0;
 	if (entry->old.mode == 0)
 		return version_remove(o, entry->path, e);
-	if (version_stage(o, entry->path, &entry->old, true, e) == -1)
+	if (version_stage(o, entry->path, &entry->old, &staged, e) == -1)
 		return -1;
+	fd = staged.fd;
+	if (fd != -1 && fsync(fd) == -1)
+		return error_errno(e, "%s", entry->path);
 	return version_publish(o, entry->path, e) == -1 ? -1 : 0;
 }
 

@@ -39,7 +39,7 @@ changes_add(struct changes *c, enum change_kind kind, const char *path)
 }
 
 static void
-add(struct changes *c, enum change_kind kind, const struct rendered *r,
+add(struct changes *c, enum change_kind kind, struct rendered *r,
     const struct stat *want)
 {
 	const struct control *control = &r->control;
@@ -50,6 +50,7 @@ add(struct changes *c, enum change_kind kind, const struct rendered *r,
 	one->spans = &r->spans;
 	if (kind == CHANGE_DELETE)
 		return;
+	one->made = &r->made;
 	one->validate = control->validate.len > 0 ? &control->validate : NULL;
 	one->new = (struct version){ .mode = S_IFREG | want->st_mode,
 		.uid = want->st_uid,

@@ -16,6 +16,7 @@
 #include "apply-config/state.h"
 #include "apply-config/validate.h"
 #include "lib/error.h"
+#include "lib/file.h"
 #include "lib/mem.h"
 #include "lib/path.h"
 
@@ -28,7 +29,16 @@ struct publication {
 	const struct state *state;
 	struct journal *journal;
 	bool bulk;
+	int fds[BULK]; /* of what was staged; in bulk there are none */
+	size_t fd_count;
 };
+
+static void
+forget_fds(struct publication *p)
+{
+	while (p->fd_count > 0)
+		close(p->fds[--p->fd_count]);
+}
 
 /* ---- what there was -------------------------------------------------------- */
 
@@ -103,24 +113,41 @@ note_old(struct publication *p, const struct changes *c, struct error *e)
 /* ---- before the commit ------------------------------------------------------ */
 
 static int
+stage_one(struct publication *p, const struct change *one,
+    const struct version *old, struct error *e)
+{
+	struct version new = one->new;
+	struct staged staged;
+
+	if (new.xattrs == NULL) {
+		new.xattrs = old->xattrs;
+		new.xattrs_len = old->xattrs_len;
+	}
+	if (output_mkdirs(p->output, one->path, e) == -1 ||
+	    version_stage(p->output, one->path, &new, &staged, e) == -1)
+		return -1;
+	if (one->made != NULL)
+		*one->made = staged.st;
+	if (staged.fd == -1)
+		return 0;
+	if (p->bulk) {
+		close(staged.fd);
+		return 0;
+	}
+	p->fds[p->fd_count++] = staged.fd;
+	if (file_write_back(staged.fd) == -1)
+		return error_errno(e, "%s", one->path);
+	return 0;
+}
+
+static int
 stage(struct publication *p, const struct changes *c, struct error *e)
 {
-	for (size_t i = 0; i < c->len; i++) {
-		const struct change *one = &c->items[i];
-		const struct version *old = &p->journal->items[i].old;
-		struct version new = one->new;
-
-		if (one->kind == CHANGE_DELETE)
-			continue;
-		if (new.xattrs == NULL) {
-			new.xattrs = old->xattrs;
-			new.xattrs_len = old->xattrs_len;
-		}
-		if (output_mkdirs(p->output, one->path, e) == -1 ||
-		    version_stage(p->output, one->path, &new, !p->bulk, e) ==
+	for (size_t i = 0; i < c->len; i++)
+		if (c->items[i].kind != CHANGE_DELETE &&
+		    stage_one(p, &c->items[i], &p->journal->items[i].old, e) ==
 			-1)
 			return -1;
-	}
 	for (size_t i = 0; i < c->len; i++)
 		if (c->items[i].validate != NULL &&
 		    validate_run(p->output, &c->items[i], e) == -1)
@@ -128,20 +155,37 @@ stage(struct publication *p, const struct changes *c, struct error *e)
 	return 0;
 }
 
-/* See all folders with changes to the disk, new folders included. */
+/* See all folders with changes to the disk; made: those with new folders too. */
 static int
-sync_folders(struct publication *p, struct error *e)
+sync_folders(struct publication *p, bool made, struct error *e)
 {
 	const struct journal *j = p->journal;
 	struct strlist paths = { 0 };
 	int r;
 
-	strlist_add_all(&paths, &j->folders);
+	if (made)
+		strlist_add_all(&paths, &j->folders);
 	for (size_t i = 0; i < j->len; i++)
 		strlist_add(&paths, j->items[i].path);
 	r = output_sync(p->output, paths.items, paths.len, p->bulk, e);
 	strlist_clear(&paths);
 	return r;
+}
+
+/*
+ * See to the disk whatever the commit speaks of.  All of it was written
+ * before, and its data is on its way, so the first call waits for the most.
+ */
+static int
+sync_staged(struct publication *p, struct error *e)
+{
+	for (size_t i = 0; i < p->fd_count; i++)
+		if (fsync(p->fds[i]) == -1)
+			return error_errno(e, "what was staged");
+	if (sync_folders(p, true, e) == -1 ||
+	    (p->state->fresh && state_sync(p->state, "output", e) == -1))
+		return -1;
+	return state_sync(p->state, "staging", e);
 }
 
 /* Give up: what was staged goes, and with it the journal. */
@@ -159,12 +203,13 @@ prepare(struct publication *p, const struct changes *c, struct error *e)
 {
 	if (journal_write(p->journal, p->state, "staging", e) == -1)
 		return -1;
-	if (stage(p, c, e) == -1 || sync_folders(p, e) == -1 ||
-	    state_sync(p->state, "staging", e) == -1 ||
+	if (stage(p, c, e) == -1 || sync_staged(p, e) == -1 ||
 	    state_rename(p->state, "staging", "commit", e) == -1) {
+		forget_fds(p);
 		discard(p);
 		return -1;
 	}
+	forget_fds(p);
 	return 0;
 }
 
@@ -179,7 +224,7 @@ undo(struct publication *p, struct error *e)
 	if (state_rename(p->state, "commit", "abort", &why) == -1 ||
 	    state_sync(p->state, ".", &why) == -1 ||
 	    journal_backward(p->journal, p->output, &why) == -1 ||
-	    sync_folders(p, &why) == -1 ||
+	    sync_folders(p, true, &why) == -1 ||
 	    state_remove(p->state, "abort", &why) == -1)
 		error_prefix(e, "%s (not undone yet: %s)", "publishing failed",
 		    why.text);
@@ -198,7 +243,7 @@ finish(struct publication *p, struct changed *done, struct error *e)
 	if (state_sync(p->state, ".", e) == -1 ||
 	    journal_forward(p->journal, p->output, e) == -1)
 		return undo(p, e);
-	if (sync_folders(p, e) == -1)
+	if (sync_folders(p, false, e) == -1)
 		return -1;
 	if (p->journal->deadline != 0 &&
 	    pending_write(p->state, p->journal, e) == -1)
@@ -270,7 +315,7 @@ recover_abort(struct publication *p, struct error *e)
 
 	if (r == 1 &&
 	    (journal_backward(p->journal, p->output, e) == -1 ||
-		sync_folders(p, e) == -1 ||
+		sync_folders(p, true, e) == -1 ||
 		state_remove(p->state, "abort", e) == -1))
 		return -1;
 	return r;

@@ -68,19 +68,25 @@ record_clock(void)
 }
 
 struct identity
+record_made(const struct stat *st)
+{
+	struct identity i = identity_of(st);
+
+	i.changed = 0;
+	return i;
+}
+
+struct identity
 record_output(struct output *o, const char *path)
 {
 	struct error ignored;
 	struct stat st = { 0 };
-	struct identity i;
 	int dir = output_dir(o, path, &ignored);
 
 	if (dir == -1 ||
 	    fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return (struct identity){ 0 };
-	i = identity_of(&st);
-	i.changed = 0;
-	return i;
+	return record_made(&st);
 }
 
 /* ---- digests of values ------------------------------------------------------- */
@@ -417,9 +423,8 @@ record_spans(const struct record *r, const char *path, const struct stat *st,
     struct spans *spans)
 {
 	const struct item *item = record_find(r, path);
-	struct identity i = identity_of(st);
+	struct identity i = record_made(st);
 
-	i.changed = 0;
 	if (item == NULL || !is_same(&i, &item->output))
 		return false;
 	for (size_t k = 0; k + 16 <= item->spans.len; k += 16)

@@ -55,6 +55,7 @@ uint64_t
 record_digest(const struct value *v, uint32_t mark, const uint8_t *key);
 
 /* The output of a template; its change time moves when it is renamed. */
+struct identity record_made(const struct stat *st);
 struct identity record_output(struct output *o, const char *path);
 
 #endif

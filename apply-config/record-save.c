@@ -101,7 +101,9 @@ encode_rendered(struct saver *v, const struct rendered *rendered)
 	const struct template *t = rendered->template;
 	struct identity template = identity_of(&t->st),
 			control = identity_of(&t->control),
-			output = record_output(v->run->output, t->path);
+			output = rendered->made.st_mode != 0
+	    ? record_made(&rendered->made)
+	    : record_output(v->run->output, t->path);
 
 	/* Whom a name means may change: such a file is looked at each time. */
 	if (rendered->control.uid != (uid_t)-1 ||
@@ -230,5 +232,5 @@ record_save(
 	free(v.number);
 	free(v.marks);
 	free(v.place);
-	return state_write(st, "record", &b, e);
+	return state_write(st, "record", &b, false, e);
 }

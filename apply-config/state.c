@@ -22,10 +22,20 @@
 #include "lib/tree.h"
 
 #define STATE_FOLDER "/var/lib/apply-config"
+#define HOMELESS_FOLDER "/var/tmp/apply-config-%u" /* by user number */
 
 /* ---- where --------------------------------------------------------------- */
 
-/* What XDG's base directory specification says for users. */
+static bool
+is_writable(const char *path)
+{
+	return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+/*
+ * What XDG's base directory specification says for users; a user without a
+ * home that can be written has a folder among the lasting temporary files.
+ */
 static char *
 user_folder(void)
 {
@@ -33,12 +43,17 @@ user_folder(void)
 
 	if (state != NULL && *state == '/')
 		return path_join(state, "apply-config");
-	if (home != NULL && *home == '/')
-		return path_join(home, ".local/state/apply-config");
-	return NULL;
+	if (home != NULL && *home == '/') {
+		own_free char *inside =
+		    path_join(home, ".local/state/apply-config");
+
+		if (is_writable(inside) || is_writable(home))
+			return take(inside);
+	}
+	return mem_printf(HOMELESS_FOLDER, (unsigned)geteuid());
 }
 
-/* The caller's; NULL: there is no place. */
+/* The caller's. */
 static char *
 folder(const struct settings *s)
 {
@@ -75,6 +90,26 @@ output_path(const struct settings *s)
 	return strbuf_take(&b);
 }
 
+/*
+ * Anybody can make a folder of the name that a user without a home has; what
+ * others made is not trusted.  One that is not there is fine.
+ */
+static int
+check_owner(const char *top, struct error *e)
+{
+	own_free char *homeless =
+	    mem_printf(HOMELESS_FOLDER, (unsigned)geteuid());
+	struct stat st;
+
+	if (strcmp(top, homeless) != 0 || lstat(top, &st) == -1)
+		return 0;
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	    (st.st_mode & 022) == 0)
+		return 0;
+	return error_set(
+	    e, EPERM, "state folder: %s: is not this user's own", top);
+}
+
 /* "root", or "at-" and a hash of the path. */
 static char *
 key_of(const char *output)
@@ -97,8 +132,8 @@ state_open(const struct settings *s, struct state *st, struct error *e)
 	own_free char *key = key_of(output);
 
 	*st = (struct state){ .fd = -1, .lock = -1 };
-	if (top == NULL)
-		return 0;
+	if (check_owner(top, e) == -1)
+		return -1;
 	st->path = path_join(top, key);
 	st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->fd == -1 && errno != ENOENT && errno != EACCES &&
@@ -148,17 +183,23 @@ make(const struct settings *s, struct state *st, struct error *e)
 {
 	own_free char *output = output_path(s);
 	own_free char *top = path_dir(st->path);
+	own(strbuf_clear) struct strbuf b = { 0 };
 
 	if (file_mkdirs(AT_FDCWD, top, 0700, e) == -1)
 		return error_prefix(e, "state folder");
+	if (check_owner(top, e) == -1)
+		return -1;
 	if (s->root == AT_FDCWD && strcmp(output, "/") != 0)
 		prune(top);
 	if (mkdir(st->path, 0700) == -1 && errno != EEXIST)
 		return error_errno(e, "state folder: %s", st->path);
-	st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (st->fd == -1)
+		st->fd = open(st->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->fd == -1)
 		return error_errno(e, "state folder: %s", st->path);
-	return file_replace(st->fd, "output", 0600, output, strlen(output), e);
+	st->fresh = true;
+	strbuf_puts(&b, output);
+	return state_write(st, "output", &b, true, e);
 }
 
 /* Another run is most often over soon. */
@@ -172,10 +213,8 @@ state_lock(const struct settings *s, struct state *st, struct error *e)
 
 	if (state_open(s, st, e) == -1)
 		return -1;
-	if (st->path == NULL)
-		return error_set(e, ENOENT,
-		    "there is no folder for state: set HOME or use --state");
-	if (st->fd == -1 && make(s, st, e) == -1)
+	if ((st->fd == -1 || !file_exists(st->fd, "output")) &&
+	    make(s, st, e) == -1)
 		return -1;
 	path = path_join(st->path, "lock");
 	for (int try = 0; try < LOCK_TRIES; try++) {
@@ -194,7 +233,7 @@ state_outputs(
     const struct settings *s, struct strlist *outputs, struct error *e)
 {
 	own_free char *top = folder(s);
-	own_dir DIR *d = top == NULL ? NULL : opendir(top);
+	own_dir DIR *d = opendir(top);
 	struct dirent *entry;
 
 	while (d != NULL && (entry = readdir(d)) != NULL) {
@@ -229,13 +268,14 @@ state_read(
 
 int
 state_write(const struct state *st, const char *name, const struct strbuf *b,
-    struct error *e)
+    bool soon, struct error *e)
 {
 	own_free char *temp = mem_printf("%s.new", name);
 	own_fd int fd = openat(st->fd, temp,
 	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd == -1 || file_write_all(fd, strbuf_text(b), b->len) == -1 ||
+	    (soon && file_write_back(fd) == -1) ||
 	    renameat(st->fd, temp, st->fd, name) == -1) {
 		error_errno(e, "%s/%s", st->path, name);
 		(void)unlinkat(st->fd, temp, 0);

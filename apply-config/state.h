@@ -30,6 +30,7 @@ struct state {
 	int fd; /* the folder of this output root, or -1 */
 	int lock; /* descriptor, or -1 */
 	char *path; /* as the system wants it */
+	bool fresh; /* made by this run, not seen to the disk yet */
 };
 
 /*
@@ -53,9 +54,9 @@ int state_outputs(
 int state_read(const struct state *st, const char *name, struct strbuf *b,
     struct error *e);
 
-/* Replace a file. */
+/* Replace a file; soon: state_sync() of it follows. */
 int state_write(const struct state *st, const char *name,
-    const struct strbuf *b, struct error *e);
+    const struct strbuf *b, bool soon, struct error *e);
 
 /* See a file to the disk, or, called ".", which files there are. */
 int state_sync(const struct state *st, const char *name, struct error *e);

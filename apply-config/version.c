@@ -161,27 +161,39 @@ version_temp(const char *path)
 	    TEMP_PREFIX "%016llx", (unsigned long long)hash_end(&h));
 }
 
-/* Owner before mode: a change of owner takes bits of the mode away. */
-static int
-fill(int fd, const struct version *v, bool durable)
+static bool
+has_owner(const struct version *v)
 {
-	if (file_write_all(fd, v->text, v->len) == -1)
-		return -1;
-	if ((v->uid != (uid_t)-1 || v->gid != (gid_t)-1) &&
-	    fchown(fd, v->uid, v->gid) == -1)
-		return -1;
-	if (write_xattrs(fd, v) == -1 || fchmod(fd, v->mode & 07777) == -1)
-		return -1;
-	return durable ? fsync(fd) : 0;
+	return v->uid != (uid_t)-1 || v->gid != (gid_t)-1;
 }
 
+/* Owner before mode: a change of owner takes bits of the mode away. */
 static int
-stage_regular(int dir, const char *temp, const struct version *v, bool durable)
+fill(int fd, const struct version *v, struct stat *st)
+{
+	if (file_write_all(fd, v->text, v->len) == -1 ||
+	    (has_owner(v) && fchown(fd, v->uid, v->gid) == -1) ||
+	    write_xattrs(fd, v) == -1 || fstat(fd, st) == -1)
+		return -1;
+	if ((st->st_mode & 07777) == (v->mode & 07777))
+		return 0;
+	return fchmod(fd, v->mode & 07777) == -1 ? -1 : fstat(fd, st);
+}
+
+/* Nobody but its owner may open it before it has the owner it is to have. */
+static int
+stage_regular(
+    int dir, const char *temp, const struct version *v, struct staged *to)
 {
 	own_fd int fd = openat(dir, temp,
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+	    has_owner(v) ? 0600 : v->mode & 0777);
 
-	return fd == -1 ? -1 : fill(fd, v, durable);
+	if (fd == -1 || fill(fd, v, &to->st) == -1)
+		return -1;
+	to->fd = fd;
+	fd = -1;
+	return 0;
 }
 
 static int
@@ -196,16 +208,17 @@ stage_link(int dir, const char *temp, const struct version *v)
 
 int
 version_stage(struct output *o, const char *path, const struct version *v,
-    bool durable, struct error *e)
+    struct staged *to, struct error *e)
 {
 	own_free char *temp = version_temp(path);
 	int dir = output_dir(o, path, e), r;
 
+	*to = (struct staged){ .fd = -1 };
 	if (dir == -1)
 		return -1;
 	for (int try = 0; try < 2; try++) {
 		r = S_ISLNK(v->mode) ? stage_link(dir, temp, v)
-				     : stage_regular(dir, temp, v, durable);
+				     : stage_regular(dir, temp, v, to);
 		if (r == 0 || errno != EEXIST)
 			break;
 		(void)unlinkat(dir, temp, 0);

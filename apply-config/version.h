@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct doc;
@@ -34,12 +35,17 @@ int version_read(struct output *o, const char *path, struct doc *arena,
 /* The name in the same folder that it is first written under; the caller's. */
 char *version_temp(const char *path);
 
+struct staged {
+	int fd; /* to see it to the disk by; the caller's; -1 of a symlink */
+	struct stat st; /* of a regular file */
+};
+
 /*
- * Write it there, in a folder that exists; durable: and see it to the disk.
- * What an earlier run left there is replaced.
+ * Write it there, in a folder that exists.  What an earlier run left there is
+ * replaced.
  */
 int version_stage(struct output *o, const char *path, const struct version *v,
-    bool durable, struct error *e);
+    struct staged *to, struct error *e);
 
 /* Whether something is staged. */
 bool version_is_staged(struct output *o, const char *path);

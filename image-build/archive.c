@@ -191,8 +191,7 @@ remember(const char *file, struct doc *d, struct value *all, const char *url,
 		value_set(d, v, "modified", value_string(d, modified));
 	value_set(d, all, url, v);
 	value_print(all, STYLE_PRETTY, &text);
-	return file_replace(
-	    AT_FDCWD, file, 0600, strbuf_text(&text), text.len, e);
+	return file_put(AT_FDCWD, file, 0600, strbuf_text(&text), text.len, e);
 }
 
 static int

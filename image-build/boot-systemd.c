@@ -137,8 +137,7 @@ put(const struct boot_job *job, const char *name, const struct strbuf *text,
 
 	if (file_mkdirs(AT_FDCWD, dir, 0755, e) == -1)
 		return -1;
-	return file_replace(
-	    AT_FDCWD, to, 0644, strbuf_text(text), text->len, e);
+	return file_put(AT_FDCWD, to, 0644, strbuf_text(text), text->len, e);
 }
 
 /* Where firmware looks, and where systemd's tools look. */

@@ -43,7 +43,7 @@ put(const struct boot_job *job, const char *name, const char *text, char **path,
     struct error *e)
 {
 	*path = path_join(job->scratch, name);
-	return file_replace(AT_FDCWD, *path, 0644, text, strlen(text), e);
+	return file_put(AT_FDCWD, *path, 0644, text, strlen(text), e);
 }
 
 int

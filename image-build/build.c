@@ -257,8 +257,7 @@ write_fstab(struct build *b, struct error *e)
 	own_free char *path = path_join(b->tree, "etc/fstab");
 
 	layout_fstab(&b->layout, &text);
-	return file_replace(
-	    AT_FDCWD, path, 0644, strbuf_text(&text), text.len, e);
+	return file_put(AT_FDCWD, path, 0644, strbuf_text(&text), text.len, e);
 }
 
 static int

@@ -16,6 +16,36 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
+/* The build must not copy what it is just writing. */
+static bool
+is_below(const char *path, const char *above)
+{
+	size_t n = strlen(above);
+
+	return strncmp(path, above, n) == 0 &&
+	    (path[n] == '\0' || path[n] == '/' || n == 1);
+}
+
+static int
+find_directory(struct build *b, struct base_source *source, struct error *e)
+{
+	if (base_find(b, source, e) == -1)
+		return -1;
+	if (source->digest != NULL || source->signature != NULL)
+		return error_set(
+		    e, EINVAL, "a folder has neither digest nor signature");
+	if (!file_is_dir(AT_FDCWD, source->path))
+		return error_set(
+		    e, ENOTDIR, "%s is not a folder", source->path);
+	if (is_below(b->settings->cache, source->path) ||
+	    is_below(b->tree, source->path))
+		return error_set(e, EINVAL,
+		    "%s holds the build's own folders (DIB_IMAGE_CACHE, "
+		    "TMP_DIR)",
+		    source->path);
+	return 0;
+}
+
 struct listing {
 	struct digest *digest;
 	dev_t dev;
@@ -54,7 +84,7 @@ directory_inputs(
 	int r;
 
 	(void)s;
-	if (base_find(b, &source, e) == -1)
+	if (find_directory(b, &source, e) == -1)
 		return -1;
 	l.digest = digest_new();
 	r = tree_walk(AT_FDCWD, source.path, list_entry, &l, e);
@@ -65,16 +95,6 @@ directory_inputs(
 	return r;
 }
 
-/* The build must not copy what it is just writing. */
-static bool
-is_below(const char *path, const char *above)
-{
-	size_t n = strlen(above);
-
-	return strncmp(path, above, n) == 0 &&
-	    (path[n] == '\0' || path[n] == '/' || n == 1);
-}
-
 static int
 copy_directory(struct build *b, const struct step *s, struct error *e)
 {
@@ -82,19 +102,8 @@ copy_directory(struct build *b, const struct step *s, struct error *e)
 	own_fd int tree = base_open_tree(b, e);
 
 	(void)s;
-	if (tree == -1 || base_find(b, &source, e) == -1)
+	if (tree == -1 || find_directory(b, &source, e) == -1)
 		return -1;
-	if (source.digest != NULL || source.signature != NULL)
-		return error_set(
-		    e, EINVAL, "a folder has neither digest nor signature");
-	if (!file_is_dir(AT_FDCWD, source.path))
-		return error_set(e, ENOTDIR, "%s is not a folder", source.path);
-	if (is_below(b->settings->cache, source.path) ||
-	    is_below(b->tree, source.path))
-		return error_set(e, EINVAL,
-		    "%s holds the build's own folders (DIB_IMAGE_CACHE, "
-		    "TMP_DIR)",
-		    source.path);
 	log_info("copying %s", source.path);
 	if (tree_clone(AT_FDCWD, source.path, tree, ".", e) == -1)
 		return -1;

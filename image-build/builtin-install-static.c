@@ -71,6 +71,7 @@ put_regular(int tree, const struct tree_entry *t, struct error *e)
 	if (file_begin(&w, tree, t->path, mode, e) == -1)
 		return -1;
 	w.uid = w.gid = 0;
+	w.hasty = true;
 	if (file_copy_fd(from, w.fd, e) == -1)
 		return error_prefix(e, "%s", t->path);
 	return file_publish(&w, e);

@@ -49,5 +49,5 @@ builtin_put(const struct build *b, const char *path, mode_t mode,
 		return error_errno(e, "%s", b->tree);
 	if (file_mkdirs(tree, dir, 0755, e) == -1)
 		return -1;
-	return file_replace(tree, path, mode, strbuf_text(text), text->len, e);
+	return file_put(tree, path, mode, strbuf_text(text), text->len, e);
 }

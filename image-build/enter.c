@@ -325,8 +325,8 @@ fill_run(const struct build *b, struct error *e)
 		if (file_mkdirs(tree, *d, 0755, e) == -1)
 			return -1;
 	for (const char *const *f = files; *f != NULL; f++)
-		if (file_replace(
-			tree, *f, 0644, strbuf_text(&text), text.len, e) == -1)
+		if (file_put(tree, *f, 0644, strbuf_text(&text), text.len, e) ==
+		    -1)
 			return -1;
 	return 0;
 }

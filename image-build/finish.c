@@ -36,8 +36,7 @@ finish_borrow_resolver(struct build *b, struct error *e)
 		return -1;
 	if (renameat(tree, RESOLVER, tree, ORIGINAL) == -1 && errno != ENOENT)
 		return error_errno(e, "%s/" RESOLVER, b->tree);
-	return file_replace(
-	    tree, RESOLVER, 0644, strbuf_text(&text), text.len, e);
+	return file_put(tree, RESOLVER, 0644, strbuf_text(&text), text.len, e);
 }
 
 /* A resolver that a script made a link stays; else the first one returns. */

@@ -50,8 +50,7 @@ put(struct container *c, const char *name, const struct strbuf *text,
 {
 	own_free char *path = path_join(c->dir, name);
 
-	return file_replace(
-	    AT_FDCWD, path, 0644, strbuf_text(text), text->len, e);
+	return file_put(AT_FDCWD, path, 0644, strbuf_text(text), text->len, e);
 }
 
 /* ---- the layer -------------------------------------------------------------- */

@@ -224,6 +224,7 @@ struct build {
 	bool entered; /* the target has its mounts */
 	struct strlist made; /* in its /dev, for the time being */
 	struct watch *watch; /* of the step in hand, or NULL */
+	int fan; /* watch.c's listener; 0: not yet, -1: none can be had */
 	unsigned steps_run, steps_found; /* found: taken from snapshots */
 	struct strlist env; /* what every script starts with */
 	struct strlist phase_env; /* with environment.d, in this phase */

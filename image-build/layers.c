@@ -88,19 +88,19 @@ layers_possible(const char *folder)
 
 /* A link "lN" in the scratch folder for each layer. */
 static int
-link_layers(const struct layers *l, struct strbuf *options, struct error *e)
+link_layers(struct layers *l, struct strbuf *options, struct error *e)
 {
 	strbuf_puts(options, "lowerdir=");
-	for (size_t i = l->stack.len; i > 0; i--) {
-		own_free char *link = mem_printf("%s/l%zu", l->scratch, i - 1);
+	for (; l->linked < l->stack.len; l->linked++) {
+		own_free char *link =
+		    mem_printf("%s/l%zu", l->scratch, l->linked);
 
-		if (unlink(link) == -1 && errno != ENOENT)
+		if (symlink(l->stack.items[l->linked], link) == -1)
 			return error_errno(e, "%s", link);
-		if (symlink(l->stack.items[i - 1], link) == -1)
-			return error_errno(e, "%s", link);
+	}
+	for (size_t i = l->stack.len; i > 0; i--)
 		strbuf_printf(
 		    options, "%sl%zu", i < l->stack.len ? ":" : "", i - 1);
-	}
 	return 0;
 }
 
@@ -222,7 +222,7 @@ layers_show(struct layers *l, struct error *e)
 }
 
 int
-layers_show_before(const struct layers *l, struct error *e)
+layers_show_before(struct layers *l, struct error *e)
 {
 	own(strbuf_clear) struct strbuf options = { 0 };
 	own_free char *at = path_join(l->scratch, "before");

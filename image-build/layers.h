@@ -21,6 +21,7 @@ struct layers {
 	struct strlist stack; /* the layers' folders, lowest first */
 	unsigned count; /* uppers made so far */
 	char *upper; /* the folder that takes what changes now */
+	size_t linked; /* how many of the stack have a short name */
 	size_t shown; /* how many of the stack are mounted */
 	bool mounted;
 };
@@ -35,7 +36,7 @@ int layers_show(struct layers *l, struct error *e);
  * Mount, read-only at "before" in the scratch folder, what the stack holds
  * without the upper: the tree as it was when the upper was empty.
  */
-int layers_show_before(const struct layers *l, struct error *e);
+int layers_show_before(struct layers *l, struct error *e);
 void layers_hide_before(const struct layers *l);
 
 /* Mount points below dir, in the order in which they were made. */

@@ -416,8 +416,7 @@ remember_inputs(const struct build *b, const struct step *step, struct error *e)
 	own(strbuf_clear) struct strbuf text = { 0 };
 
 	value_print(s->inputs, STYLE_PRETTY, &text);
-	return file_replace(
-	    AT_FDCWD, path, 0600, strbuf_text(&text), text.len, e);
+	return file_put(AT_FDCWD, path, 0600, strbuf_text(&text), text.len, e);
 }
 
 int
@@ -513,6 +512,5 @@ snapshot_remember(const struct build *b, const char *id,
 	for (size_t i = 0; i < items->len; i++)
 		value_add(d, v, value_string(d, items->items[i]));
 	value_print(v, STYLE_UTF8, &text);
-	return file_replace(
-	    AT_FDCWD, path, 0600, strbuf_text(&text), text.len, e);
+	return file_put(AT_FDCWD, path, 0600, strbuf_text(&text), text.len, e);
 }

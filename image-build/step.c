@@ -175,8 +175,7 @@ run_and_keep(struct build *b, const struct phase *p, const struct step *s,
 	double start = report_clock();
 	int r;
 
-	if (snapshot_expect(b, e) == -1 ||
-	    watch_open(&w, b, hooks, !p->chroot, e) == -1)
+	if (snapshot_expect(b, e) == -1 || watch_open(&w, b, hooks, e) == -1)
 		return -1;
 	b->watch = &w;
 	r = run(b, p, s, speaker, e);

@@ -332,8 +332,8 @@ store_save(const struct store *s, const char *slot, const char *key,
 	if (diff != NULL && add_fingerprint(to, d, meta, e) == -1)
 		return -1;
 	value_print(meta, STYLE_PRETTY, &text);
-	if (file_replace(
-		AT_FDCWD, file, 0600, strbuf_text(&text), text.len, e) == -1)
+	if (file_put(AT_FDCWD, file, 0600, strbuf_text(&text), text.len, e) ==
+	    -1)
 		return -1;
 	if (rename(temp, dir) == 0)
 		return 0;

@@ -159,13 +159,6 @@ drain(struct watch *w)
 	}
 }
 
-static int
-mark(const struct watch *w, const char *path)
-{
-	return fanotify_mark(
-	    w->fan, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS, AT_FDCWD, path);
-}
-
 /* Mount points of real file systems, all but the build's own. */
 static void
 host_mounts(const struct watch *w, struct strlist *points)
@@ -189,22 +182,55 @@ host_mounts(const struct watch *w, struct strlist *points)
 	}
 }
 
+/*
+ * One listener serves all steps of a build, since ending one takes the kernel
+ * a while; the mark of a step goes with its mount of the hooks tree.
+ */
 static void
-watch_files(struct watch *w, bool host)
+open_listener(struct build *b, const struct watch *w)
 {
 	own(strlist_clear) struct strlist points = { 0 };
 
-	w->fan = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
+	b->fan = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK |
 		FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
 	    O_RDONLY | O_CLOEXEC | O_LARGEFILE | O_NOATIME);
-	if (w->fan == -1 || mark(w, w->hooks) == -1) {
-		w->blind = true;
+	if (b->fan == -1)
 		return;
-	}
-	if (host)
-		host_mounts(w, &points);
+	host_mounts(w, &points);
 	for (size_t i = 0; i < points.len; i++)
-		(void)mark(w, points.items[i]);
+		(void)fanotify_mark(b->fan, FAN_MARK_ADD | FAN_MARK_MOUNT,
+		    EVENTS, AT_FDCWD, points.items[i]);
+}
+
+/* What happened between steps is nobody's. */
+static void
+forget_events(int fan)
+{
+	char buf[16384] __attribute__((
+	    aligned(__alignof__(struct fanotify_event_metadata))));
+	ssize_t n;
+
+	while ((n = read(fan, buf, sizeof(buf))) > 0) {
+		struct fanotify_event_metadata *m = (void *)buf;
+
+		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n))
+			if (m->fd >= 0)
+				close(m->fd);
+	}
+}
+
+static void
+watch_files(struct watch *w, struct build *b)
+{
+	if (b->fan == 0)
+		open_listener(b, w);
+	if (b->fan > 0)
+		forget_events(b->fan);
+	w->fan = b->fan;
+	if (w->fan == -1 ||
+	    fanotify_mark(w->fan, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS,
+		AT_FDCWD, w->hooks) == -1)
+		w->blind = true;
 }
 
 /* ---- the script's side and ours -------------------------------------------------- */
@@ -258,8 +284,7 @@ watch_ready(struct watch *w)
 }
 
 int
-watch_open(struct watch *w, const struct build *b, const char *hooks, bool host,
-    struct error *e)
+watch_open(struct watch *w, struct build *b, const char *hooks, struct error *e)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
@@ -273,7 +298,7 @@ watch_open(struct watch *w, const struct build *b, const char *hooks, bool host,
 	if (w->epoll == -1 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->pair) == -1)
 		return error_errno(e, "watch");
-	watch_files(w, host);
+	watch_files(w, b);
 	(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->pair[0], &event);
 	if (w->fan != -1)
 		(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->fan, &event);
@@ -302,7 +327,7 @@ watch_settle(struct watch *w)
 void
 watch_close(struct watch *w)
 {
-	int fds[] = { w->fan, w->listener, w->epoll, w->pair[0], w->pair[1] };
+	int fds[] = { w->listener, w->epoll, w->pair[0], w->pair[1] };
 
 	if (w->hooks == NULL)
 		return;

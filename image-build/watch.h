@@ -26,12 +26,9 @@ struct watch {
 	int pair[2]; /* the listener comes through it */
 };
 
-/*
- * Begin.  hooks is a mount of the hooks tree that only the script uses; host
- * says that it can read the host's files too.
- */
-int watch_open(struct watch *w, const struct build *b, const char *hooks,
-    bool host, struct error *e);
+/* Begin.  hooks is a mount of the hooks tree that only the step uses. */
+int watch_open(
+    struct watch *w, struct build *b, const char *hooks, struct error *e);
 
 /* For struct proc: in the child; and when w->epoll can be read. */
 int watch_prepare(struct watch *w);

@@ -244,16 +244,31 @@ file_tidy(const char *path)
 			unlinkat(dirfd(d), entry->d_name, 0);
 }
 
-int
-file_replace(int dir, const char *path, mode_t mode, const void *data, size_t n,
-    struct error *e)
+static int
+write_whole(int dir, const char *path, mode_t mode, const void *data, size_t n,
+    bool hasty, struct error *e)
 {
 	own(file_discard) struct file_writer w = { 0 };
 
 	if (file_begin(&w, dir, path, mode, e) == -1)
 		return -1;
+	w.hasty = hasty;
 	file_add(&w, data, n);
 	return file_publish(&w, e);
+}
+
+int
+file_replace(int dir, const char *path, mode_t mode, const void *data, size_t n,
+    struct error *e)
+{
+	return write_whole(dir, path, mode, data, n, false, e);
+}
+
+int
+file_put(int dir, const char *path, mode_t mode, const void *data, size_t n,
+    struct error *e)
+{
+	return write_whole(dir, path, mode, data, n, true, e);
 }
 
 int
@@ -266,6 +281,16 @@ file_append(
 	if (fd == -1 || file_write_all(fd, text, strlen(text)) == -1)
 		return error_errno(e, "%s", path);
 	return 0;
+}
+
+int
+file_write_back(int fd)
+{
+	if (sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) == 0 ||
+	    errno == ENOSYS || errno == EINVAL || errno == ESPIPE ||
+	    errno == EPERM)
+		return 0;
+	return -1;
 }
 
 int

@@ -61,12 +61,23 @@ void file_tidy(const char *path);
 int file_replace(int dir, const char *path, mode_t mode, const void *data,
     size_t n, struct error *e);
 
+/* The same for what can be made anew: nothing is synced. */
+int file_put(int dir, const char *path, mode_t mode, const void *data, size_t n,
+    struct error *e);
+
 /* Add a line to the end of a file, which is made if it is missing. */
 int file_append(
     int dir, const char *path, mode_t mode, const char *text, struct error *e);
 
 /* Write all n bytes to fd.  Returns 0, or -1 with errno set. */
 int file_write_all(int fd, const void *data, size_t n);
+
+/*
+ * Begin to write a file's data to the disk without waiting for it.  Done for
+ * several files that are to be fsync'ed, these share one wait.  Returns 0, or
+ * -1 with errno set; where it cannot be done fsync alone does it all.
+ */
+int file_write_back(int fd);
 
 /* Copy one regular file's bytes to an open descriptor. */
 int file_copy_fd(int from, int to, struct error *e);

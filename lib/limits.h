@@ -13,6 +13,7 @@
 #define LIMIT_YAML_NODES 5000000 /* after aliases are expanded */
 #define LIMIT_READ_SECONDS 60 /* for a pipe to say more */
 #define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
+#define LIMIT_CONTENTS_BYTES MIB(256) /* the list of what an image holds */
 
 /* Templates and what they become. */
 #define LIMIT_TEMPLATE_BYTES MIB(64) /* one template */

@@ -45,6 +45,21 @@ entries(void)
 }
 
 static void
+writing_begins_where_it_can(void)
+{
+	own_fd int fd = openat(root, "w", O_WRONLY | O_CREAT, 0600);
+	int pipes[2];
+
+	CHECK(file_write_all(fd, "text", 4) == 0);
+	CHECK(file_write_back(fd) == 0);
+	CHECK(pipe(pipes) == 0 && file_write_back(pipes[1]) == 0);
+	close(pipes[0]);
+	close(pipes[1]);
+	CHECK(file_write_back(-1) == -1 && errno == EBADF);
+	unlinkat(root, "w", 0);
+}
+
+static void
 files_are_read_whole(void)
 {
 	own(strbuf_clear) struct strbuf b = { 0 };
@@ -261,6 +276,7 @@ main(void)
 		return 1;
 	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	files_are_read_whole();
+	writing_begins_where_it_can();
 	slow_pipes_are_read_whole();
 	replacing_is_whole_or_not_at_all();
 	failures_leave_nothing();

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One update from start to end.  Until ARMED nothing but the staging tree
+ * and the journal has changed; the exchange of two links is the switch.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "image-update/update.h"
+#include "lib/doc.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/own.h"
+
+int
+apply_check(const struct slots *s, const struct source *from,
+    const struct trust *trust, struct error *e)
+{
+	ownp(contents_free) struct contents *old = NULL;
+	const struct contents *new = from->contents;
+
+	if (s->current == NULL || trust->older_too)
+		return 0;
+	old = slots_contents(s, s->current, e);
+	if (old == NULL)
+		return -1;
+	if (new->version < old->version)
+		return error_set(e, EPERM,
+		    "image %s: version %llu is older than the current %llu "
+		    "(--older takes it)",
+		    new->name, (unsigned long long)new->version,
+		    (unsigned long long)old->version);
+	return 0;
+}
+
+/* Fill, sync and verify a slot for the image; nothing points to it yet. */
+static int
+stage(struct journal *j, struct slots *s, const struct source *from,
+    struct error *e)
+{
+	ownp(contents_free) struct contents *old = NULL;
+	ownp(doc_free) struct doc *d = doc_new();
+	const struct contents *c = from->contents;
+	struct plan plan;
+
+	if (s->current != NULL) {
+		old = slots_contents(s, s->current, e);
+		if (old == NULL)
+			return -1;
+	}
+	plan_make(&plan, d, old, c);
+	if (plan_fits(&plan, s, from, e) == -1)
+		return -1;
+	log_info("stage %s: %zu of %zu files, %llu bytes", c->name,
+	    plan.added + plan.changed + plan.attributes, c->n,
+	    (unsigned long long)plan.bytes);
+	if (journal_note(j, s, "FETCHED", c, e) == -1 ||
+	    fill(s, from, old, e) == -1 ||
+	    journal_note(j, s, "STAGED", c, e) == -1 ||
+	    slots_verify(s, STAGING, c, e) == -1 || slots_settle(s, c, e) == -1)
+		return -1;
+	return journal_note(j, s, "VERIFIED", c, e);
+}
+
+static int
+switch_to(struct journal *j, struct slots *s, const struct contents *c,
+    struct error *e)
+{
+	if (s->current == NULL) {
+		if (journal_note(j, s, "ARMED", c, e) == -1)
+			return -1;
+		return slots_point(s, CURRENT, c->id, e);
+	}
+	if (journal_note(j, s, "ARMED", c, e) == -1 ||
+	    slots_point(s, PREVIOUS, c->id, e) == -1)
+		return -1;
+	return slots_exchange(s, e);
+}
+
+static int
+run(struct journal *j, struct slots *s, const struct source *from,
+    struct error *e)
+{
+	const struct contents *c = from->contents;
+
+	if (s->previous != NULL && strcmp(s->previous, c->id) == 0) {
+		/* It was here before: read it again, each byte. */
+		if (slots_verify(s, c->id, c, e) == -1 ||
+		    journal_note(j, s, "VERIFIED", c, e) == -1)
+			return -1;
+	} else if (stage(j, s, from, e) == -1) {
+		return -1;
+	}
+	return switch_to(j, s, c, e);
+}
+
+int
+apply(struct slots *s, const struct source *from, const struct trust *trust,
+    struct error *e)
+{
+	own(journal_clear) struct journal j = { 0 };
+	struct error ignored;
+
+	if (journal_load(&j, s, e) == -1 || journal_recover(&j, s, e) == -1 ||
+	    slots_tidy(s, e) == -1)
+		return -1;
+	if (apply_check(s, from, trust, e) == -1)
+		return -1;
+	if (s->current != NULL && strcmp(s->current, from->contents->id) == 0) {
+		log_info("%s is the current image", from->contents->name);
+		return 0;
+	}
+	if (run(&j, s, from, e) == -1) {
+		(void)journal_fail(&j, s, e->text, &ignored);
+		(void)slots_tidy(s, &ignored);
+		return -1;
+	}
+	if (journal_end(&j, s, "SWITCHED", NULL, e) == -1)
+		return -1;
+	return slots_tidy(s, e);
+}
+
+int
+rollback(struct slots *s, struct error *e)
+{
+	own(journal_clear) struct journal j = { 0 };
+	ownp(contents_free) struct contents *c = NULL;
+
+	if (journal_load(&j, s, e) == -1 || journal_recover(&j, s, e) == -1)
+		return -1;
+	if (s->current == NULL || s->previous == NULL)
+		return error_set(e, ENOENT, "there is no slot to go back to");
+	c = slots_contents(s, s->previous, e);
+	if (c == NULL || slots_verify(s, s->previous, c, e) == -1 ||
+	    journal_note(&j, s, "VERIFIED", c, e) == -1 ||
+	    slots_exchange(s, e) == -1)
+		return -1;
+	return journal_end(&j, s, "ROLLEDBACK", NULL, e);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image-update: a new image beside the one in use, verified whole before it
+ * is chosen, and the way back.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "image-update/update.h"
+#include "lib/doc.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/options.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+
+static struct {
+	const char *slots, *contents, *name, *number, *expires, *sign;
+	struct trust trust;
+	bool plan, json, verbose, quiet;
+} opt = { .slots = "/slots" };
+
+static const struct option_def defs[] = {
+	{ 0, "slots", "DIR", OPTION_STRING, &opt.slots, NULL,
+	    "where the slots are (/slots)" },
+	{ 'k', "key", "FILE", OPTION_STRING, &opt.trust.key, NULL,
+	    "the public key, Ed25519 in PEM, to trust" },
+	{ 0, "contents", "FILE", OPTION_STRING, &opt.contents, NULL,
+	    "what SOURCE holds (beside or inside it)" },
+	{ 0, "plan", NULL, OPTION_FLAG, &opt.plan, NULL,
+	    "print what apply would do, change nothing" },
+	{ 0, "unsigned", NULL, OPTION_FLAG, &opt.trust.unsigned_too, NULL,
+	    "trust an image without a signature" },
+	{ 0, "expired", NULL, OPTION_FLAG, &opt.trust.expired_too, NULL,
+	    "take an image past its time" },
+	{ 0, "older", NULL, OPTION_FLAG, &opt.trust.older_too, NULL,
+	    "take a version below the current one's" },
+	{ 0, "name", "NAME", OPTION_STRING, &opt.name, NULL,
+	    "describe: the image's name (TREE's)" },
+	{ 0, "image-version", "N", OPTION_STRING, &opt.number, NULL,
+	    "describe: its version (seconds since 1970)" },
+	{ 0, "expires", "N", OPTION_STRING, &opt.expires, NULL,
+	    "describe: its last second since 1970" },
+	{ 0, "sign", "KEY", OPTION_STRING, &opt.sign, NULL,
+	    "describe: sign with a private key" },
+	{ 0, "json", NULL, OPTION_FLAG, &opt.json, NULL, "print JSON" },
+	{ 'v', "verbose", NULL, OPTION_FLAG, &opt.verbose, NULL, "say more" },
+	{ 'q', "quiet", NULL, OPTION_FLAG, &opt.quiet, NULL, "only errors" },
+	{ 0 },
+};
+
+static const struct options options = {
+	.program = "image-update",
+	.operands =
+	    "apply SOURCE | rollback | status | history | describe TREE",
+	.summary = "Put a new image beside the one in use and choose it, or go "
+		   "back.",
+	.defs = defs,
+	.more = "SOURCE is a folder that holds an image's tree, or an archive "
+		"of one.\n"
+		"Exit status: 0 done, 1 failed, 2 misused, 75 another one is "
+		"at work.\n",
+};
+
+static void
+set_text(struct doc *d, struct value *m, const char *name, const char *text)
+{
+	value_set(d, m, name, text ? value_string(d, text) : value_null(d));
+}
+
+static void
+set_number(struct doc *d, struct value *m, const char *name, uint64_t n)
+{
+	value_set(d, m, name, value_int(d, (long long)n));
+}
+
+static void
+print_json(const struct value *v)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+
+	value_print(v, STYLE_PRETTY, &text);
+	puts(strbuf_text(&text));
+}
+
+/* ---- describe ------------------------------------------------------------ */
+
+static int
+number_of(const char *name, const char *text, uint64_t *n, struct error *e)
+{
+	char *end;
+
+	errno = 0;
+	*n = strtoull(text, &end, 10);
+	if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' ||
+	    *n > INT64_MAX)
+		return error_set(e, EINVAL, "%s: %s is no number", name, text);
+	return 0;
+}
+
+static int
+do_describe(const char *tree, struct error *e)
+{
+	own_fd int dir = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ownp(contents_free) struct contents *c = NULL;
+	own(strbuf_clear) struct strbuf text = { 0 };
+	uint64_t version = (uint64_t)time(NULL), expires = 0;
+
+	if (dir == -1)
+		return error_errno(e, "%s", tree);
+	if ((opt.number != NULL &&
+		number_of("--image-version", opt.number, &version, e) == -1) ||
+	    (opt.expires != NULL &&
+		number_of("--expires", opt.expires, &expires, e) == -1))
+		return -1;
+	c = contents_scan(dir, opt.name != NULL ? opt.name : path_base(tree),
+	    CONTENTS_DIGESTS, e);
+	if (c == NULL)
+		return error_prefix(e, "%s", tree);
+	c->version = version;
+	c->expires = (int64_t)expires;
+	contents_seal(c);
+	if (opt.sign != NULL && contents_sign(c, opt.sign, e) == -1)
+		return -1;
+	contents_print(c, &text);
+	if (file_write_all(1, text.s, text.len) == -1)
+		return error_errno(e, "standard output");
+	return 0;
+}
+
+/* ---- status and history ------------------------------------------------------ */
+
+static struct value *
+slot_value(
+    struct doc *d, const struct slots *s, const char *id, struct error *e)
+{
+	ownp(contents_free) struct contents *c = NULL;
+	struct value *v;
+
+	if (id == NULL)
+		return value_null(d);
+	c = slots_contents(s, id, e);
+	if (c == NULL)
+		return NULL;
+	v = value_map(d);
+	set_text(d, v, "id", id);
+	set_text(d, v, "name", c->name);
+	set_number(d, v, "version", c->version);
+	set_number(d, v, "entries", c->n);
+	return v;
+}
+
+static void
+print_slot(const char *what, const struct value *v)
+{
+	long long version = 0;
+
+	if (v->kind == VALUE_NULL)
+		return;
+	(void)value_to_int(value_get(v, "version"), &version);
+	printf("%-9s %.12s  %s  version %lld\n", what, value_text(v, "id", ""),
+	    value_text(v, "name", ""), version);
+}
+
+static int
+do_status(const struct slots *s, const struct journal *j, struct error *e)
+{
+	struct doc *d = j->doc;
+	struct value *all = value_map(d),
+		     *update = value_get(j->root, "update");
+	struct value *current = slot_value(d, s, s->current, e);
+	struct value *previous =
+	    current != NULL ? slot_value(d, s, s->previous, e) : NULL;
+
+	if (previous == NULL)
+		return -1;
+	if (update == NULL)
+		update = value_null(d);
+	value_set(d, all, "current", current);
+	value_set(d, all, "previous", previous);
+	value_set(d, all, "update", update);
+	if (opt.json) {
+		print_json(all);
+		return 0;
+	}
+	if (s->current == NULL)
+		puts("no slot yet");
+	print_slot("current", current);
+	print_slot("previous", previous);
+	if (update->kind == VALUE_MAP)
+		printf("update    %.12s  %s  %s\n",
+		    value_text(update, "id", ""),
+		    value_text(update, "name", ""),
+		    value_text(update, "state", "?"));
+	return 0;
+}
+
+static int
+do_history(const struct journal *j)
+{
+	const struct value *all = value_get(j->root, "history");
+
+	if (opt.json) {
+		print_json(all);
+		return 0;
+	}
+	for (size_t i = 0; i < all->len; i++) {
+		const struct value *v = all->items[i];
+		const char *why = value_text(v, "error", NULL);
+
+		printf("%s  %-10s  %.12s  %s%s%s\n",
+		    value_text(v, "ended", "?"), value_text(v, "state", "?"),
+		    value_text(v, "id", "?"), value_text(v, "name", "?"),
+		    why ? ": " : "", why ? why : "");
+	}
+	return 0;
+}
+
+/* A folder that is not there yet is one without slots. */
+static int
+do_show(const char *verb, struct error *e)
+{
+	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(journal_clear) struct journal j = { 0 };
+
+	if (slots_open(&s, opt.slots, false, e) == -1 ||
+	    journal_load(&j, &s, e) == -1)
+		return -1;
+	return strcmp(verb, "history") == 0 ? do_history(&j)
+					    : do_status(&s, &j, e);
+}
+
+/* ---- apply --------------------------------------------------------------------- */
+
+static void
+print_plan(struct doc *d, const struct plan *p, const struct contents *c)
+{
+	struct value *v = value_map(d);
+
+	if (!opt.json) {
+		for (size_t i = 0; i < p->paths->len; i++)
+			printf("%-10s %s\n",
+			    value_text(p->paths->items[i], "change", ""),
+			    value_text(p->paths->items[i], "path", ""));
+		printf("%zu added, %zu removed, %zu changed, %zu with other "
+		       "attributes; %llu bytes\n",
+		    p->added, p->removed, p->changed, p->attributes,
+		    (unsigned long long)p->bytes);
+		return;
+	}
+	set_text(d, v, "id", c->id);
+	set_text(d, v, "name", c->name);
+	set_number(d, v, "version", c->version);
+	set_number(d, v, "bytes", p->bytes);
+	value_set(d, v, "paths", p->paths);
+	print_json(v);
+}
+
+static int
+do_plan(const struct source *from, struct error *e)
+{
+	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	ownp(contents_free) struct contents *old = NULL;
+	ownp(doc_free) struct doc *d = doc_new();
+	struct plan plan;
+
+	if (file_is_dir(AT_FDCWD, opt.slots)) {
+		if (slots_open(&s, opt.slots, false, e) == -1 ||
+		    apply_check(&s, from, &opt.trust, e) == -1)
+			return -1;
+		if (s.current != NULL &&
+		    (old = slots_contents(&s, s.current, e)) == NULL)
+			return -1;
+	}
+	plan_make(&plan, d, old, from->contents);
+	if (s.dir != -1 && plan_fits(&plan, &s, from, e) == -1)
+		return -1;
+	print_plan(d, &plan, from->contents);
+	return 0;
+}
+
+static int
+do_apply(const char *path, struct error *e)
+{
+	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(source_clear) struct source from = { 0 };
+
+	if (source_open(&from, path, opt.contents, &opt.trust, e) == -1)
+		return -1;
+	if (opt.plan)
+		return do_plan(&from, e);
+	if (slots_open(&s, opt.slots, true, e) == -1)
+		return -1;
+	return apply(&s, &from, &opt.trust, e);
+}
+
+static int
+do_rollback(struct error *e)
+{
+	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+
+	if (slots_open(&s, opt.slots, true, e) == -1)
+		return -1;
+	return rollback(&s, e);
+}
+
+static int
+run(const char *verb, const char *operand, struct error *e)
+{
+	if (strcmp(verb, "apply") == 0)
+		return do_apply(operand, e);
+	if (strcmp(verb, "describe") == 0)
+		return do_describe(operand, e);
+	return strcmp(verb, "rollback") == 0 ? do_rollback(e)
+					     : do_show(verb, e);
+}
+
+/* Returns -1 unless there is a verb, with an operand where it wants one. */
+static int
+check_operands(int n, char **operands, struct error *e)
+{
+	static const char *const verbs[] = { "apply", "describe", "rollback",
+		"status", "history" };
+	size_t i = 0;
+
+	if (n == 0)
+		return error_set(e, EINVAL, "what is to be done? see --help");
+	while (i < 5 && strcmp(operands[0], verbs[i]) != 0)
+		i++;
+	if (i == 5)
+		return error_set(
+		    e, EINVAL, "%s: no such verb; see --help", operands[0]);
+	if (n != (i < 2 ? 2 : 1))
+		return error_set(e, EINVAL, "%s takes %s", operands[0],
+		    i == 0	 ? "one SOURCE"
+			: i == 1 ? "one TREE"
+				 : "no operand");
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct error e = { 0 };
+	int first;
+
+	log_open("image-update", LOG_INFO);
+	first = options_parse(&options, argc, argv, &e);
+	if (first == OPTIONS_SHOWN)
+		return 0;
+	log_open("image-update",
+	    opt.verbose	    ? LOG_DEBUG
+		: opt.quiet ? LOG_ERROR
+			    : LOG_INFO);
+	if (first == -1 ||
+	    check_operands(argc - first, argv + first, &e) == -1) {
+		log_error(&e);
+		return 2;
+	}
+	if (run(argv[first], argv[first + 1], &e) == 0 && fflush(stdout) == 0)
+		return 0;
+	log_error(&e);
+	return e.code == EAGAIN ? 75 : 1;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * image-update's parts.  All that it owns lies in one folder:
+ *
+ *	ID/             a slot: one whole, verified tree, never written again
+ *	ID.contents     what the slot holds, as it was signed
+ *	current         symlink to the slot that is to be used
+ *	previous        symlink to the one to go back to
+ *	journal.json    the update under way, and those that were
+ *	staging trash   a tree that is filled, and one that is removed
+ */
+#ifndef IMAGE_UPDATE_UPDATE_H
+#define IMAGE_UPDATE_UPDATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/contents.h"
+
+struct error;
+struct strbuf;
+
+#define STAGING "staging"
+#define TRASH "trash"
+#define CURRENT "current"
+#define PREVIOUS "previous"
+
+/* ---- slots.c: the folder and its links ------------------------------------ */
+
+struct slots {
+	int dir;
+	int lock; /* held as long as it is open, or -1 */
+	char *current, *previous; /* ids, or NULL */
+};
+
+/* Open the folder; to change it make it and keep others out. */
+int slots_open(struct slots *s, const char *path, bool change, struct error *e);
+void slots_clear(struct slots *s);
+
+/* The contents of a slot that is there. */
+struct contents *
+slots_contents(const struct slots *s, const char *id, struct error *e);
+
+/* Whether every byte of the slot is what its contents say. */
+int slots_verify(const struct slots *s, const char *id,
+    const struct contents *c, struct error *e);
+
+/* Let the link name point to a slot, or with id NULL be gone; durable. */
+int
+slots_point(struct slots *s, const char *name, const char *id, struct error *e);
+
+/* current becomes previous and previous current, in one step; durable. */
+int slots_exchange(struct slots *s, struct error *e);
+
+/* The staging tree, verified and on disk, becomes the slot of c. */
+int slots_settle(struct slots *s, const struct contents *c, struct error *e);
+
+/* Remove what no link points to, and what an end by force left. */
+int slots_tidy(struct slots *s, struct error *e);
+
+/* ---- journal.c: what is being done and what was ---------------------------- */
+
+struct value;
+struct doc;
+
+struct journal {
+	struct doc *doc;
+	struct value *root; /* "update": one map or null; "history": list */
+};
+
+int journal_load(struct journal *j, const struct slots *s, struct error *e);
+void journal_clear(struct journal *j);
+
+/* Note a state of the update under way; the first one begins it. */
+int journal_note(struct journal *j, const struct slots *s, const char *state,
+    const struct contents *c, struct error *e);
+
+/* It has ended in a state; why may be NULL. */
+int journal_end(struct journal *j, const struct slots *s, const char *state,
+    const char *why, struct error *e);
+
+/* The update under way has failed: undo it, unless it was done already. */
+int journal_fail(
+    struct journal *j, struct slots *s, const char *why, struct error *e);
+
+/* Bring what an end by force left halfway to its end, or back. */
+int journal_recover(struct journal *j, struct slots *s, struct error *e);
+
+/* ---- source.c: where the image comes from ---------------------------------- */
+
+enum source_kind {
+	SOURCE_FOLDER,
+	SOURCE_ARCHIVE,
+};
+
+struct source {
+	const char *path;
+	enum source_kind kind;
+	struct contents *contents;
+};
+
+/* What is trusted, and what is let pass that else would not. */
+struct trust {
+	const char *key; /* public, or NULL */
+	bool unsigned_too, expired_too, older_too;
+};
+
+/* Load and judge what the image says that it holds. */
+int source_open(struct source *s, const char *path, const char *contents,
+    const struct trust *trust, struct error *e);
+void source_clear(struct source *s);
+
+/* ---- fill.c: the staging tree ------------------------------------------------ */
+
+/* Fill it from the source, sharing with the current slot's tree. */
+int fill(const struct slots *s, const struct source *from,
+    const struct contents *old, struct error *e);
+
+/* ---- plan.c: what an update would do, and what is there ------------------------ */
+
+struct plan {
+	size_t added, removed, changed, attributes; /* paths */
+	uint64_t bytes; /* to be written */
+	struct value *paths; /* list of {path, change}, with --json only */
+};
+
+void plan_make(struct plan *p, struct doc *d, const struct contents *old,
+    const struct contents *new);
+
+/* Refuse what would not fit before anything is written. */
+int plan_fits(const struct plan *p, const struct slots *s,
+    const struct source *from, struct error *e);
+
+/* ---- apply.c ------------------------------------------------------------------ */
+
+int apply(struct slots *s, const struct source *from, const struct trust *trust,
+    struct error *e);
+int rollback(struct slots *s, struct error *e);
+
+/* Whether an image may follow the current one. */
+int apply_check(const struct slots *s, const struct source *from,
+    const struct trust *trust, struct error *e);
+
+#endif

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an image holds, in a form that has one spelling: the canonical
+ * manifest, a text that stands beside an image and inside it.
+ *
+ *	ingot-contents 1
+ *	name web
+ *	version 1700000000
+ *	expires 1800000000
+ *	root SHA-256 of the line of "."
+ *	entries 3
+ *	signature BASE64
+ *
+ *	. d 755 0 0 SHA-256
+ *	etc d 755 0 0 SHA-256
+ *	etc/motd f 644 0 0 6 SHA-256 user.colour=Z3JlZW4=
+ *
+ * A folder's digest is of the lines of what stands in it, so "root" stands
+ * for every byte of every file, and the head alone is signed.  An entry is
+ * "PATH d|f|l|c|b|p MODE UID GID ..." with size and digest of a file, target
+ * of a symlink, number of a device, then extended attributes; or "PATH h
+ * FIRST" for one more name of a file.  Paths are percent-encoded and in the
+ * order of a walk by bytes.  Times are not listed: they decide nothing.
+ */
+#ifndef LIB_CONTENTS_H
+#define LIB_CONTENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/digest.h"
+#include "lib/own.h"
+
+struct error;
+struct strbuf;
+
+/* Where an image has its own contents; the one path that is not listed. */
+#define CONTENTS_INSIDE "usr/lib/ingot/contents"
+
+struct contents_entry {
+	const char *path; /* from the root; "." is the root itself */
+	const char *target; /* of a symlink; of h the file's first name */
+	const char *xattrs; /* " name=base64" of each, sorted; "" */
+	uint64_t size; /* of a file; of a device its number */
+	uint32_t uid, gid;
+	uint16_t mode, depth; /* depth of "." is 0 */
+	char type; /* d f l c b p h */
+	uint8_t sum[DIGEST_BYTES]; /* of a file or folder */
+};
+
+struct contents {
+	char *name; /* of the image */
+	uint64_t version; /* never goes back */
+	int64_t expires; /* seconds since 1970, or 0: never */
+	uint8_t root[DIGEST_BYTES];
+	char id[DIGEST_TEXT]; /* digest of the head: which image this is */
+	char *signature; /* in base64, or NULL */
+	struct contents_entry *entries;
+	size_t n, cap;
+	struct doc *memory; /* holds the entries' texts */
+};
+
+struct contents *contents_new(const char *name);
+void contents_free(struct contents *c);
+OWN_POINTER(contents)
+
+enum contents_depth {
+	CONTENTS_ATTRIBUTES, /* digests of files stay zero; nothing is opened */
+	CONTENTS_DIGESTS, /* on all processors */
+};
+
+/*
+ * List the tree below dir.  What is mounted on a folder in it, sockets, and
+ * CONTENTS_INSIDE are left out.  NULL on error, also when a file changes.
+ */
+struct contents *contents_scan(
+    int dir, const char *name, enum contents_depth depth, struct error *e);
+
+/* Set what the head says, and the id, after entries or head have changed. */
+void contents_seal(struct contents *c);
+
+/* Sign the head with an Ed25519 key in PEM; check the signature with one. */
+int contents_sign(struct contents *c, const char *key, struct error *e);
+int contents_check(const struct contents *c, const char *key, struct error *e);
+
+/* Add the text; or only the head, without the signature. */
+void contents_print(const struct contents *c, struct strbuf *b);
+void contents_print_head(const struct contents *c, struct strbuf *b);
+
+/*
+ * Parse a text that anyone may have written.  Only the one spelling, with
+ * right digests of all folders and of the root, is taken; NULL otherwise.
+ */
+struct contents *
+contents_parse(const char *text, size_t len, const char *name, struct error *e);
+struct contents *contents_load(int dir, const char *path, struct error *e);
+
+/* The entry of a path, or NULL. */
+const struct contents_entry *
+contents_find(const struct contents *c, const char *path);
+
+enum contents_difference {
+	CONTENTS_SAME = 0,
+	CONTENTS_OTHER_DATA = 1, /* type, bytes, target, device, link */
+	CONTENTS_OTHER_ATTRIBUTES = 2, /* owner, mode, extended attributes */
+};
+
+/* How two entries of one path differ.  Folders differ in attributes only. */
+unsigned
+contents_differ(const struct contents_entry *a, const struct contents_entry *b);
+
+/* Called for each path that differs; from or to is NULL where it is new. */
+typedef int contents_visit(void *ctx, const struct contents_entry *from,
+    const struct contents_entry *to, unsigned how, struct error *e);
+
+/* Walk over two lists at once, in order.  Returns 0, or visit's -1. */
+int contents_compare(const struct contents *from, const struct contents *to,
+    contents_visit *visit, void *ctx, struct error *e);
+
+/*
+ * Whether the tree below dir is what c says, each byte of it.  The error,
+ * with code EBADMSG, names the first path that is not.
+ */
+int contents_verify(const struct contents *c, int dir, struct error *e);
+
+/* Byte order with "/" before everything else: the order of the entries. */
+int contents_order(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,137 @@
+#!/bin/sh
+# Images follow one another in slots: staged, verified, chosen, taken back.
+# What is not what was signed is never chosen, and the old slot stays.
+set -eu
+. tests/lib.sh
+need_root
+scratch
+S=$T/slots
+umask 022
+openssl genpkey -algorithm ed25519 -out "$T/key"
+openssl pkey -in "$T/key" -pubout -out "$T/pub"
+openssl genpkey -algorithm ed25519 -out "$T/other"
+
+update() { image-update -q --slots "$S" --key "$T/pub" "$@"; }
+describe() { # TREE VERSION [OPTION...]
+	tree=$1 number=$2
+	shift 2
+	image-update describe "$tree" --image-version "$number" \
+		--sign "$T/key" "$@" >"$tree.contents"
+}
+refused() { # WORDS ARGUMENT...
+	words=$1
+	shift
+	before=$(readlink "$S/current")
+	update "$@" 2>"$T/err" && fail "not refused: $words"
+	has "$words" "$T/err"
+	[ "$(readlink "$S/current")" = "$before" ] || fail "$words: it was chosen"
+	[ ! -e "$S/staging" ] || fail "$words: something is left"
+}
+
+# Two images: most is the same, one file changes with equal size and time.
+mkdir -p "$T/a/etc" "$T/a/usr/lib/ingot" "$T/a/bin"
+echo same >"$T/a/etc/same"
+echo 1111 >"$T/a/etc/change"
+echo gone >"$T/a/etc/gone"
+ln "$T/a/etc/same" "$T/a/bin/link"
+ln -s ../etc/same "$T/a/bin/sym"
+mkfifo "$T/a/bin/fifo"
+mknod "$T/a/bin/null" c 1 3
+setfattr -n user.colour -v "green, dark" "$T/a/etc/same"
+chown 12:34 "$T/a/etc/same"
+chmod 4711 "$T/a/etc/change"
+cp -a "$T/a" "$T/b"
+touch -r "$T/a/etc/change" "$T/stamp"
+echo 2222 >"$T/b/etc/change"
+touch -r "$T/stamp" "$T/b/etc/change"
+rm "$T/b/etc/gone"
+mkdir "$T/b/new"
+echo new >"$T/b/new/file"
+chmod 700 "$T/b/bin"
+describe "$T/a" 1
+describe "$T/b" 2
+
+# A plan changes nothing and says all.
+update apply --plan "$T/a" >"$T/plan"
+has "etc/change" "$T/plan"
+[ ! -e "$S" ] || fail "a plan made the folder"
+
+update apply "$T/a"
+[ "$(cat "$S/current/etc/change")" = 1111 ] || fail "a is not current"
+update apply --plan "$T/b" >"$T/plan"
+for line in "changed    etc/change" "removed    etc/gone" \
+	"added      new/file" "attributes bin" \
+	"2 added, 1 removed, 1 changed, 1 with other attributes; 9 bytes"; do
+	has "$line" "$T/plan"
+done
+update apply --plan --json "$T/b" | jq -e '.bytes == 9 and .version == 2 and
+	(.paths | length) == 5' >/dev/null || fail "the plan as JSON"
+
+update apply "$T/b"
+[ "$(cat "$S/current/etc/change")" = 2222 ] || fail "b is not current"
+[ "$(cat "$S/previous/etc/change")" = 1111 ] || fail "a is not previous"
+tests/tree-list "$T/b" | grep -v "usr/lib/ingot" >"$T/want"
+tests/tree-list "$S/current/." | grep -v "usr/lib/ingot" >"$T/got"
+cut -d' ' -f1-4 "$T/want" >"$T/want.cut"
+cut -d' ' -f1-4 "$T/got" >"$T/got.cut"
+diff -u "$T/want.cut" "$T/got.cut" || fail "the slot is not the image"
+cmp "$T/b.contents" "$S/current/usr/lib/ingot/contents"
+getfattr -n user.colour "$S/current/etc/same" 2>/dev/null |
+	grep -q 'green, dark' || fail "an attribute is lost"
+[ "$(stat -c %i "$S/current/etc/same")" = "$(stat -c %i "$S/previous/etc/same")" ] ||
+	fail "what did not change is not shared"
+[ "$(stat -c %i "$S/current/etc/same")" = "$(stat -c %i "$S/current/bin/link")" ] ||
+	fail "a hard link is lost"
+
+update status --json | jq -e '.current.version == 2 and .previous.version == 1
+	and .update == null' >/dev/null || fail "status"
+update rollback
+[ "$(cat "$S/current/etc/change")" = 1111 ] || fail "not rolled back"
+update history --json | jq -e 'map(.state) ==
+	["SWITCHED", "SWITCHED", "ROLLEDBACK"]' >/dev/null || fail "history"
+update apply "$T/b"
+
+# What is refused, and leaves everything as it is.
+refused "is older than the current 2" apply "$T/a"
+describe "$T/b" 3 --expires 1000
+refused "it has expired" apply "$T/b"
+describe "$T/b" 3 --sign "$T/other"
+refused "the signature was not made with" apply "$T/b"
+image-update describe "$T/b" --image-version 3 >"$T/b.contents"
+refused "are not signed" apply "$T/b"
+image-update -q --slots "$S" apply "$T/b" 2>"$T/err" && fail "trusted without a key"
+has "no key" "$T/err"
+echo 3333 >"$T/b/etc/change"
+describe "$T/b" 3
+echo 3334 >"$T/b/etc/change"
+refused "etc/change: has another content" apply "$T/b"
+update history --json | jq -e '.[-1] | .state == "FAILED" and
+	(.error | contains("etc/change"))' >/dev/null || fail "no failure is noted"
+
+# An archive; of what it shares with the current slot nothing is kept twice.
+cp -a "$S/current/." "$T/c"
+echo 4444 >"$T/c/etc/more"
+describe "$T/c" 4
+tar -C "$T/c" --xattrs -czf "$T/c.tar.gz" .
+update apply "$T/c.tar.gz"
+[ "$(cat "$S/current/etc/more")" = 4444 ] || fail "the archive is not current"
+[ "$(stat -c %i "$S/current/etc/change")" = "$(stat -c %i "$S/previous/etc/change")" ] ||
+	fail "an archive's files are not shared"
+# Two slots stay: one to use and one to go back to.
+[ "$(find "$S" -mindepth 1 -maxdepth 1 -type d | wc -l)" = 2 ] || fail "old slots stay"
+echo more >"$T/c/etc/surplus"
+echo 5555 >"$T/c/etc/last"
+tar -C "$T/c" --xattrs -cf "$T/d.tar" .
+rm "$T/c/etc/surplus"
+describe "$T/c" 5
+refused "does not belong" --contents "$T/c.contents" apply "$T/d.tar"
+
+# A slot that rots is not gone back to.
+echo rotten >"$S/previous/new/file"
+refused "new/file" rollback
+
+# Only one at a time.
+mkdir -p "$T/none"
+flock "$S/lock" image-update -q --slots "$S" rollback 2>"$T/err" && fail "two at once"
+image-update frobnicate 2>/dev/null && fail "a verb that is none"
+exit 0

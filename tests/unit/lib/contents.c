@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A tree listed, printed and parsed is the same list; a text that was changed
+ * in any one bit is not believed; a tree that differs in anything is found.
+ */
+#include "lib/contents.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "lib/path.h"
+#include "lib/proc.h"
+#include "lib/strbuf.h"
+#include "lib/tree.h"
+#include "tests/unit/check.h"
+
+static int top;
+static struct error e;
+
+static void
+put(const char *path, const char *text)
+{
+	own_free char *dir = path_dir(path);
+
+	CHECK(file_mkdirs(top, dir, 0755, &e) == 0);
+	CHECK(file_replace(top, path, 0644, text, strlen(text), &e) == 0);
+}
+
+static void
+make_tree(void)
+{
+	put("t/a/file", "hello\n");
+	put("t/a.c", "after a/file");
+	put("t/a b%\x01\xc3\xa9", "odd");
+	put("t/" CONTENTS_INSIDE, "not listed");
+	CHECK(linkat(top, "t/a/file", top, "t/b-link", 0) == 0);
+	CHECK(symlinkat("../x y", top, "t/sym") == 0);
+	CHECK(mkfifoat(top, "t/fifo", 0600) == 0);
+}
+
+static struct contents *
+scan(void)
+{
+	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
+
+	return contents_scan(dir, "web one", CONTENTS_DIGESTS, &e);
+}
+
+static bool
+is_text_taken(const struct strbuf *text, const char *key)
+{
+	ownp(contents_free) struct contents *c =
+	    contents_parse(text->s, text->len, "text", &e);
+
+	return c != NULL && contents_check(c, key, &e) == 0;
+}
+
+static void
+test_text(const char *key)
+{
+	ownp(contents_free) struct contents *c = scan();
+	ownp(contents_free) struct contents *again = NULL;
+	own(strbuf_clear) struct strbuf text = { 0 }, twice = { 0 };
+	unsigned taken = 0;
+
+	CHECK(c != NULL);
+	c->version = 7;
+	c->expires = 1800000000;
+	contents_seal(c);
+	CHECK(contents_sign(c, key, &e) == 0);
+	contents_print(c, &text);
+	CHECK(strstr(text.s, "\nb-link h a/file\n") != NULL);
+	CHECK(strstr(text.s, "\na%20b%25%01%C3%A9 f 644 ") != NULL);
+	CHECK(strstr(text.s, CONTENTS_INSIDE) == NULL);
+	again = contents_parse(text.s, text.len, "text", &e);
+	CHECK(again != NULL);
+	if (again == NULL) {
+		printf("%s\n", e.text);
+		return;
+	}
+	contents_print(again, &twice);
+	CHECK_STR(twice.s, text.s);
+	CHECK_STR(again->id, c->id);
+	CHECK_STR(again->name, "web one");
+	CHECK(contents_find(again, "a/file")->size == 6);
+	CHECK(contents_find(again, "a/none") == NULL);
+	CHECK(is_text_taken(&text, key));
+	for (size_t i = 0; i < text.len * 8; i++) {
+		if (i / 8 > 400 && i % 5 != 0) /* the key is read each time */
+			continue;
+		text.s[i / 8] ^= (char)(1 << i % 8);
+		taken += is_text_taken(&text, key);
+		text.s[i / 8] ^= (char)(1 << i % 8);
+	}
+	CHECK(taken == 0);
+	for (size_t n = 0; n < text.len; n++) {
+		struct strbuf part = { text.s, n, 0 };
+
+		taken += is_text_taken(&part, key);
+	}
+	CHECK(taken == 0);
+}
+
+/* Entries that no tree has, below a right head. */
+static void
+test_hostile(void)
+{
+	static const char *const bodies[] = {
+		". d 755 0 0 %s\n../x p 644 0 0\n",
+		". d 755 0 0 %s\n/x p 644 0 0\n",
+		". d 755 0 0 %s\nx//y p 644 0 0\n",
+		". d 755 0 0 %s\na/b p 644 0 0\n",
+		". d 755 0 0 %s\nb p 644 0 0\na p 644 0 0\n",
+		". d 755 0 0 %s\na p 644 0 0\na p 644 0 0\n",
+		". d 755 0 0 %s\na l 777 0 0 %%2Fetc\na/b p 644 0 0\n",
+		". d 755 0 0 %s\na h b\nb p 644 0 0\n",
+		". d 755 0 0 %s\na h a\n",
+		". d 755 0 0 %s\na p 644 0 0\n%%61b p 644 0 0\n",
+		". d 755 0 0 %s\na p 0644 0 0\n",
+		". d 755 0 0 %s\na p 10644 0 0\n",
+		". d 755 0 0 %s\na p 644 4294967296 0\n",
+		". d 755 0 0 %s\na p 644 0 0 \n",
+		". d 755 0 0 %s\na p 644 0 0 x\n",
+		". d 755 0 0 %s\na c 644 0 0 1:3:4\n",
+		". d 755 0 0 %s\n. d 755 0 0 %s\n",
+		". p 755 0 0\n",
+		"a d 755 0 0 %s\n",
+	};
+	char zero[DIGEST_TEXT];
+
+	memset(zero, '0', sizeof(zero) - 1);
+	zero[sizeof(zero) - 1] = '\0';
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		own(strbuf_clear) struct strbuf text = { 0 };
+		unsigned lines = 0;
+
+		for (const char *p = bodies[i]; *p != '\0'; p++)
+			lines += *p == '\n';
+		strbuf_printf(&text,
+		    "ingot-contents 1\nname x\nversion 1\nroot %s\n"
+		    "entries %u\n\n",
+		    zero, lines);
+		for (const char *p = bodies[i]; *p != '\0'; p++) {
+			if (*p == '%')
+				p++;
+			if (*p == 's' && p > bodies[i] && p[-1] == '%')
+				strbuf_puts(&text, zero);
+			else
+				strbuf_putc(&text, *p);
+		}
+		CHECK(contents_parse(text.s, text.len, "hostile", &e) == NULL);
+		CHECK(strncmp(e.text, "hostile:", 8) == 0);
+		/* Refused for what it is, before digests are looked at. */
+		CHECK(strstr(e.text, "the root's") == NULL);
+	}
+}
+
+static void
+differs(const struct contents *c, const char *what)
+{
+	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
+
+	e.text[0] = '\0';
+	CHECK(contents_verify(c, dir, &e) == -1);
+	CHECK_STR(e.text, what);
+}
+
+static void
+test_verify(void)
+{
+	ownp(contents_free) struct contents *c = scan();
+	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
+	struct stat st;
+
+	CHECK(contents_verify(c, dir, &e) == 0);
+	CHECK(fstatat(dir, "a/file", &st, 0) == 0);
+	put("t/a.c", "after a/fil_");
+	differs(c, "a.c: has another content");
+	put("t/a.c", "after a/file");
+	CHECK(fchmodat(dir, "a", 0700, 0) == 0);
+	differs(c, "a: has another owner, mode or attribute");
+	CHECK(fchmodat(dir, "a", 0755, 0) == 0);
+	put("t/a/more", "");
+	differs(c, "a/more: does not belong");
+	CHECK(unlinkat(dir, "a/more", 0) == 0);
+	CHECK(unlinkat(dir, "fifo", 0) == 0);
+	differs(c, "fifo: is missing");
+	CHECK(mkfifoat(dir, "fifo", 0600) == 0);
+	CHECK(unlinkat(dir, "b-link", 0) == 0);
+	put("t/b-link", "hello\n");
+	differs(c, "b-link: has another type");
+}
+
+int
+main(void)
+{
+	char path[] = "/tmp/contents-XXXXXX";
+	own_free char *key = NULL;
+	char *make[] = { (char[]){ "openssl" }, (char[]){ "genpkey" },
+		(char[]){ "-algorithm" }, (char[]){ "ed25519" },
+		(char[]){ "-out" }, NULL, NULL };
+
+	CHECK(mkdtemp(path) != NULL);
+	umask(022);
+	top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	key = make[5] = path_join(path, "key.pem");
+	CHECK(proc_do(make, &e) == 0);
+	make_tree();
+	test_text(key);
+	test_hostile();
+	test_verify();
+	CHECK(tree_remove(AT_FDCWD, path, &e) == 0);
+	return check_result();
+}
