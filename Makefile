@@ -35,7 +35,8 @@ TOOLS := $(patsubst %/main.c,%,$(wildcard */main.c))
 LDFLAGS_apply-config := $(if $(SAN),,-static)
 
 # The names by which others know a tool; they are links to it.
-NAMES_image-build    := disk-image-create ramdisk-image-create element-info
+NAMES_image-build    := disk-image-create ramdisk-image-create element-info \
+                        diskimage-builder
 NAMES_apply-config   := os-apply-config os-config-applier
 NAMES_collect-config := os-collect-config
 NAMES_refresh-config := os-refresh-config dib-run-parts heat-config-notify

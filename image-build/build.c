@@ -14,9 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/compat.h"
 #include "image-build/disk.h"
 #include "image-build/format.h"
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
 #include "image-build/privileges.h"
 #include "image-build/snapshot.h"
 #include "lib/digest.h"
@@ -132,7 +134,9 @@ build_layout(struct build *b, struct error *e)
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
 	own_free char *source = NULL;
-	own_free char *options = mem_printf("-i 4096 -J size=%s%s%s",
+	own_free char *options = mem_printf("%s%s%s-i 4096 -J size=%s%s%s",
+	    s->max_resize ? "-E resize=" : "",
+	    s->max_resize ? s->max_resize : "", s->max_resize ? " " : "",
 	    s->journal_size, s->mkfs_options ? " " : "",
 	    s->mkfs_options ? s->mkfs_options : "");
 	const char *sector = getenv("DIB_BLOCK_SIZE");
@@ -307,8 +311,9 @@ settle_tree(struct build *b, struct error *e)
 			return -1;
 		snapshot_forget_mounts(b);
 	}
-	if (enter_unmount(b, e) == -1 || tree_remove(AT_FDCWD, lost, e) == -1 ||
-	    image_size(b, e) == -1 || write_fstab(b, e) == -1)
+	if (pins_look(b, e) == -1 || enter_unmount(b, e) == -1 ||
+	    tree_remove(AT_FDCWD, lost, e) == -1 || image_size(b, e) == -1 ||
+	    write_fstab(b, e) == -1)
 		return -1;
 	return b->snapshots != NULL ? snapshot_fold(b, true, e) : 0;
 }
@@ -329,10 +334,13 @@ make_tree(struct build *b, struct error *e)
 	if (b->snapshots != NULL && snapshot_fold(b, false, e) == -1)
 		return -1;
 	if (run_phase(b, "root", e) == -1 || settle_in(b, e) == -1 ||
-	    run_phases(b, first, e) == -1 || extra_packages(b, e) == -1 ||
-	    run_phases(b, second, e) == -1 || settle_tree(b, e) == -1)
+	    pins_hold(b, e) == -1 || run_phases(b, first, e) == -1 ||
+	    extra_packages(b, e) == -1 || run_phases(b, second, e) == -1 ||
+	    settle_tree(b, e) == -1)
 		return -1;
-	return run_phases(b, third, e);
+	if (run_phases(b, third, e) == -1)
+		return -1;
+	return pins_settle(b, e);
 }
 
 /* What is delivered, as it is in no step's snapshot. */
@@ -360,8 +368,14 @@ announce(const struct build *b, const struct strlist *products)
 		    products->items[i], (double)st.st_size / 0x1p20,
 		    (double)st.st_blocks * 512 / 0x1p20,
 		    packages_count(b->tree));
-		printf("%s\n", products->items[i]);
+		if (!b->settings->compat)
+			printf("%s\n", products->items[i]);
+		else
+			log_info(
+			    "Image file %s created...", products->items[i]);
 	}
+	if (b->settings->compat)
+		log_info("Build completed successfully");
 }
 
 /* Say once why steps cannot be kept, and do without. */
@@ -371,7 +385,7 @@ use_snapshots(struct build *b, struct error *e)
 	own_free char *why = NULL;
 	int r;
 
-	if (b->settings->no_cache)
+	if (b->settings->no_cache || break_wanted())
 		return 0;
 	if (privileges_held() == PRIVILEGES_CHROOT) {
 		log_warn("nothing can be mounted here: every step is run, "
@@ -388,12 +402,17 @@ use_snapshots(struct build *b, struct error *e)
 static int
 make_products(struct build *b, struct strlist *products, struct error *e)
 {
+	if (!outputs_wanted(b)) {
+		outputs_of_ramdisk(b, products);
+		return report_write(b->report, b, products, e);
+	}
 	if (products_current(b, products)) {
 		log_info("nothing changed: the image is as the last build "
 			 "made it");
 		return 0;
 	}
-	if (finish(b, e) == -1 || deliver(b, products, e) == -1 ||
+	if (finish(b, e) == -1 || outputs_usage(b, e) == -1 ||
+	    deliver(b, products, e) == -1 ||
 	    report_write(b->report, b, products, e) == -1)
 		return -1;
 	return products_remember(b, products, e);
@@ -405,6 +424,8 @@ build_all(struct build *b, struct strlist *products, struct error *e)
 	if (work_enter(b, e) == -1 || use_snapshots(b, e) == -1)
 		return -1;
 	environment_init(b);
+	if (pins_tell(b, e) == -1)
+		return -1;
 	if (make_tree(b, e) == -1 || make_products(b, products, e) == -1)
 		return -1;
 	announce(b, products);
@@ -436,7 +457,7 @@ check_output(const struct settings *s, struct error *e)
 	if (access(dir, W_OK) == -1)
 		return error_errno(e, "%s: cannot write the image here", dir);
 	for (size_t i = 0; i < s->formats.len; i++) {
-		if (format_find(s->formats.items[i]) != NULL)
+		if (s->ramdisk || format_find(s->formats.items[i]) != NULL)
 			continue;
 		format_names(&names);
 		return error_set(e, EINVAL,
@@ -470,6 +491,7 @@ build_clear(struct build *b)
 	layout_clear(&b->layout);
 	packages_clear(&b->packages);
 	report_free(b->report);
+	pins_free(b->pins);
 	strlist_clear(&b->env);
 	strlist_clear(&b->phase_env);
 	strlist_clear(&b->origins);

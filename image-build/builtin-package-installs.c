@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * package-installs: what elements name in package-installs.yaml is installed and
- * removed by the target's install-packages, at the start and the end of the
+ * package-installs: what elements name in package-installs.yaml, and in lists
+ * of the old form, is installed and removed by the target's install-packages, at the start and the end of the
  * phases that they name.
  */
 #include <string.h>
@@ -42,7 +42,11 @@ names_of(const struct build *b, const struct step *s, struct strlist *names,
 {
 	const struct package_list *lists =
 	    is_removal(s) ? b->packages.uninstall : b->packages.install;
+	own(packages_list_clear) struct package_list old = { 0 };
 
+	if (packages_lists(b, s->phase, is_removal(s), &old, e) == -1 ||
+	    packages_map(b, &b->phase_env, &old, names, e) == -1)
+		return -1;
 	return packages_map(b, &b->phase_env, &lists[phase_of(s)], names, e);
 }
 

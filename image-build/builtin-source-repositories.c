@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
 #include "image-build/sources.h"
 #include "lib/digest.h"
 #include "lib/error.h"
@@ -160,11 +161,13 @@ git_resolve(
 {
 	static const char *const places[] = { "refs/heads/", "refs/tags/", "",
 		NULL };
+	const char *pinned = pins_revision(b, r->line.name);
 	struct error none;
 
 	for (const char *const *p = places; *p != NULL; p++) {
-		own_free char *what =
-		    mem_printf("%s%s^{commit}", *p, r->line.ref);
+		own_free char *what = pinned != NULL
+		    ? mem_printf("%s^{commit}", pinned)
+		    : mem_printf("%s%s^{commit}", *p, r->line.ref);
 		const char *const args[] = { "--git-dir", r->cache, "rev-parse",
 			"--quiet", "--verify", what, NULL };
 
@@ -206,8 +209,8 @@ git_update(const struct build *b, const struct repository *r, struct error *e)
 		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
 		NULL };
 
-	if (b->settings->offline && strcmp(r->line.ref, "*") != 0 &&
-	    git_resolve(b, r, &commit))
+	if ((b->settings->offline || pins_revision(b, r->line.name) != NULL) &&
+	    strcmp(r->line.ref, "*") != 0 && git_resolve(b, r, &commit))
 		return 0;
 	if (strcmp(r->line.ref, "*") != 0 &&
 	    strncmp(r->line.ref, "refs/", 5) == 0 &&
@@ -257,6 +260,15 @@ git_check_out(const struct build *b, const struct repository *r,
 }
 
 static int
+no_commit(const struct build *b, const struct repository *r, struct error *e)
+{
+	const char *pinned = pins_revision(b, r->line.name);
+
+	return error_set(e, ENOENT, "%s has no %s %s", r->line.location,
+	    pinned != NULL ? "commit" : "ref", pinned ? pinned : r->line.ref);
+}
+
+static int
 get_git(struct build *b, struct repository *r, struct error *e)
 {
 	if (r->line.ref == NULL)
@@ -268,8 +280,7 @@ get_git(struct build *b, struct repository *r, struct error *e)
 		return -1;
 	}
 	if (!git_resolve(b, r, &r->state))
-		return error_set(e, ENOENT, "%s has no ref %s",
-		    r->line.location, r->line.ref);
+		return no_commit(b, r, e);
 	return 0;
 }
 
@@ -279,8 +290,7 @@ put_git(struct build *b, struct repository *r, struct error *e)
 	if (r->line.ref == NULL)
 		r->line.ref = "master";
 	if (!git_resolve(b, r, &r->state))
-		return error_set(e, ENOENT, "%s has no ref %s",
-		    r->line.location, r->line.ref);
+		return no_commit(b, r, e);
 	if (git_check_out(b, r, strbuf_text(&r->state), e) == -1)
 		return -1;
 	return git_manifest(b, r, strbuf_text(&r->state), e);
@@ -436,7 +446,8 @@ do_one(struct build *b, struct repository *r, struct strbuf *states,
 		    r->line.location);
 		return t->put(b, r, e) == -1 ? -1 : remember(b, r, e);
 	}
-	if (t->get(b, r, e) == -1)
+	if (t->get(b, r, e) == -1 ||
+	    pins_source(b, &r->line, strbuf_text(&r->state), e) == -1)
 		return -1;
 	strbuf_printf(states, "%s %s %s %s %s %s\n", r->line.name, r->line.type,
 	    r->line.dest, r->line.location,

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image-build/compat.h"
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -52,6 +54,8 @@ static const struct option_def defs[] = {
 	    "do not compress qcow2" },
 	{ 'x', "trace", NULL, OPTION_COUNT, &settings.trace, NULL,
 	    "trace the scripts, twice for more" },
+	{ 'c', "clear", NULL, OPTION_FLAG, &settings.clear, NULL,
+	    "with an environment of HOME, PATH and TERM only" },
 	{ 0, "image-size", "GIB", OPTION_CALL, NULL, set_size,
 	    "size of the disk (what fits)" },
 	{ 0, "image-extra-size", "MIB", OPTION_STRING, &settings.extra_size,
@@ -66,6 +70,12 @@ static const struct option_def defs[] = {
 	    NULL, "journal of an ext4 root (64)" },
 	{ 0, "mkfs-options", "OPTIONS", OPTION_STRING, &settings.mkfs_options,
 	    NULL, "more options for the root file system" },
+	{ 0, "lock", NULL, OPTION_FLAG, &settings.lock, NULL,
+	    "write down in NAME.lock.json what was used" },
+	{ 0, "locked", NULL, OPTION_FLAG, &settings.locked, NULL,
+	    "use what NAME.lock.json says, or fail" },
+	{ 0, "max-online-resize", "BLOCKS", OPTION_STRING, &settings.max_resize,
+	    NULL, "how far an ext4 root can grow (1000 times)" },
 	{ 0, "no-tmpfs", NULL, OPTION_FLAG, &settings.no_tmpfs, NULL,
 	    "build on disk" },
 	{ 0, "no-cache", NULL, OPTION_FLAG, &settings.no_cache, NULL,
@@ -76,6 +86,12 @@ static const struct option_def defs[] = {
 	    "tell elements to use what is cached" },
 	{ 0, "qemu-img-options", "K=V[,K=V]", OPTION_STRING,
 	    &settings.qemu_options, NULL, "options for qemu-img" },
+	{ 0, "ramdisk-element", "ELEMENT", OPTION_STRING,
+	    &settings.ramdisk_element, NULL,
+	    "what makes the ramdisk (ramdisk)" },
+	{ 0, "docker-target", "REPO:TAG", OPTION_STRING,
+	    &settings.docker_target, NULL,
+	    "what docker calls the image (NAME:latest)" },
 	{ 0, "root-label", "LABEL", OPTION_STRING, &settings.root_label, NULL,
 	    "label of the root (cloudimg-rootfs)" },
 	{ 0, "logfile", "FILE", OPTION_STRING, &settings.logfile, NULL,
@@ -98,7 +114,7 @@ static const char more[] =
     "shipped ones.\n"
     "Example: image-build -o web -t qcow2,raw debian vm readonly-root web\n";
 
-static const struct options command = {
+static struct options command = {
 	.program = "image-build",
 	.operands = "ELEMENT...",
 	.summary = "Build a golden image from elements.",
@@ -137,10 +153,9 @@ make_image(struct error *e)
 	own(elements_clear) struct elements all = { 0 };
 	own(build_clear) struct build b = { .report = report_new() };
 
-	if (settings.logfile != NULL &&
-	    log_set_file(settings.logfile, true, e) == -1)
-		return -1;
 	if (load(&b, &all, e) == -1)
+		return -1;
+	if (pins_open(&b, e) == -1)
 		return -1;
 	if (settings.dry_run) {
 		environment_init(&b);
@@ -166,19 +181,24 @@ image_create(int argc, char **argv, struct error *e)
 	int first, r;
 
 	settings.program = path_base(argv[0]);
-	settings.compat = strcmp(settings.program, "image-build") != 0;
+	settings.ramdisk =
+	    strcmp(settings.program, "ramdisk-image-create") == 0;
+	settings.compat = settings.ramdisk ||
+	    strcmp(settings.program, "disk-image-create") == 0;
+	if (settings.compat)
+		command.program = settings.program;
 	settings.args = join_args(argc, argv);
 	first = options_parse(&command, argc, argv, e);
 	if (first < 0)
-		return first == OPTIONS_SHOWN ? 0 : 2;
+		return first == OPTIONS_SHOWN ? 0 : settings.compat ? 1 : 2;
+	if (settings.clear)
+		compat_clear_environment();
 	/* Operands are split at blanks, and empty ones vanish. */
 	for (int i = first; i < argc; i++)
 		strlist_split(&settings.elements, argv[i], " \t\n");
-	log_open(command.program,
-	    settings.quiet	   ? LOG_WARN
-		: settings.verbose ? LOG_DEBUG
-				   : LOG_INFO);
-	r = make_image(e);
+	r = compat_open_log(&settings, e);
+	if (r == 0)
+		r = make_image(e);
 	settings_clear(&settings);
 	return r == -1 ? 1 : r;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image-build/compat.h"
 #include "image-build/disk.h"
 #include "image-build/format.h"
 #include "image-build/image-build.h"
@@ -55,6 +56,8 @@ write_format(struct build *b, const char *disk, const char *raw,
 		.now = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL) };
 	double start = report_clock();
 
+	if (outputs_keep_old(s, output, e) == -1)
+		return -1;
 	log_status("write %s", output);
 	if (format_find(name)->write(&job, e) == -1)
 		return error_prefix(e, "%s", output);

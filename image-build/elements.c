@@ -226,18 +226,29 @@ read_names(
 	return 0;
 }
 
+int
+elements_names(const struct element *el, struct strlist *deps,
+    struct strlist *provides, struct error *e)
+{
+	if (el->builtin != NULL && deps != NULL)
+		strlist_split(deps, el->builtin->deps, " ");
+	if (el->path == NULL)
+		return 0;
+	if (deps != NULL && read_names(el->path, "element-deps", deps, e) == -1)
+		return -1;
+	if (provides != NULL &&
+	    read_names(el->path, "element-provides", provides, e) == -1)
+		return -1;
+	return 0;
+}
+
 static int
 element_load(struct element *el, struct error *e)
 {
 	if (el->loaded)
 		return 0;
 	el->loaded = true;
-	if (el->builtin != NULL)
-		strlist_split(&el->deps, el->builtin->deps, " ");
-	if (el->path == NULL)
-		return 0;
-	if (read_names(el->path, "element-deps", &el->deps, e) == -1 ||
-	    read_names(el->path, "element-provides", &el->provides, e) == -1)
+	if (elements_names(el, &el->deps, &el->provides, e) == -1)
 		return error_prefix(e, "element %s", el->name);
 	return 0;
 }
@@ -337,6 +348,27 @@ expansion_clear(struct expansion *x)
 	strlist_clear(&x->unknown);
 }
 
+/*
+ * Scripts get names and paths in a bash definition to evaluate, and use them
+ * without quotes: what is more than text there cannot be an element.
+ */
+static int
+check_plain(const struct element *el, struct error *e)
+{
+	static const char bad[] = " \t\n\r\f\v'\"`$&;|<>()[]{}*?!#\\";
+	const char *s = el->path != NULL ? el->path : el->name;
+
+	if (*el->name == '-')
+		return error_set(e, EINVAL,
+		    "element %s: a name cannot begin with a dash", el->name);
+	if (s[strcspn(s, bad)] == '\0')
+		return 0;
+	return error_set(e, EINVAL,
+	    "element %s: blanks, quotes and other signs of the shell cannot "
+	    "be in an element's path: %s",
+	    el->name, s);
+}
+
 static int
 expand_one(struct expansion *x, const char *name, struct error *e)
 {
@@ -349,7 +381,7 @@ expand_one(struct expansion *x, const char *name, struct error *e)
 		strlist_add(&x->unknown, name);
 		return 0;
 	}
-	if (element_load(el, e) == -1)
+	if (check_plain(el, e) == -1 || element_load(el, e) == -1)
 		return -1;
 	for (size_t i = 0; i < el->provides.len; i++) {
 		const char *p = el->provides.items[i];

@@ -182,8 +182,10 @@ make_docker(struct container *c, struct error *e)
 {
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
-	own_free char *tag =
-	    mem_printf("%s:latest", path_base(c->job->settings->name));
+	const struct settings *s = c->job->settings;
+	own_free char *tag = s->docker_target != NULL
+	    ? mem_dup(s->docker_target)
+	    : mem_printf("%s:latest", path_base(s->name));
 	struct value *list = value_list(d), *one = value_map(d);
 	struct value *tags = value_list(d), *layers = value_list(d);
 

@@ -32,6 +32,9 @@ int image_pack(int argc, char **argv, struct error *e);
 int image_verify(int argc, char **argv, struct error *e);
 int image_compare(int argc, char **argv, struct error *e);
 int cache_verb(int argc, char **argv, struct error *e);
+int lint_verb(int argc, char **argv, struct error *e);
+int new_verb(int argc, char **argv, struct error *e);
+int project_verb(int argc, char **argv, struct error *e);
 int doctor(int argc, char **argv, struct error *e);
 
 /* ---- settings.c: what the caller asks for -------------------------------- */
@@ -62,11 +65,14 @@ struct settings {
 	const char *mkfs_options; /* or NULL */
 	const char *qemu_options; /* or NULL */
 	const char *logfile;
+	const char *max_resize; /* blocks, or NULL */
+	const char *ramdisk_element;
+	const char *docker_target; /* REPOSITORY:TAG, or NULL */
 	const char *sign; /* a private key for the manifest, or NULL */
 	unsigned trace;
 	unsigned min_tmpfs; /* GiB */
 	bool no_base, no_tmpfs, no_cache, why, offline, uncompressed, checksum,
-	    dry_run;
+	    clear, lock, locked, dry_run;
 	bool quiet, verbose;
 	int64_t epoch; /* SOURCE_DATE_EPOCH, or -1 */
 	char *args; /* the command line as one string (DIB_ARGS) */
@@ -115,6 +121,13 @@ int elements_index(
 
 /* By name, or NULL. */
 struct element *elements_find(const struct elements *all, const char *name);
+
+/*
+ * Add the names that an element depends on and those that it provides; either
+ * list may be NULL.
+ */
+int elements_names(const struct element *el, struct strlist *deps,
+    struct strlist *provides, struct error *e);
 
 /*
  * Expand the names wanted by dependencies, provides and the rules of the
@@ -218,6 +231,7 @@ struct build {
 	struct strlist phase_env; /* with environment.d, in this phase */
 	struct strlist origins; /* "install.d/10-x<tab>element" */
 	struct package_plan packages; /* from extra-data on */
+	struct pins *pins; /* --lock or --locked, else NULL */
 	struct report *report;
 };
 
@@ -391,6 +405,14 @@ int finish_tree(struct build *b, struct error *e);
 int packages_plan(const struct build *b, const struct strlist *env,
     struct package_plan *plan, struct error *e);
 void packages_clear(struct package_plan *plan);
+void packages_list_clear(struct package_list *l);
+
+/*
+ * Add what the old-form lists of a phase name: all that they install at its
+ * start, or all that they remove at its end.
+ */
+int packages_lists(const struct build *b, const char *phase, bool removal,
+    struct package_list *packages, struct error *e);
 
 /* Map names through the elements' pkg-map files; adds to names, no repeats. */
 int packages_map(const struct build *b, const struct strlist *env,
@@ -428,6 +450,9 @@ void report_part(struct report *r, const char *name, double seconds);
 
 /* A table by phase, with the slowest steps, to the log. */
 void report_print(const struct report *r);
+
+/* The table that dib-run-parts prints after a phase. */
+void report_profile(const struct report *r, const char *phase);
 
 /* NAME.build.json: all of it for programs; NAME.html: for people. */
 int report_write(const struct report *r, const struct build *b,

@@ -13,7 +13,7 @@
 static bool env;
 
 static const struct option_def defs[] = {
-	{ 0, "env", NULL, OPTION_FLAG, &env, NULL,
+	{ 'e', "env", NULL, OPTION_FLAG, &env, NULL,
 	    "print definitions for bash" },
 	{ 0, NULL, NULL, OPTION_FLAG, NULL, NULL, NULL },
 };
@@ -43,11 +43,12 @@ print_info(struct settings *s, struct error *e)
 	own(elements_clear) struct elements all = { 0 };
 	own(build_clear) struct build b = { .settings = s };
 
+	/* What disk-image-create adds by itself is no part of the question. */
+	unsetenv("IMAGE_ELEMENT");
 	s->no_base = true;
 	if (settings_complete(s, e) == -1 ||
 	    elements_index(&all, s->elements_path, s->data, e) == -1)
 		return -1;
-	settings_add_layout(s, &all);
 	if (elements_resolve(
 		&all, &s->elements, true, &b.chosen, &b.nchosen, e) == -1)
 		return -1;

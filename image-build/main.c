@@ -13,15 +13,6 @@
 #include "lib/log.h"
 #include "lib/path.h"
 
-static int
-ramdisk_create(int argc, char **argv, struct error *e)
-{
-	(void)argc;
-	(void)argv;
-	error_set(e, 0, "this version builds disk images only, no ramdisks");
-	return 1;
-}
-
 struct verb {
 	const char *name;
 	bool is_name; /* of a link to this program, else the first word */
@@ -30,8 +21,12 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{ "disk-image-create", true, image_create },
-	{ "ramdisk-image-create", true, ramdisk_create },
+	{ "ramdisk-image-create", true, image_create },
 	{ "element-info", true, element_info },
+	{ "diskimage-builder", true, project_verb },
+	{ "lint", false, lint_verb },
+	{ "new", false, new_verb },
+	{ "project", false, project_verb },
 	{ "pack", false, image_pack },
 	{ "verify", false, image_verify },
 	{ "compare", false, image_compare },

@@ -60,8 +60,8 @@ list_drop(struct package_list *l, const char *name)
 	}
 }
 
-static void
-list_clear(struct package_list *l)
+void
+packages_list_clear(struct package_list *l)
 {
 	for (size_t i = 0; i < l->len; i++) {
 		free(l->items[i].name);
@@ -75,8 +75,8 @@ void
 packages_clear(struct package_plan *plan)
 {
 	for (int p = 0; p < PACKAGES_N; p++) {
-		list_clear(&plan->install[p]);
-		list_clear(&plan->uninstall[p]);
+		packages_list_clear(&plan->install[p]);
+		packages_list_clear(&plan->uninstall[p]);
 	}
 }
 

@@ -18,6 +18,8 @@
 #include "lib/own.h"
 #include "lib/strbuf.h"
 
+#define DASHES "----------------------------------------"
+
 struct timing {
 	char *phase, *name, *element; /* phase NULL: no script */
 	double seconds;
@@ -127,6 +129,40 @@ report_print(const struct report *r)
 			log_info("%-16s %5s %9.1f", r->items[i].name, "",
 			    r->items[i].seconds);
 	log_info("%-16s %5s %9.1f", "together", "", report_clock() - r->start);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct timing *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+void
+report_profile(const struct report *r, const char *phase)
+{
+	own_free const struct timing **rows =
+	    mem_alloc((r->len + 1) * sizeof(*rows));
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->len; i++)
+		if (r->items[i].phase != NULL &&
+		    strcmp(r->items[i].phase, phase) == 0)
+			rows[n++] = &r->items[i];
+	qsort(rows, n, sizeof(*rows), by_name);
+	log_info("dib-run-parts %.23s PROFILING %.23s", DASHES, DASHES);
+	log_info("dib-run-parts ");
+	log_info("dib-run-parts Target: %s.d", phase);
+	log_info("dib-run-parts ");
+	log_info("dib-run-parts %-40s %9s", "Script", "Seconds");
+	log_info("dib-run-parts %.39s  %.10s", DASHES, DASHES);
+	log_info("dib-run-parts ");
+	for (size_t i = 0; i < n; i++)
+		log_info("dib-run-parts %-40s %10.3f", rows[i]->name,
+		    rows[i]->seconds);
+	log_info("dib-run-parts ");
+	log_info("dib-run-parts %.21s END PROFILING %.21s", DASHES, DASHES);
 }
 
 /* ---- for programs -------------------------------------------------------- */

@@ -159,6 +159,10 @@ default_values(struct settings *s)
 	s->offline |= env_true("DIB_OFFLINE");
 	s->no_tmpfs |= env_true("DIB_NO_TMPFS");
 	s->checksum |= env_true("DIB_CHECKSUM");
+	if (s->max_resize == NULL)
+		s->max_resize = env_or("MAX_ONLINE_RESIZE", NULL);
+	if (s->ramdisk_element == NULL)
+		s->ramdisk_element = env_or("RAMDISK_ELEMENT", "ramdisk");
 	s->no_base |= env_true("SKIP_BASE");
 	if (s->min_tmpfs == 0)
 		s->min_tmpfs = (unsigned)atoi(env_or("DIB_MIN_TMPFS", "2"));
@@ -192,7 +196,7 @@ default_elements(struct settings *s)
 	strlist_add_all(&named, &s->elements);
 	strlist_clear(&s->elements);
 	if (s->ramdisk)
-		strlist_add(&s->elements, env_or("RAMDISK_ELEMENT", "ramdisk"));
+		strlist_add(&s->elements, s->ramdisk_element);
 	if (!s->no_base)
 		strlist_add(&s->elements, "base");
 	for (size_t i = 0; i < named.len; i++)

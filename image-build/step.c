@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image-build/compat.h"
 #include "image-build/filter.h"
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
@@ -245,8 +246,10 @@ step_do(struct build *b, const struct phase *p, const struct step *s,
 	own_free char *speaker = mem_printf("%s.d/%s", p->name, s->name);
 	double start = report_clock();
 	bool keep;
-	int r = find(b, p, s, speaker, &keep, e);
+	int r;
 
+	compat_step_begins(b, p, s);
+	r = find(b, p, s, speaker, &keep, e);
 	if (r == 0) {
 		log_status("%s (%s)", speaker, s->element);
 		log_debug("%s begins (element %s)", speaker, s->element);
@@ -254,5 +257,7 @@ step_do(struct build *b, const struct phase *p, const struct step *s,
 	}
 	report_step(
 	    b->report, p->name, s->name, s->element, report_clock() - start);
+	if (r != -1)
+		compat_step_ends(b, s);
 	return r == -1 ? -1 : 0;
 }

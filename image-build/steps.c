@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image-build/compat.h"
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
 #include "image-build/store.h"
@@ -202,8 +203,8 @@ run_all(struct build *b, const struct phase *p, const struct steps *steps,
 	return 0;
 }
 
-int
-steps_run(struct build *b, const struct phase *p, struct error *e)
+static int
+run_phase(struct build *b, const struct phase *p, struct error *e)
 {
 	own(steps_clear) struct steps steps = { 0 };
 	int r;
@@ -217,5 +218,19 @@ steps_run(struct build *b, const struct phase *p, struct error *e)
 	log_info("phase %s: %zu steps", p->name, steps.len);
 	r = run_all(b, p, &steps, e);
 	log_status("%s", "");
+	if (r == 0 && b->settings->compat)
+		report_profile(b->report, p->name);
 	return r;
+}
+
+int
+steps_run(struct build *b, const struct phase *p, struct error *e)
+{
+	if (break_before(b, p, e) == -1)
+		return -1;
+	if (run_phase(b, p, e) == -1) {
+		break_after_error(b, p);
+		return -1;
+	}
+	return break_after(b, p, e);
 }

@@ -159,7 +159,7 @@ remove_oldest(const struct store *s, uint64_t limit, uint64_t *freed,
 	for (size_t i = 0; i < list.len; i++)
 		total += list.items[i].bytes;
 	for (size_t i = 0; i < list.len; i++) {
-		if (total <= limit && list.items[i].used != 0)
+		if (limit > 0 && total <= limit && list.items[i].used != 0)
 			break;
 		if (remove_one(s, &list.items[i], e) == -1)
 			return -1;

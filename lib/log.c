@@ -23,6 +23,7 @@ static struct {
 	const char *program;
 	enum log_level level;
 	bool stamps;
+	bool bare; /* no names in front of lines */
 	bool quiet; /* lines go to the file only */
 	int file; /* descriptor, or -1 */
 	bool terminal;
@@ -69,6 +70,12 @@ void
 log_set_stamps(bool on)
 {
 	out.stamps = on;
+}
+
+void
+log_set_bare(bool on)
+{
+	out.bare = on;
 }
 
 int
@@ -171,6 +178,13 @@ line_out(const char *prefix, const char *text, size_t len, bool shown)
 	}
 }
 
+/* Whose name stands in front of our own lines. */
+static const char *
+who(void)
+{
+	return out.bare ? "" : out.program;
+}
+
 static void __attribute__((format(printf, 2, 0)))
 say(enum log_level level, const char *fmt, va_list ap)
 {
@@ -182,7 +196,7 @@ say(enum log_level level, const char *fmt, va_list ap)
 	n = vsnprintf(text, sizeof(text), fmt, ap);
 	if (n >= (int)sizeof(text))
 		n = sizeof(text) - 1;
-	line_out(out.program, text, (size_t)n, level <= out.level);
+	line_out(who(), text, (size_t)n, level <= out.level);
 }
 
 #define SAY(level, fmt) \
@@ -216,7 +230,8 @@ log_error(const struct error *e)
 
 	out.status[0] = '\0';
 	out.quiet = false; /* what ended the program is always said */
-	line_out(out.program, e->text, strlen(e->text), true);
+	line_out(
+	    out.bare ? "ERROR" : out.program, e->text, strlen(e->text), true);
 	out.quiet = quiet;
 }
 
@@ -225,7 +240,7 @@ log_output(const char *speaker, const char *line, size_t len)
 {
 	if (out.level < LOG_INFO && out.file == -1)
 		return;
-	line_out(speaker, line, len, out.level >= LOG_INFO);
+	line_out(out.bare ? "" : speaker, line, len, out.level >= LOG_INFO);
 }
 
 void
@@ -259,7 +274,7 @@ log_tick(void)
 	if (out.terminal && !out.quiet) {
 		draw(text);
 	} else if (t - out.spoken >= SILENCE_SECONDS) {
-		line_out(out.program, text, strlen(text), true);
+		line_out(who(), text, strlen(text), true);
 	}
 }
 
@@ -288,5 +303,5 @@ log_progress(const char *what, uint64_t done, uint64_t total)
 	erase();
 	snprintf(text, sizeof(text), "%s: %.0f of %.0f MiB", what,
 	    (double)done / 1048576, (double)total / 1048576);
-	line_out(out.program, text, strlen(text), true);
+	line_out(who(), text, strlen(text), true);
 }

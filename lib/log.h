@@ -33,6 +33,12 @@ void log_open(const char *program, enum log_level level);
 /* Put "YYYY-MM-DD HH:MM:SS.mmm | " (UTC) before each line. */
 void log_set_stamps(bool on);
 
+/*
+ * For those who know another program's output: no names in front of lines,
+ * and errors begin with "ERROR: ".
+ */
+void log_set_bare(bool on);
+
 /* Append every line, stamped, to a file as well; quiet: only there. */
 int log_set_file(const char *path, bool quiet, struct error *e);
 

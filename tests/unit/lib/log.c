@@ -171,6 +171,26 @@ stamped(void)
 }
 
 static void
+bare(void)
+{
+	const struct error e = { .text = "lost" };
+
+	log_open("p", LOG_INFO);
+	log_set_bare(true);
+	log_info("x");
+	log_output("script", "y", 1);
+	log_error(&e);
+}
+
+static void
+names_can_be_left_out(void)
+{
+	own_free char *s = heard(bare);
+
+	CHECK_STR(s, "x\ny\nERROR: lost\n");
+}
+
+static void
 hostile(void)
 {
 	log_open("p", LOG_INFO);
@@ -249,6 +269,7 @@ main(void)
 	levels_choose();
 	files_get_everything();
 	lines_are_whole_and_plain();
+	names_can_be_left_out();
 	closed_descriptors_are_filled();
 	progress_suits_its_reader();
 	unlink(path);
