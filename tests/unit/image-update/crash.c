@@ -264,7 +264,7 @@ try_at(const struct scene *s, unsigned long n, int code)
 
 	must(tree_remove(top_fd, "slots", &e));
 	if (s->start != NULL)
-		must(tree_clone(top_fd, s->start, top_fd, "slots", &e));
+		must(tree_clone(top_fd, s->start, top_fd, "slots", true, &e));
 	through = run_to(command(s->verb, s->image), n, code);
 	now = current_image();
 	CHECK(strcmp(now, s->old) == 0 || strcmp(now, s->new) == 0);
