@@ -67,9 +67,8 @@ checksum_files(
 	return 0;
 }
 
-/* DIB_CHECKSUM names some, or is 1 for all. */
-static bool
-is_wanted(const char *name)
+bool
+checksum_wanted(const char *name)
 {
 	own(strlist_clear) struct strlist words = { 0 };
 	const char *given = getenv("DIB_CHECKSUM");
@@ -88,7 +87,7 @@ write_one(const char *path, const char *kind, const uint8_t *sum, size_t n,
 	own(strbuf_clear) struct strbuf line = { 0 };
 	char text[DIGEST_TEXT];
 
-	if (!is_wanted(kind))
+	if (!checksum_wanted(kind))
 		return 0;
 	digest_printn(sum, n, text);
 	strbuf_printf(&line, "%s  %s\n", text, path);

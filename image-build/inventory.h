@@ -3,6 +3,7 @@
 #ifndef IMAGE_BUILD_INVENTORY_H
 #define IMAGE_BUILD_INVENTORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,9 @@ struct checksum {
 /* Read each file once, several at a time. */
 int checksum_files(
     const struct strlist *paths, struct checksum *sums, struct error *e);
+
+/* Whether a kind ("md5") is wanted: DIB_CHECKSUM names some, or is 1 for all. */
+bool checksum_wanted(const char *name);
 
 /* PATH.md5 and PATH.sha256, as the caller chose. */
 int

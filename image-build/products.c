@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "image-build/image-build.h"
+#include "image-build/inventory.h"
 #include "image-build/snapshot.h"
 #include "lib/digest.h"
 #include "lib/error.h"
@@ -35,6 +36,8 @@ products_id(const struct build *b, char id[DIGEST_TEXT])
 		strbuf_printf(&all, "%s%c", words[i] ? words[i] : "-", 0);
 	for (size_t i = 0; i < s->formats.len; i++)
 		strbuf_printf(&all, "%s,", s->formats.items[i]);
+	strbuf_printf(
+	    &all, "%d%d ", checksum_wanted("md5"), checksum_wanted("sha256"));
 	strbuf_printf(&all, "%d %d %lld %s%c%s", s->uncompressed, s->checksum,
 	    (long long)s->epoch, s->name, 0, s->sign != NULL ? s->sign : "-");
 	digest_text(strbuf_text(&all), all.len, id);
@@ -62,12 +65,14 @@ add_companions(const struct settings *s, const struct strlist *products,
 	static const char *const documents[] = { "manifest.json",
 		"provenance.json", "spdx.json", "cdx.json", "build.json",
 		"html" };
+	static const char *const sums[] = { "md5", "sha256" };
 
 	strlist_add_all(all, products);
-	for (size_t i = 0; s->checksum && i < products->len; i++) {
-		strlist_printf(all, "%s.md5", products->items[i]);
-		strlist_printf(all, "%s.sha256", products->items[i]);
-	}
+	for (size_t k = 0; s->checksum && k < 2; k++)
+		for (size_t i = 0; i < products->len; i++)
+			if (checksum_wanted(sums[k]))
+				strlist_printf(
+				    all, "%s.%s", products->items[i], sums[k]);
 	for (size_t i = 0; i < sizeof(documents) / sizeof(*documents); i++)
 		strlist_printf(all, "%s.%s", s->name, documents[i]);
 	if (s->sign != NULL)

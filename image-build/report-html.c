@@ -186,6 +186,7 @@ struct map {
 	struct part *tops, *parts;
 	size_t ntops, top_cap, nparts, part_cap;
 	double bytes;
+	dev_t device; /* of the tree; what is mounted in it is not its own */
 };
 
 static void
@@ -210,8 +211,12 @@ map_add(void *ctx, const struct tree_entry *entry, struct error *e)
 	struct map *m = ctx;
 
 	(void)e;
-	if (entry->depth == 0)
+	if (entry->depth == 0) {
+		m->device = entry->st->st_dev;
 		return 0;
+	}
+	if (S_ISDIR(entry->st->st_mode) && entry->st->st_dev != m->device)
+		return 1;
 	if (entry->depth == 1) {
 		m->tops = mem_grow(
 		    m->tops, &m->top_cap, m->ntops + 1, sizeof(*m->tops));
