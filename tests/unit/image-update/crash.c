@@ -280,6 +280,13 @@ try_at(const struct scene *s, unsigned long n, int code)
 	return through || check_failed > 0;
 }
 
+/* The sanitizers make calls of their own, and do not bear it if they fail. */
+#ifdef __SANITIZE_ADDRESS__
+#define MAY_FAIL false
+#else
+#define MAY_FAIL true
+#endif
+
 static void
 check_scene(const struct scene *s)
 {
@@ -288,11 +295,11 @@ check_scene(const struct scene *s)
 
 	while (!try_at(s, n, 0))
 		n += STRIDE;
-	while (!try_at(s, m, codes[m % 2]))
+	while (MAY_FAIL && !try_at(s, m, codes[m % 2]))
 		m += STRIDE;
 	printf("%s %s: killed at %lu system calls, failed at %lu\n", s->verb,
 	    s->new, (n - 1) / STRIDE, (m - 1) / STRIDE);
-	CHECK(n > 10 && m > 10);
+	CHECK(n > 10 && (m > 10 || !MAY_FAIL));
 }
 
 /* In memory, where seeing files to the disk takes no time, if we may. */
