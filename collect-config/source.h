@@ -124,7 +124,8 @@ struct source {
 	/* For the status. */
 	enum step last;
 	char *problem; /* why the last round failed, or NULL */
-	time_t succeeded, changed, failed_since; /* 0: never */
+	int64_t succeeded, changed,
+	    failed_since; /* clock_boot_ms(); 0: never */
 	unsigned long rounds, requests, failures;
 };
 
