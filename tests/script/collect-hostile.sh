@@ -58,6 +58,16 @@ collect --one-time -c true || fail "names"
 same "names" "$(cd "$ROOT/var/lib" && find . -name '*.json' | sort | tr '\n' ' ')" \
     "./os-collect-config/fine.json ./os-collect-config/here.json ./os-collect-config/os_config_files.json ./os-collect-config/request.json "
 
+# More than was announced: the rest is no answer to the next request.
+routes <<R
+[{"path": "/excess", "fault": "excess", "times": 1}, {"path": "/excess", "body": {"a": 4}}]
+R
+set_url "$URL/excess"
+agent request -c "jq -c . $cache/request.json >>$tmp/excess" --min-polling-interval 0.2 -i 0.2
+within 30 grep -q '"a":4' "$tmp/excess" || fail "excess: no second answer"
+same "excess" "$(tr '\n' ' ' <"$tmp/excess")" '{"a":1} {"a":4} '
+unagent
+
 # A certificate for another name, or of nobody.
 if command -v openssl >/dev/null; then
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/key" -out "$tmp/cert" -days 2 \
