@@ -158,8 +158,10 @@ check-run: all $(UNITS) $(FUZZ)
 	@tests/run --build $(B) $(T)
 
 # It installs Keystone and Heat, so it is asked for by name.  77: cannot run.
-.PHONY: check-heat
-check-heat: all
+.PHONY: check-heat check-heat-run
+check-heat: deps
+	@$(FRESH) check-heat-run
+check-heat-run: all
 	@tests/heat/scenario --bin $(B)/bin || [ $$? -eq 77 ]
 
 fuzz:
