@@ -15,6 +15,7 @@
 #include "image-build/format.h"
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -54,7 +55,7 @@ write_format(struct build *b, const char *disk, const char *raw,
 		.output = output,
 		.seed = b->seed,
 		.now = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL) };
-	double start = report_clock();
+	double start = clock_seconds();
 
 	if (outputs_keep_old(s, output, e) == -1)
 		return -1;
@@ -62,7 +63,7 @@ write_format(struct build *b, const char *disk, const char *raw,
 	if (format_find(name)->write(&job, e) == -1)
 		return error_prefix(e, "%s", output);
 	log_status("%s", "");
-	report_part(b->report, name, report_clock() - start);
+	report_part(b->report, name, clock_seconds() - start);
 	strlist_add(products, output);
 	return 0;
 }
@@ -122,7 +123,7 @@ write_inventory(
 	const struct settings *s = b->settings;
 	own_free struct checksum *sums =
 	    mem_alloc((products->len + 1) * sizeof(*sums));
-	double start = report_clock();
+	double start = clock_seconds();
 
 	if (b->nchosen == 0 && !s->checksum && s->sign == NULL)
 		return 0;
@@ -135,7 +136,7 @@ write_inventory(
 	if (manifest_write(b, products, sums, e) == -1)
 		return -1;
 	log_status("%s", "");
-	report_part(b->report, "digests", report_clock() - start);
+	report_part(b->report, "digests", clock_seconds() - start);
 	return 0;
 }
 
