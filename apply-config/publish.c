@@ -20,7 +20,7 @@
 #include "lib/mem.h"
 #include "lib/path.h"
 
-/* From so many files on, one sync of all is faster than one for each. */
+/* With more files and new folders, one sync of all is faster than many. */
 #define BULK 8
 
 struct publication {
@@ -112,6 +112,7 @@ note_old(struct publication *p, const struct changes *c, struct error *e)
 	}
 	if (note_folders(p, c, e) == -1)
 		return -1;
+	p->bulk = c->len + p->journal->folders.len > BULK;
 	journal_place(p->journal);
 	return 0;
 }
@@ -303,11 +304,9 @@ publish(const struct settings *s, struct output *o, const struct state *st,
     const struct changes *c, struct journal *j, struct changed *done,
     struct error *e)
 {
-	struct publication p = { .settings = s,
-		.output = o,
-		.state = st,
-		.journal = j,
-		.bulk = c->len > BULK };
+	struct publication p = {
+		.settings = s, .output = o, .state = st, .journal = j
+	};
 
 	/* Whoever is to be told can be told, or nothing happens. */
 	if (changed_tell(s, done, e) == -1)
