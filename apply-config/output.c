@@ -214,7 +214,7 @@ output_sync(
 		bool open = is_open(o, paths[i]);
 		int fd = output_dir(o, paths[i], e), r = 0;
 
-		if (fd == -1 && e->code == ENOENT)
+		if (fd == -1 && (e->code == ENOENT || e->code == ENOTDIR))
 			continue;
 		if (fd == -1)
 			return -1;

@@ -230,6 +230,13 @@ version_stage(struct output *o, const char *path, const char *staged,
 
 /* ---- what was staged --------------------------------------------------------- */
 
+/* Whether a folder was not to be found, or is none any more. */
+static bool
+is_gone(const struct error *e)
+{
+	return e->code == ENOENT || e->code == ENOTDIR;
+}
+
 bool
 version_exists(struct output *o, const char *path)
 {
@@ -248,7 +255,7 @@ publish(struct output *o, const char *path, unsigned flags, struct error *e)
 	int dir = output_dir(o, path, e);
 
 	if (dir == -1)
-		return e->code == ENOENT ? 0 : -1;
+		return is_gone(e) ? 0 : -1;
 	if (renameat2(dir, path_base(temp), dir, path_base(path), flags) == 0)
 		return 1;
 	return errno == ENOENT ? 0 : failed(o, path, e);
@@ -274,7 +281,7 @@ version_move(
 	own_fd int old = dir == -1 ? -1 : fcntl(dir, F_DUPFD_CLOEXEC, 0);
 
 	if (dir == -1)
-		return e->code == ENOENT ? 0 : -1;
+		return is_gone(e) ? 0 : -1;
 	if (old == -1)
 		return failed(o, from, e);
 	dir = output_mkdirs(o, to, e);
@@ -291,7 +298,7 @@ version_remove(struct output *o, const char *path, struct error *e)
 	int dir = output_dir(o, path, e);
 
 	if (dir == -1)
-		return e->code == ENOENT ? 0 : -1;
+		return is_gone(e) ? 0 : -1;
 	if (unlinkat(dir, path_base(path), 0) == -1 && errno != ENOENT)
 		return failed(o, path, e);
 	return 0;
