@@ -29,6 +29,8 @@ static struct {
 	int file; /* descriptor, or -1 */
 	bool terminal;
 	bool drawn; /* a status line is on the screen */
+	bool holding;
+	struct strbuf held;
 	char status[256];
 	double status_since; /* when the status was set */
 	double spoken; /* when the last line was written */
@@ -140,6 +142,17 @@ stamp(char *to, size_t size)
 		to + n, size - n, ".%03ld | ", t.tv_nsec / 1000000);
 }
 
+/* Whole lines above the status. */
+static void
+show(const char *lines, size_t n)
+{
+	erase();
+	put(STDERR_FILENO, lines, n);
+	if (out.status[0] != '\0')
+		draw(out.status);
+	out.spoken = clock_seconds();
+}
+
 /*
  * The one way out: a whole line, without its line feed.  The file gets every
  * line, the terminal only what is to be shown there.
@@ -149,7 +162,7 @@ line_out(const char *prefix, const char *text, size_t len, bool shown)
 {
 	own(strbuf_clear) struct strbuf line = { 0 };
 	char when[48];
-	size_t n = stamp(when, sizeof(when));
+	size_t n = out.stamps || out.file != -1 ? stamp(when, sizeof(when)) : 0;
 
 	strbuf_add(&line, when, n);
 	strbuf_puts(&line, prefix);
@@ -162,12 +175,21 @@ line_out(const char *prefix, const char *text, size_t len, bool shown)
 	if (shown && !out.quiet) {
 		size_t skip = out.stamps ? 0 : n;
 
-		erase();
-		put(STDERR_FILENO, line.s + skip, line.len - skip);
-		if (out.status[0] != '\0')
-			draw(out.status);
-		out.spoken = clock_seconds();
+		if (out.holding)
+			strbuf_add(&out.held, line.s + skip, line.len - skip);
+		else
+			show(line.s + skip, line.len - skip);
 	}
+}
+
+void
+log_hold(bool on)
+{
+	out.holding = on;
+	if (on || out.held.len == 0)
+		return;
+	show(out.held.s, out.held.len);
+	strbuf_clear(&out.held);
 }
 
 /* Whose name stands in front of our own lines. */
