@@ -15,6 +15,7 @@
 
 #include "image-build/disk.h"
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/bytes.h"
 #include "lib/clock.h"
 #include "lib/digest.h"
@@ -34,13 +35,16 @@ static char *
 source_of(const struct build *b, const struct filesystem *f)
 {
 	own_free char *tree = NULL;
+	struct error none;
 
 	if (f->tree != NULL)
 		return mem_dup(f->tree);
 	if (f->mount_point == NULL)
 		return NULL;
-	tree = path_join(b->tree, f->mount_point);
-	return file_is_dir(AT_FDCWD, tree) ? take(tree) : NULL;
+	if (strcmp(f->mount_point, "/") == 0)
+		return mem_dup(b->tree);
+	tree = target_path(b->tree, f->mount_point, &none);
+	return tree != NULL && file_is_dir(AT_FDCWD, tree) ? take(tree) : NULL;
 }
 
 /* Mount points of other file systems: their folders are left empty here. */

@@ -171,12 +171,12 @@ run_and_keep(struct build *b, const struct phase *p, const struct step *s,
     const char *speaker, struct error *e)
 {
 	own(watch_close) struct watch w = { 0 };
-	own_free char *hooks =
-	    p->chroot ? path_join(b->tree, IN_TARGET) : mem_dup(b->hooks);
+	own_free char *hooks = enter_hooks_place(b, p->chroot, e);
 	double start = clock_seconds();
 	int r;
 
-	if (snapshot_expect(b, e) == -1 || watch_open(&w, b, hooks, e) == -1)
+	if (hooks == NULL || snapshot_expect(b, e) == -1 ||
+	    watch_open(&w, b, hooks, e) == -1)
 		return -1;
 	b->watch = &w;
 	r = run(b, p, s, speaker, e);
