@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 #include "collect-config/agent.h"
-#include "collect-config/clock.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/log.h"

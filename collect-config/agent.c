@@ -11,13 +11,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "collect-config/clock.h"
+#include "collect-config/chance.h"
 #include "collect-config/detect.h"
 #include "collect-config/memory.h"
 #include "collect-config/notify.h"
 #include "collect-config/reload.h"
 #include "collect-config/status.h"
 #include "collect-config/watch.h"
+#include "lib/clock.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
