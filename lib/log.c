@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One line discipline for messages, children's output and progress. */
 #include "lib/log.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,15 +37,6 @@ static struct {
 	double bar_said;
 } out = { .program = "?", .level = LOG_INFO, .file = -1 };
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* A closed 0, 1 or 2 would be the next file opened, and get our messages. */
 static void
 fill_standard(void)
@@ -65,7 +57,7 @@ log_open(const char *program, enum log_level level)
 	out.program = program;
 	out.level = level;
 	out.terminal = isatty(STDERR_FILENO) == 1;
-	out.spoken = now();
+	out.spoken = clock_seconds();
 }
 
 void
@@ -158,7 +150,7 @@ show(const char *lines, size_t n)
 	put(STDERR_FILENO, lines, n);
 	if (out.status[0] != '\0')
 		draw(out.status);
-	out.spoken = now();
+	out.spoken = clock_seconds();
 }
 
 /*
@@ -277,7 +269,7 @@ log_status(const char *fmt, ...)
 	va_end(ap);
 	plain_add(&plain, text, strlen(text));
 	snprintf(out.status, sizeof(out.status), "%s", strbuf_text(&plain));
-	out.status_since = now();
+	out.status_since = clock_seconds();
 	if (out.status[0] != '\0')
 		draw(out.status);
 	else
@@ -288,7 +280,7 @@ void
 log_tick(void)
 {
 	char text[320];
-	double t = now(), age = t - out.status_since;
+	double t = clock_seconds(), age = t - out.status_since;
 
 	if (out.status[0] == '\0' || out.level < LOG_INFO)
 		return;
@@ -304,7 +296,8 @@ void
 log_progress(const char *what, uint64_t done, uint64_t total)
 {
 	char text[320], bar[31];
-	double t = now(), part = total ? (double)done / (double)total : 1;
+	double t = clock_seconds(),
+	       part = total ? (double)done / (double)total : 1;
 	int n = (int)(part * 30);
 	bool end = done >= total;
 
