@@ -162,13 +162,24 @@ layers_mounts(const char *dir, struct strlist *points, struct error *e)
 	return 0;
 }
 
+static bool
+is_below(const char *path, const struct strlist *above)
+{
+	for (size_t i = 0; i < above->len; i++) {
+		size_t n = strlen(above->items[i]);
+
+		if (strncmp(path, above->items[i], n) == 0 && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
 /* Carry what is mounted in the old tree over to the new one. */
 static int
 move_mounts(const struct layers *l, const char *to, struct error *e)
 {
-	own(strlist_clear) struct strlist points = { 0 };
+	own(strlist_clear) struct strlist points = { 0 }, moved = { 0 };
 	size_t n = strlen(l->work);
-	const char *last = NULL;
 
 	if (layers_mounts(l->work, &points, e) == -1)
 		return -1;
@@ -177,10 +188,9 @@ move_mounts(const struct layers *l, const char *to, struct error *e)
 		own_free char *at = NULL;
 
 		/* What is mounted inside a mount moves with that. */
-		if (last != NULL && strncmp(from, last, strlen(last)) == 0 &&
-		    from[strlen(last)] == '/')
+		if (is_below(from, &moved))
 			continue;
-		last = from;
+		strlist_add(&moved, from);
 		at = target_path(to, from + n, e);
 		if ((at == NULL ||
 			mount(from, at, NULL, MS_MOVE, NULL) == -1) &&
