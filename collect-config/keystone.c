@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "collect-config/clock.h"
+#include "lib/clock.h"
 #include "lib/digest.h"
 #include "lib/file.h"
 #include "lib/log.h"

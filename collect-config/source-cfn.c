@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "collect-config/clock.h"
 #include "collect-config/sign.h"
 #include "collect-config/source.h"
 #include "collect-config/sources.h"
 #include "collect-config/xml.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/log.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "collect-config/agent.h"
-#include "collect-config/clock.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/mem.h"
