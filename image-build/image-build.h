@@ -345,6 +345,7 @@ struct speaker {
 	const char *name;
 	struct strbuf *tail;
 	struct watch *watch;
+	bool jailed;
 };
 void step_speak(void *ctx, int stream, const char *line, size_t len);
 
@@ -388,6 +389,14 @@ int enter_unhook(const struct build *b, bool chroot, struct error *e);
 
 /* Where a step sees it, as a path of the host; the caller's. */
 char *enter_hooks_place(const struct build *b, bool chroot, struct error *e);
+
+/* ---- jail.c: what scripts of the target cannot do to the host --------------- */
+
+/* In the child, before exec: capabilities that no element needs. */
+void jail_drop(void);
+
+/* The target's /proc is mounted: what sets the kernel there is read-only. */
+int jail_seal(const struct build *b, struct error *e);
 
 /* ---- finish.c: what the target is left like -------------------------------- */
 

@@ -69,8 +69,11 @@ step_failed(const struct speaker *s, const char *element, struct error *e)
 static int
 prepare(void *ctx)
 {
-	struct watch *w = ((struct speaker *)ctx)->watch;
+	const struct speaker *s = ctx;
+	struct watch *w = s->watch;
 
+	if (s->jailed)
+		jail_drop();
 	if (w != NULL)
 		return watch_prepare(w);
 	(void)filter_install(false);
@@ -89,9 +92,10 @@ run_program(struct build *b, const char *speaker, const char *element,
     char *const *argv, const char *root, struct error *e)
 {
 	own(strbuf_clear) struct strbuf tail = { 0 };
-	struct speaker sp = {
-		.name = speaker, .tail = &tail, .watch = b->watch
-	};
+	struct speaker sp = { .name = speaker,
+		.tail = &tail,
+		.watch = b->watch,
+		.jailed = root != NULL };
 	struct proc run = { .argv = argv,
 		.envp = strlist_argv(&b->phase_env),
 		.root = root,

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Time that does not jump, as the clock on the wall may: that of the monotonic
- * clock, and that since the machine started, which its sleep does not stop.
- */
+/* Time that does not jump when somebody sets the clock. */
 #ifndef LIB_CLOCK_H
 #define LIB_CLOCK_H
 
