@@ -15,6 +15,7 @@
 #include "image-build/format.h"
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -79,7 +80,7 @@ write_format(struct build *b, const char *disk, const char *raw,
 		.output = output,
 		.seed = b->seed,
 		.now = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL) };
-	double start = report_clock();
+	double start = clock_seconds();
 
 	if (outputs_keep_old(s, output, e) == -1)
 		return -1;
@@ -87,7 +88,7 @@ write_format(struct build *b, const char *disk, const char *raw,
 	if (format_find(name)->write(&job, e) == -1)
 		return error_prefix(e, "%s", output);
 	log_status("%s", "");
-	report_part(b->report, name, report_clock() - start);
+	report_part(b->report, name, clock_seconds() - start);
 	strlist_add(products, output);
 	return 0;
 }
@@ -185,7 +186,7 @@ write_inventory(struct build *b, struct delivery *all, struct error *e)
 {
 	const struct settings *s = b->settings;
 	const struct strlist *products = all->products;
-	double start = report_clock();
+	double start = clock_seconds();
 
 	if (!wants_inventory(b))
 		return 0;
@@ -202,7 +203,7 @@ write_inventory(struct build *b, struct delivery *all, struct error *e)
 	if (manifest_write(b, products, all->sums, e) == -1)
 		return -1;
 	log_status("%s", "");
-	report_part(b->report, "digests", report_clock() - start);
+	report_part(b->report, "digests", clock_seconds() - start);
 	return 0;
 }
 

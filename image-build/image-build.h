@@ -456,6 +456,4 @@ void report_profile(const struct report *r, const char *phase);
 int report_write(const struct report *r, const struct build *b,
     const struct strlist *products, struct error *e);
 
-double report_clock(void); /* seconds, monotonic */
-
 #endif
