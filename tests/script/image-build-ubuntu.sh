@@ -194,7 +194,7 @@ cp "$T/hello.deb" "$hello"
 accepted "after a spoilt package"
 # In the cache of packages, where it was right before.
 image-build cache --image-cache "$T/new" gc --limit 0 >"$T/gc"
-for f in $(find "$T/new/apt" -name 'hello_1.1*.deb'); do
+for f in "$T"/new/apt/*/hello_1.1*.deb; do
 	spoil "$f"
 done
 accepted "a cached package that was spoilt"
