@@ -41,6 +41,7 @@ struct unpacking {
 	const char *root; /* the real path of to */
 	uint64_t entries, bytes; /* so far */
 	struct tar_bounds bounds;
+	struct timespec times[2]; /* for the tree's root, once all is there */
 };
 
 static void
@@ -230,8 +231,7 @@ real_path(const struct unpacking *u, int folder, const char *base)
  * gives way to what is none, and the other way round.
  */
 static int
-place_entry(
-    const struct unpacking *u, struct archive_entry *entry, struct error *e)
+place_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 {
 	own_free char *name = mem_dup(archive_entry_pathname(entry));
 	bool is_dir = archive_entry_filetype(entry) == AE_IFDIR;
@@ -239,8 +239,12 @@ place_entry(
 	own_fd int folder = -1;
 	struct stat st;
 
-	if (strcmp(name, ".") == 0)
+	if (strcmp(name, ".") == 0) {
+		u->times[1] =
+		    (struct timespec){ .tv_sec = archive_entry_mtime(entry),
+			    .tv_nsec = archive_entry_mtime_nsec(entry) };
 		return 0;
+	}
 	if (open_parent(u, name, true, &folder, &base) == -1)
 		return error_errno(e, "%s", name);
 	if (fstatat(folder, base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -463,6 +467,8 @@ unpack_there(struct unpacking *u, int fd, struct error *e)
 	r = unpack(u, e);
 	if (archive_write_close(disk) != ARCHIVE_OK && r == 0)
 		r = failed(disk, u->path, e);
+	if (utimensat(AT_FDCWD, ".", u->times, 0) == -1 && r == 0)
+		r = error_errno(e, "%s", u->path);
 	if (fchdir(here) == -1)
 		r = error_errno(e, "%s", u->path);
 	return r;
@@ -473,7 +479,11 @@ tar_extract_within(int dir, const char *path, int to, int flags,
     const struct tar_bounds *bounds, struct error *e)
 {
 	own_fd int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	struct unpacking u = { .path = path, .to = to, .flags = flags };
+	struct unpacking u = { .path = path,
+		.to = to,
+		.flags = flags,
+		.times = {
+		    { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } } };
 	own_free char *link = mem_printf("/proc/self/fd/%d", to);
 	own_free char *real = mem_alloc(PATH_MAX);
 	struct stat st;
