@@ -14,10 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/budget.h"
 #include "image-build/compat.h"
 #include "image-build/disk.h"
 #include "image-build/format.h"
 #include "image-build/image-build.h"
+#include "image-build/origins.h"
 #include "image-build/pins.h"
 #include "image-build/privileges.h"
 #include "image-build/snapshot.h"
@@ -247,7 +249,7 @@ settle_in(struct build *b, struct error *e)
 	    finish_borrow_resolver(b, e) == -1)
 		return -1;
 	b->rooted = true;
-	return b->snapshots != NULL ? snapshot_fold(b, false, e) : 0;
+	return b->snapshots != NULL ? snapshot_fold(b, NULL, false, e) : 0;
 }
 
 static int
@@ -315,7 +317,7 @@ settle_tree(struct build *b, struct error *e)
 	    tree_remove(AT_FDCWD, lost, e) == -1 || image_size(b, e) == -1 ||
 	    write_fstab(b, e) == -1)
 		return -1;
-	return b->snapshots != NULL ? snapshot_fold(b, true, e) : 0;
+	return b->snapshots != NULL ? snapshot_fold(b, NULL, true, e) : 0;
 }
 
 static int
@@ -331,7 +333,7 @@ make_tree(struct build *b, struct error *e)
 	if (file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1 ||
 	    hooks_merge(b, e) == -1)
 		return -1;
-	if (b->snapshots != NULL && snapshot_fold(b, false, e) == -1)
+	if (b->snapshots != NULL && snapshot_fold(b, NULL, false, e) == -1)
 		return -1;
 	if (run_phase(b, "root", e) == -1 || settle_in(b, e) == -1 ||
 	    pins_hold(b, e) == -1 || run_phases(b, first, e) == -1 ||
@@ -402,6 +404,8 @@ use_snapshots(struct build *b, struct error *e)
 static int
 make_products(struct build *b, struct strlist *products, struct error *e)
 {
+	own(origins_clear) struct origins origins = { 0 };
+
 	if (!outputs_wanted(b)) {
 		outputs_of_ramdisk(b, products);
 		return report_write(b->report, b, products, e);
@@ -412,6 +416,9 @@ make_products(struct build *b, struct strlist *products, struct error *e)
 		return 0;
 	}
 	if (finish(b, e) == -1 || outputs_usage(b, e) == -1 ||
+	    origins_load(b, &origins, e) == -1 ||
+	    budget_size(b, &origins, e) == -1 ||
+	    origins_write(b, &origins, e) == -1 ||
 	    deliver(b, products, e) == -1 ||
 	    report_write(b->report, b, products, e) == -1)
 		return -1;
@@ -472,7 +479,7 @@ build_run(struct build *b, struct error *e)
 {
 	int status;
 
-	if (check_output(b->settings, e) == -1)
+	if (check_output(b->settings, e) == -1 || budget_check(b, e) == -1)
 		return -1;
 	if (privileges_take(e) == -1)
 		return -1;

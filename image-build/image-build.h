@@ -48,6 +48,7 @@ struct settings {
 	const char *types; /* as given: "qcow2,raw" */
 	struct strlist formats;
 	struct strlist packages;
+	struct strlist budgets; /* as given: budget.c */
 	struct strlist elements; /* named by the caller, with defaults added */
 	const char *elements_path; /* ELEMENTS_PATH, our own appended */
 	const char *data; /* folder of our elements' parent */
@@ -457,6 +458,13 @@ void report_profile(const struct report *r, const char *phase);
 /* NAME.build.json: all of it for programs; NAME.html: for people. */
 int report_write(const struct report *r, const struct build *b,
     const struct strlist *products, struct error *e);
+
+/*
+ * Seconds since the build began, or those of one element's steps; and of the
+ * last step.
+ */
+double report_seconds(const struct report *r, const char *element);
+double report_last(const struct report *r);
 
 double report_clock(void); /* seconds, monotonic */
 

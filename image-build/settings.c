@@ -240,6 +240,7 @@ settings_clear(struct settings *s)
 {
 	strlist_clear(&s->formats);
 	strlist_clear(&s->packages);
+	strlist_clear(&s->budgets);
 	strlist_clear(&s->elements);
 	strlist_clear(&s->owned);
 	free(s->args);
