@@ -405,6 +405,7 @@ static int
 make_products(struct build *b, struct strlist *products, struct error *e)
 {
 	own(origins_clear) struct origins origins = { 0 };
+	int r;
 
 	if (!outputs_wanted(b)) {
 		outputs_of_ramdisk(b, products);
@@ -417,10 +418,12 @@ make_products(struct build *b, struct strlist *products, struct error *e)
 	}
 	if (finish(b, e) == -1 || outputs_usage(b, e) == -1 ||
 	    origins_load(b, &origins, e) == -1 ||
-	    budget_size(b, &origins, e) == -1 ||
-	    origins_write(b, &origins, e) == -1 ||
-	    deliver(b, products, e) == -1 ||
-	    report_write(b->report, b, products, e) == -1)
+	    budget_size(b, &origins, e) == -1)
+		return -1;
+	b->written = &origins;
+	r = deliver(b, products, e);
+	b->written = NULL;
+	if (r == -1 || report_write(b->report, b, products, e) == -1)
 		return -1;
 	return products_remember(b, products, e);
 }

@@ -237,7 +237,8 @@ write_container(const struct format_job *job, const char *folder,
 	own(container_clear) struct container c = { .job = job };
 	own_free char *blobs = NULL;
 
-	c.dir = path_join(job->scratch, "container");
+	c.dir =
+	    mem_printf("%s/container-%s", job->scratch, path_base(job->output));
 	blobs = mem_printf("%s/%s", c.dir, folder);
 	if (file_mkdirs(AT_FDCWD, blobs, 0755, e) == -1 ||
 	    make_layer(&c, folder, e) == -1 ||

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct build;
+struct checksum;
 struct error;
 struct file_writer;
 struct settings;
@@ -26,6 +27,13 @@ struct format_job {
 	const char *output; /* path to deliver, replaced atomically */
 	const char *seed; /* identifiers are made from it */
 	int64_t now; /* "made at", seconds */
+
+	/*
+	 * Who reads all of the raw disk in order makes its digests too, if
+	 * this is set; with MD5 if that is wanted.
+	 */
+	struct checksum *raw_sum;
+	bool md5;
 };
 
 struct format_kind {

@@ -23,6 +23,7 @@ struct error;
 struct strbuf;
 struct value;
 struct elements;
+struct origins;
 
 /* ---- verbs: each returns the exit status ------------------------------- */
 
@@ -234,6 +235,7 @@ struct build {
 	struct package_plan packages; /* from extra-data on */
 	struct pins *pins; /* --lock or --locked, else NULL */
 	struct report *report;
+	const struct origins *written; /* by whom; NULL: by no step */
 };
 
 /*

@@ -118,9 +118,14 @@ installed_load(const char *tree, struct installed_list *list, struct error *e)
 {
 	own_free char *path = path_join(tree, STATUS);
 	own(strbuf_clear) struct strbuf text = { 0 };
+	struct error why;
 
-	if (file_read(AT_FDCWD, path, STATUS_BYTES, &text, e) == -1)
-		return e->code == ENOENT ? 0 : -1;
+	if (file_read(AT_FDCWD, path, STATUS_BYTES, &text, &why) == -1) {
+		if (why.code == ENOENT)
+			return 0;
+		*e = why;
+		return -1;
+	}
 	installed_parse(strbuf_text(&text), text.len, list);
 	return 0;
 }

@@ -62,7 +62,7 @@ add_origins(struct manifest *m, struct error *e)
 	own(strbuf_clear) struct strbuf text = { 0 };
 	uint8_t sum[DIGEST_BYTES];
 
-	if (m->b->nchosen == 0)
+	if (m->b->written == NULL)
 		return 0;
 	if (file_read(AT_FDCWD, path, LIMIT_CONTENTS_BYTES, &text, e) == -1)
 		return -1;
