@@ -10,6 +10,7 @@
 #   make coverage        every test, counted by line (build-cov/coverage.html)
 #   make fuzz            the fuzz targets with an engine, in build/fuzz
 #   make bench           what this costs, beside what others cost
+#   make same            one image 20 times under other conditions: same bytes?
 #   make deps            install the packages named in packages.txt
 #   make install         below DESTDIR, in PREFIX (/usr/local)
 #   make uninstall dist clean help
@@ -146,7 +147,7 @@ build/deps: packages.txt
 
 # ---- checks --------------------------------------------------------------
 
-.PHONY: golden golden-run check check-run fuzz lint lint-run man-lint format coverage bench
+.PHONY: golden golden-run check check-run fuzz lint lint-run man-lint format coverage bench same
 golden: deps
 	@$(FRESH) golden-run
 golden-run: all
@@ -167,6 +168,9 @@ fuzz:
 	  INSTR='-fsanitize=fuzzer-no-link,address,undefined' fuzz-targets
 fuzz-targets: $(FUZZ)
 .PHONY: fuzz-targets
+
+same: all
+	@bench/same --bin $(B)/bin
 
 bench: all
 	@for b in bench/*; do [ ! -x "$$b" ] || "$$b" --bin $(B)/bin || exit 1; done

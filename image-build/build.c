@@ -449,8 +449,10 @@ inside(void *ctx)
 	struct build *b = ctx;
 	own(strlist_clear) struct strlist products = { 0 };
 	struct error e;
-	int r = build_all(b, &products, &e);
+	int r;
 
+	umask(022); /* the caller's is not the image's */
+	r = build_all(b, &products, &e);
 	if (r == -1)
 		log_error(&e);
 	snapshot_close(b);
