@@ -43,9 +43,9 @@ struct format_kind {
 	int (*write)(const struct format_job *job, struct error *e);
 };
 
-extern const struct format_kind format_docker, format_erofs, format_gce,
-    format_oci, format_qcow2, format_raw, format_squashfs, format_tar,
-    format_tar_zst, format_tgz, format_vdi, format_vhd, format_vhdx,
+extern const struct format_kind format_bosh, format_docker, format_erofs,
+    format_gce, format_oci, format_qcow2, format_raw, format_squashfs,
+    format_tar, format_tar_zst, format_tgz, format_vdi, format_vhd, format_vhdx,
     format_vmdk;
 const struct format_kind *format_find(const char *name); /* or NULL */
 void format_names(struct strbuf *b); /* "qcow2, raw" */
