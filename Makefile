@@ -4,6 +4,7 @@
 #   make golden          build a golden image, boot it, configure it, show it
 #   make check           every test (T="word..." picks some by name)
 #   make check-heat      deployments seen by a real Heat, started on loopback
+#   make check-disks     machines that boot from verity and a logical volume
 #   make SAN=1 check     the same under the address and undefined sanitizers
 #   make lint            formatting, static analysis, manual pages, house rules
 #   make format          lay out the C sources
@@ -157,6 +158,11 @@ check: deps
 	@$(FRESH) check-run
 check-run: all $(UNITS) $(FUZZ)
 	@tests/run --build $(B) $(T)
+
+# It builds images and boots them, which takes minutes.  77: cannot run.
+.PHONY: check-disks
+check-disks: all
+	@tests/vm/disks --bin $(B)/bin || [ $$? -eq 77 ]
 
 # It installs Keystone and Heat, so it is asked for by name.  77: cannot run.
 .PHONY: check-heat
