@@ -86,7 +86,7 @@ compare(const void *a, const void *b)
 	return installed_order(a, b);
 }
 
-void
+static void
 installed_parse(const char *text, size_t n, struct installed_list *list)
 {
 	const char *end = text + n;

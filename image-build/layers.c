@@ -277,17 +277,10 @@ layers_push(struct layers *l, const char *folder, const char *writer)
 }
 
 void
-layers_close(struct layers *l)
+layers_clear(struct layers *l)
 {
 	if (l->mounted)
 		(void)umount2(l->work, MNT_DETACH);
-	l->mounted = false;
-}
-
-void
-layers_clear(struct layers *l)
-{
-	layers_close(l);
 	free(l->work);
 	free(l->scratch);
 	free(l->upper);

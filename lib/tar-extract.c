@@ -27,6 +27,7 @@
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strlist.h"
+#include "lib/tar-private.h"
 #include "lib/tar.h"
 #include "lib/tree.h"
 
@@ -54,15 +55,6 @@ static void
 own_writer(struct archive **a)
 {
 	archive_write_free(*a);
-}
-
-static int
-failed(struct archive *a, const char *path, struct error *e)
-{
-	const char *what = archive_error_string(a);
-
-	return error_set(e, archive_errno(a), "%s: %s", path,
-	    what != NULL ? what : "not readable");
 }
 
 /* ---- bounds -------------------------------------------------------------- */
@@ -342,7 +334,7 @@ white_outs(struct unpacking *u, struct error *e)
 		    white_out(u, archive_entry_pathname(entry), e) == -1)
 			return error_prefix(e, "%s", u->path);
 	}
-	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
+	return r == ARCHIVE_EOF ? 0 : tar_failed(u->from, u->path, e);
 }
 
 /* ---- entries ------------------------------------------------------------- */
@@ -361,9 +353,9 @@ copy_data(struct unpacking *u, struct error *e)
 			return -1;
 		if (archive_write_data_block(u->disk, block, n, at) <
 		    ARCHIVE_WARN)
-			return failed(u->disk, u->path, e);
+			return tar_failed(u->disk, u->path, e);
 	}
-	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
+	return r == ARCHIVE_EOF ? 0 : tar_failed(u->from, u->path, e);
 }
 
 static bool
@@ -389,11 +381,11 @@ unpack_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 	if (place_entry(u, entry, e) == -1 || place_link(u, entry, e) == -1)
 		return error_prefix(e, "%s", u->path);
 	if (archive_write_header(u->disk, entry) < ARCHIVE_WARN)
-		return failed(u->disk, u->path, e);
+		return tar_failed(u->disk, u->path, e);
 	if (archive_entry_size(entry) > 0 && copy_data(u, e) == -1)
 		return -1;
 	if (archive_write_finish_entry(u->disk) < ARCHIVE_WARN)
-		return failed(u->disk, u->path, e);
+		return tar_failed(u->disk, u->path, e);
 	return 0;
 }
 
@@ -407,7 +399,7 @@ unpack(struct unpacking *u, struct error *e)
 	    r == ARCHIVE_WARN)
 		if (unpack_entry(u, entry, e) == -1)
 			return -1;
-	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
+	return r == ARCHIVE_EOF ? 0 : tar_failed(u->from, u->path, e);
 }
 
 /* ---- the whole ------------------------------------------------------------- */
@@ -425,7 +417,7 @@ open_archive(
 	if (lseek(fd, 0, SEEK_SET) == -1)
 		return error_errno(e, "%s", path);
 	if (archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)
-		return failed(a, path, e);
+		return tar_failed(a, path, e);
 	return 0;
 }
 
@@ -466,7 +458,7 @@ unpack_there(struct unpacking *u, int fd, struct error *e)
 		return error_errno(e, "%s", u->path);
 	r = unpack(u, e);
 	if (archive_write_close(disk) != ARCHIVE_OK && r == 0)
-		r = failed(disk, u->path, e);
+		r = tar_failed(disk, u->path, e);
 	if (utimensat(AT_FDCWD, ".", u->times, 0) == -1 && r == 0)
 		r = error_errno(e, "%s", u->path);
 	if (fchdir(here) == -1)
@@ -537,7 +529,7 @@ expand(struct unpacking *u, int to, struct error *e)
 			return error_errno(e, "%s", u->path);
 	}
 	if (r != ARCHIVE_EOF)
-		return failed(u->from, u->path, e);
+		return tar_failed(u->from, u->path, e);
 	return ftruncate(to, end) == -1 ? error_errno(e, "%s", u->path) : 0;
 }
 
@@ -557,6 +549,6 @@ tar_expand(int dir, const char *path, int to, struct error *e)
 	archive_read_support_format_raw(a);
 	if (archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK ||
 	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
-		return failed(a, path, e);
+		return tar_failed(a, path, e);
 	return expand(&u, to, e);
 }

@@ -23,6 +23,7 @@
 #include "lib/strlist.h"
 #include "lib/tar-attributes.h"
 #include "lib/tar-header.h"
+#include "lib/tar-private.h"
 #include "lib/tar.h"
 #include "lib/tree.h"
 #include "lib/utf8.h"
@@ -56,15 +57,6 @@ writer_clear(struct writer *w)
 	free(w->buffer);
 }
 
-static int
-failed(struct archive *a, const char *what, struct error *e)
-{
-	const char *text = archive_error_string(a);
-
-	return error_set(e, archive_errno(a), "%s: %s", what,
-	    text != NULL ? text : "archive");
-}
-
 /* ---- data --------------------------------------------------------------- */
 
 static int
@@ -72,7 +64,7 @@ add_bytes(struct writer *w, const char *data, size_t n, const char *path,
     struct error *e)
 {
 	if (archive_write_data(w->archive, data, n) != (la_ssize_t)n)
-		return failed(w->archive, path, e);
+		return tar_failed(w->archive, path, e);
 	return 0;
 }
 
@@ -350,7 +342,7 @@ open_archive(struct writer *w, const char *path, struct error *e)
 	set_filter(w->archive, w->out->filter);
 	if (archive_write_open_fd(w->archive, w->out->fd) != ARCHIVE_OK ||
 	    archive_write_header(w->archive, whole) != ARCHIVE_OK)
-		return failed(w->archive, path, e);
+		return tar_failed(w->archive, path, e);
 	return 0;
 }
 
@@ -368,6 +360,6 @@ tar_create(
 	    add_bytes(&w, end, sizeof(end), path, e) == -1)
 		return -1;
 	if (archive_write_close(w.archive) != ARCHIVE_OK)
-		return failed(w.archive, path, e);
+		return tar_failed(w.archive, path, e);
 	return 0;
 }
