@@ -19,6 +19,8 @@
 
 #include "image-build/base.h"
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
+#include "image-build/sources.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/http.h"
@@ -383,6 +385,32 @@ base_stat(const char *path, struct strbuf *text, struct error *e)
 	return 0;
 }
 
+int
+base_pin(struct build *b, const char *element, const struct base_source *s,
+    const char *digest, struct error *e)
+{
+	own_free char *name = mem_printf("base/%s", element);
+	own_free char *url = s->url != NULL ? http_redacted(s->url) : NULL;
+	const struct source_line line = { .name = name,
+		.type = element,
+		.location = url != NULL ? url : path_base(s->path) };
+	own_fd int fd = -1;
+	char text[DIGEST_TEXT];
+
+	if (b->pins == NULL)
+		return 0;
+	if (digest == NULL)
+		digest = s->digest;
+	if (digest != NULL)
+		return pins_source(b, &line, digest, e);
+	if (base_fetch(b, s, e) == -1)
+		return -1;
+	fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 || digest_file(fd, text, NULL) == -1)
+		return error_errno(e, "%s", s->path);
+	return pins_source(b, &line, text, e);
+}
+
 /* With a digest its bytes need not be looked at. */
 int
 base_state(struct build *b, const struct base_source *s, struct strbuf *text,
@@ -404,8 +432,8 @@ base_inputs(struct build *b, const struct step *step, struct strbuf *text,
 {
 	own(base_source_clear) struct base_source source = { 0 };
 
-	(void)step;
-	if (base_find(b, &source, e) == -1)
+	if (base_find(b, &source, e) == -1 ||
+	    base_pin(b, step->element, &source, NULL, e) == -1)
 		return -1;
 	return base_state(b, &source, text, e);
 }

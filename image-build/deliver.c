@@ -17,6 +17,7 @@
 #include "image-build/inventory.h"
 #include "image-build/jobs.h"
 #include "image-build/origins.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -185,7 +186,7 @@ write_inventory(struct build *b, const struct jobs *jobs,
 	const struct settings *s = b->settings;
 	own_free struct checksum *sums =
 	    mem_alloc((jobs->len + 1) * sizeof(*sums));
-	double start = report_clock();
+	double start = clock_seconds();
 
 	add_products(jobs, true, products, sums);
 	add_products(jobs, false, products, sums);
@@ -200,7 +201,7 @@ write_inventory(struct build *b, const struct jobs *jobs,
 	if (manifest_write(b, products, sums, e) == -1)
 		return -1;
 	log_status("%s", "");
-	report_part(b->report, "documents", report_clock() - start);
+	report_part(b->report, "documents", clock_seconds() - start);
 	return 0;
 }
 

@@ -179,10 +179,6 @@ extern const struct builtin builtin_dib_init_system, builtin_directory,
 /* Whether a variable's name says that its value is nobody's business. */
 bool manifest_is_secret(const char *name);
 
-/* Replace a file of the target, below folders that are made. */
-int builtin_put(const struct build *b, const char *path, mode_t mode,
-    const struct strbuf *text, struct error *e);
-
 /* ---- packages.c, services.c: the package and service maps ------------------ */
 
 struct package {
@@ -352,6 +348,7 @@ struct speaker {
 	const char *name;
 	struct strbuf *tail;
 	struct watch *watch;
+	bool jailed;
 };
 void step_speak(void *ctx, int stream, const char *line, size_t len);
 
@@ -392,6 +389,17 @@ int enter_make_places(const struct build *b, struct error *e);
  */
 int enter_hooks(const struct build *b, bool chroot, struct error *e);
 int enter_unhook(const struct build *b, bool chroot, struct error *e);
+
+/* Where a step sees it, as a path of the host; the caller's. */
+char *enter_hooks_place(const struct build *b, bool chroot, struct error *e);
+
+/* ---- jail.c: what scripts of the target cannot do to the host --------------- */
+
+/* In the child, before exec: capabilities that no element needs. */
+void jail_drop(void);
+
+/* The target's /proc is mounted: what sets the kernel there is read-only. */
+int jail_seal(const struct build *b, struct error *e);
 
 /* ---- finish.c: what the target is left like -------------------------------- */
 
@@ -467,7 +475,5 @@ int report_write(const struct report *r, const struct build *b,
  */
 double report_seconds(const struct report *r, const char *element);
 double report_last(const struct report *r);
-
-double report_clock(void); /* seconds, monotonic */
 
 #endif

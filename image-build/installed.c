@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "image-build/inventory.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -116,11 +117,10 @@ installed_parse(const char *text, size_t n, struct installed_list *list)
 int
 installed_load(const char *tree, struct installed_list *list, struct error *e)
 {
-	own_free char *path = path_join(tree, STATUS);
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct error why;
 
-	if (file_read(AT_FDCWD, path, STATUS_BYTES, &text, &why) == -1) {
+	if (target_read(tree, STATUS, STATUS_BYTES, &text, &why) == -1) {
 		if (why.code == ENOENT)
 			return 0;
 		*e = why;

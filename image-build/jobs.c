@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -54,13 +55,13 @@ static void
 finished(struct job *j, struct build *b)
 {
 	j->done = true;
-	report_part(b->report, j->kind->name, report_clock() - j->start);
+	report_part(b->report, j->kind->name, clock_seconds() - j->start);
 }
 
 int
 job_do(struct job *j, struct build *b, struct error *e)
 {
-	j->start = report_clock();
+	j->start = clock_seconds();
 	if (work(j, e) == -1)
 		return -1;
 	finished(j, b);
@@ -92,7 +93,7 @@ start(struct job *j, struct error *e)
 	fflush(NULL);
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return error_errno(e, "pipe");
-	j->start = report_clock();
+	j->start = clock_seconds();
 	j->pid = fork();
 	if (j->pid == 0) {
 		close(ends[0]);
