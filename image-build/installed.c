@@ -88,7 +88,7 @@ compare(const void *a, const void *b)
 }
 
 static void
-installed_parse(const char *text, size_t n, struct installed_list *list)
+parse(const char *text, size_t n, struct installed_list *list)
 {
 	const char *end = text + n;
 	struct installed p = { 0 };
@@ -126,6 +126,6 @@ installed_load(const char *tree, struct installed_list *list, struct error *e)
 		*e = why;
 		return -1;
 	}
-	installed_parse(strbuf_text(&text), text.len, list);
+	parse(strbuf_text(&text), text.len, list);
 	return 0;
 }
