@@ -4,12 +4,14 @@
 #   make golden          build a golden image, boot it, configure it, show it
 #   make check           every test (T="word..." picks some by name)
 #   make check-heat      deployments seen by a real Heat, started on loopback
+#   make check-disks     machines that boot from verity and a logical volume
 #   make SAN=1 check     the same under the address and undefined sanitizers
 #   make lint            formatting, static analysis, manual pages, house rules
 #   make format          lay out the C sources
 #   make coverage        every test, counted by line (build-cov/coverage.html)
 #   make fuzz            the fuzz targets with an engine, in build/fuzz
 #   make bench           what this costs, beside what others cost
+#   make same            one image 20 times under other conditions: same bytes?
 #   make deps            install the packages named in packages.txt
 #   make install         below DESTDIR, in PREFIX (/usr/local)
 #   make uninstall dist clean help
@@ -147,7 +149,7 @@ build/deps: packages.txt
 
 # ---- checks --------------------------------------------------------------
 
-.PHONY: golden golden-run check check-run fuzz lint lint-run man-lint format coverage bench
+.PHONY: golden golden-run check check-run fuzz lint lint-run man-lint format coverage bench same
 golden: deps
 	@$(FRESH) golden-run
 golden-run: all
@@ -157,6 +159,11 @@ check: deps
 	@$(FRESH) check-run
 check-run: all $(UNITS) $(FUZZ)
 	@tests/run --build $(B) $(T)
+
+# It builds images and boots them, which takes minutes.  77: cannot run.
+.PHONY: check-disks
+check-disks: all
+	@tests/vm/disks --bin $(B)/bin || [ $$? -eq 77 ]
 
 # It installs Keystone and Heat, so it is asked for by name.  77: cannot run.
 .PHONY: check-heat check-heat-run
@@ -170,6 +177,9 @@ fuzz:
 	  INSTR='-fsanitize=fuzzer-no-link,address,undefined' fuzz-targets
 fuzz-targets: $(FUZZ)
 .PHONY: fuzz-targets
+
+same: all
+	@bench/same --bin $(B)/bin
 
 bench: all
 	@for b in bench/*; do [ ! -x "$$b" ] || "$$b" --bin $(B)/bin || exit 1; done

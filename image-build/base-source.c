@@ -426,3 +426,15 @@ base_state(struct build *b, const struct base_source *s, struct strbuf *text,
 	strbuf_printf(text, "%s ", s->path);
 	return file_state(s->path, text, e);
 }
+
+int
+base_inputs(struct build *b, const struct step *step, struct strbuf *text,
+    struct error *e)
+{
+	own(base_source_clear) struct base_source source = { 0 };
+
+	if (base_find(b, &source, e) == -1 ||
+	    base_pin(b, step->element, &source, NULL, e) == -1)
+		return -1;
+	return base_state(b, &source, text, e);
+}

@@ -17,6 +17,7 @@
 struct build;
 struct doc;
 struct error;
+struct step;
 struct strbuf;
 struct value;
 
@@ -38,6 +39,10 @@ int base_find(struct build *b, struct base_source *s, struct error *e);
 
 /* Have it here, checked. */
 int base_fetch(struct build *b, const struct base_source *s, struct error *e);
+
+/* The inputs of a step that unpacks the source: see struct native_step. */
+int base_inputs(struct build *b, const struct step *step, struct strbuf *text,
+    struct error *e);
 
 /* What a step that unpacks it depends on; may fetch it. */
 int base_state(struct build *b, const struct base_source *s,

@@ -14,10 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/budget.h"
 #include "image-build/compat.h"
 #include "image-build/disk.h"
 #include "image-build/format.h"
 #include "image-build/image-build.h"
+#include "image-build/origins.h"
 #include "image-build/pins.h"
 #include "image-build/privileges.h"
 #include "image-build/snapshot.h"
@@ -246,7 +248,7 @@ settle_in(struct build *b, struct error *e)
 	    finish_borrow_resolver(b, e) == -1)
 		return -1;
 	b->rooted = true;
-	return snapshot_fold(b, false, e);
+	return snapshot_fold(b, NULL, false, e);
 }
 
 static int
@@ -309,7 +311,7 @@ settle_tree(struct build *b, struct error *e)
 	    tree_remove(AT_FDCWD, lost, e) == -1 || image_size(b, e) == -1 ||
 	    write_fstab(b, e) == -1)
 		return -1;
-	return snapshot_fold(b, true, e);
+	return snapshot_fold(b, NULL, true, e);
 }
 
 static int
@@ -325,7 +327,7 @@ make_tree(struct build *b, struct error *e)
 	if (file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1 ||
 	    hooks_merge(b, e) == -1)
 		return -1;
-	if (snapshot_fold(b, false, e) == -1)
+	if (snapshot_fold(b, NULL, false, e) == -1)
 		return -1;
 	if (run_phase(b, "root", e) == -1 || settle_in(b, e) == -1 ||
 	    pins_hold(b, e) == -1 || run_phases(b, first, e) == -1 ||
@@ -396,6 +398,9 @@ use_snapshots(struct build *b, struct error *e)
 static int
 make_products(struct build *b, struct strlist *products, struct error *e)
 {
+	own(origins_clear) struct origins origins = { 0 };
+	int r;
+
 	if (!outputs_wanted(b)) {
 		outputs_of_ramdisk(b, products);
 		return report_write(b->report, b, products, e);
@@ -406,8 +411,13 @@ make_products(struct build *b, struct strlist *products, struct error *e)
 		return 0;
 	}
 	if (finish(b, e) == -1 || outputs_usage(b, e) == -1 ||
-	    deliver(b, products, e) == -1 ||
-	    report_write(b->report, b, products, e) == -1)
+	    origins_load(b, &origins, e) == -1 ||
+	    budget_size(b, &origins, e) == -1)
+		return -1;
+	b->written = &origins;
+	r = deliver(b, products, e);
+	b->written = NULL;
+	if (r == -1 || report_write(b->report, b, products, e) == -1)
 		return -1;
 	return products_remember(b, products, e);
 }
@@ -433,8 +443,10 @@ inside(void *ctx)
 	struct build *b = ctx;
 	own(strlist_clear) struct strlist products = { 0 };
 	struct error e;
-	int r = build_all(b, &products, &e);
+	int r;
 
+	umask(022); /* the caller's is not the image's */
+	r = build_all(b, &products, &e);
 	if (r == -1)
 		log_error(&e);
 	snapshot_close(b);
@@ -466,7 +478,7 @@ build_run(struct build *b, struct error *e)
 {
 	int status;
 
-	if (check_output(b->settings, e) == -1)
+	if (check_output(b->settings, e) == -1 || budget_check(b, e) == -1)
 		return -1;
 	if (privileges_take(e) == -1)
 		return -1;

@@ -468,22 +468,8 @@ unpack_image(struct build *b, const struct step *s, struct error *e)
 	return base_check(b, e);
 }
 
-static int
-image_inputs(
-    struct build *b, const struct step *s, struct strbuf *text, struct error *e)
-{
-	own(base_source_clear) struct base_source source = { 0 };
-
-	(void)s;
-	if (base_find(b, &source, e) == -1)
-		return -1;
-	if (base_pin(b, "image", &source, NULL, e) == -1)
-		return -1;
-	return base_state(b, &source, text, e);
-}
-
 static const struct native_step steps[] = {
-	{ "root", "10-image", unpack_image, image_inputs },
+	{ "root", "10-image", unpack_image, base_inputs },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -10,20 +10,6 @@
 #include <fcntl.h>
 
 static int
-tarball_inputs(
-    struct build *b, const struct step *s, struct strbuf *text, struct error *e)
-{
-	own(base_source_clear) struct base_source source = { 0 };
-
-	(void)s;
-	if (base_find(b, &source, e) == -1)
-		return -1;
-	if (base_pin(b, "tarball", &source, NULL, e) == -1)
-		return -1;
-	return base_state(b, &source, text, e);
-}
-
-static int
 unpack_tarball(struct build *b, const struct step *s, struct error *e)
 {
 	own(base_source_clear) struct base_source source = { 0 };
@@ -43,7 +29,7 @@ unpack_tarball(struct build *b, const struct step *s, struct error *e)
 }
 
 static const struct native_step steps[] = {
-	{ "root", "10-tarball", unpack_tarball, tarball_inputs },
+	{ "root", "10-tarball", unpack_tarball, base_inputs },
 	{ NULL, NULL, NULL, NULL },
 };
 

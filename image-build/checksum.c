@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests of what was delivered: each file read once, several at a time. */
+/* Digests of what is delivered, each kind in a thread of its own. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "image-build/pass.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -19,127 +16,86 @@
 #include "lib/pool.h"
 #include "lib/strbuf.h"
 
-#define CHUNK ((size_t)1 << 18)
+#define ZEROS ((size_t)1 << 20)
 
-struct work {
-	const struct strlist *paths;
-	struct checksum *sums;
-	bool md5;
-};
+static const uint8_t zeros[ZEROS];
 
-static void
-digest_fd(int fd, bool md5, struct checksum *s)
+/* ---- a consumer of a pass ---------------------------------------------------- */
+
+static size_t
+begin(void *self, const struct pass_batch *b)
 {
-	own_free char *buffer = mem_alloc(CHUNK);
-	struct digest *other = digest_open(DIGEST_MD5), *sha256 = digest_new();
-	ssize_t n;
+	struct checksum_run *r = self;
 
-	while (s->code == 0 && (n = read(fd, buffer, CHUNK)) != 0) {
-		if (n == -1) {
-			s->code = errno == EINTR ? 0 : errno;
-			continue;
-		}
-		if (md5)
-			digest_add(other, buffer, (size_t)n);
-		digest_add(sha256, buffer, (size_t)n);
-		s->bytes += (uint64_t)n;
-	}
-	digest_end(other, s->md5);
-	digest_end(sha256, s->sha256);
-	s->known = true;
+	r->batch = b;
+	r->bytes += b->bytes;
+	return r->md5 != NULL ? 2 : 1;
 }
 
 static void
-digest_one(void *ctx, size_t i, unsigned thread)
+work(void *self, size_t piece, unsigned thread)
 {
-	struct work *w = ctx;
-	struct checksum *s = &w->sums[i];
-	own_fd int fd = -1;
+	struct checksum_run *r = self;
+	struct digest *d = piece == 0 ? r->sha256 : r->md5;
+	const struct pass_batch *b = r->batch;
+	uint64_t left = b->bytes;
 
 	(void)thread;
-	if (s->known)
+	if (b->data != NULL) {
+		digest_add(d, b->data, (size_t)left);
 		return;
-	fd = open(w->paths->items[i], O_RDONLY | O_CLOEXEC);
-	*s = (struct checksum){ .code = fd == -1 ? errno : 0 };
-	if (fd != -1)
-		digest_fd(fd, w->md5, s);
-}
-
-int
-checksum_files(const struct strlist *paths, struct checksum *sums, bool md5,
-    struct error *e)
-{
-	ownp(pool_free) struct pool *pool = pool_new(pool_processors());
-	struct work w = { .paths = paths, .sums = sums, .md5 = md5 };
-
-	pool_run(pool, digest_one, &w, paths->len);
-	for (size_t i = 0; i < paths->len; i++) {
-		if (sums[i].code == 0)
-			continue;
-		errno = sums[i].code;
-		return error_errno(e, "%s", paths->items[i]);
 	}
-	return 0;
+	while (left > 0) {
+		size_t n = left < ZEROS ? (size_t)left : ZEROS;
+
+		digest_add(d, zeros, n);
+		left -= n;
+	}
 }
 
-/* ---- meanwhile ------------------------------------------------------------- */
-
-static void __attribute__((noreturn)) child(int file, bool md5, int answer)
+struct pass_consumer
+checksum_begin(struct checksum_run *r, bool md5)
 {
-	struct checksum sum = { 0 };
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	digest_fd(file, md5, &sum);
-	_exit(file_write_all(answer, &sum, sizeof(sum)) == 0 ? 0 : 1);
+	*r = (struct checksum_run){ .sha256 = digest_new() };
+	if (md5)
+		r->md5 = digest_open(DIGEST_MD5);
+	return (struct pass_consumer){ r, begin, work, NULL };
 }
+
+void
+checksum_end(struct checksum_run *r, struct checksum *sum)
+{
+	*sum = (struct checksum){
+		.bytes = r->bytes, .has_md5 = r->md5 != NULL, .known = true
+	};
+	digest_end(r->sha256, sum->sha256);
+	if (r->md5 != NULL)
+		digest_end(r->md5, sum->md5);
+	*r = (struct checksum_run){ 0 };
+}
+
+/* ---- files --------------------------------------------------------------------- */
 
 int
-checksum_begin(
-    struct checksum_task *t, const char *path, bool md5, struct error *e)
+checksum_file(const char *path, bool md5, struct checksum *sum, struct error *e)
 {
-	own_fd int file = open(path, O_RDONLY | O_CLOEXEC);
-	int ends[2];
+	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ownp(pool_free) struct pool *pool = NULL;
+	struct checksum_run r;
+	const struct pass_consumer c = checksum_begin(&r, md5);
+	int done = -1;
 
-	if (file == -1)
-		return error_errno(e, "%s", path);
-	if (pipe2(ends, O_CLOEXEC) == -1)
-		return error_errno(e, "pipe");
-	fflush(NULL);
-	t->pid = fork();
-	if (t->pid == 0)
-		child(file, md5, ends[1]);
-	close(ends[1]);
-	t->fd = ends[0];
-	if (t->pid != -1)
-		return 0;
-	error_errno(e, "fork");
-	close(t->fd);
-	*t = (struct checksum_task){ 0 };
-	return -1;
+	if (fd == -1)
+		error_errno(e, "%s", path);
+	else {
+		pool = pool_new(md5 ? 2 : 1);
+		done = pass_run(fd, pool, &c, 1, NULL, e);
+		if (done == -1)
+			error_prefix(e, "%s", path);
+	}
+	checksum_end(&r, sum);
+	return done;
 }
-
-int
-checksum_end(struct checksum_task *t, struct checksum *sum, struct error *e)
-{
-	own(strbuf_clear) struct strbuf text = { 0 };
-	int r = t->pid == 0
-	    ? 0
-	    : file_read_fd(t->fd, "digests", sizeof(*sum), &text, e);
-
-	if (t->pid == 0)
-		return 0;
-	close(t->fd);
-	while (waitpid(t->pid, NULL, 0) == -1 && errno == EINTR)
-		continue;
-	*t = (struct checksum_task){ 0 };
-	if (r == -1 || text.len != sizeof(*sum))
-		return r == -1 ? -1 : error_set(e, EIO, "digests: cut short");
-	memcpy(sum, text.s, sizeof(*sum));
-	errno = sum->code;
-	return sum->code == 0 ? 0 : error_errno(e, "digests");
-}
-
-/* ---- what is written ---------------------------------------------------------- */
 
 bool
 checksum_wanted(const char *name)
@@ -171,7 +127,8 @@ write_one(const char *path, const char *kind, const uint8_t *sum, size_t n,
 int
 checksum_write(const char *path, const struct checksum *sum, struct error *e)
 {
-	if (write_one(path, "md5", sum->md5, digest_size(DIGEST_MD5), e) == -1)
+	if (sum->has_md5 &&
+	    write_one(path, "md5", sum->md5, digest_size(DIGEST_MD5), e) == -1)
 		return -1;
 	return write_one(path, "sha256", sum->sha256, DIGEST_BYTES, e);
 }

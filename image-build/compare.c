@@ -13,6 +13,7 @@
 #include "image-build/base.h"
 #include "image-build/differences.h"
 #include "image-build/image-build.h"
+#include "image-build/origins.h"
 #include "image-build/privileges.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -78,6 +79,7 @@ print_file(const struct value *v, char sign, struct strbuf *b)
 {
 	const struct value *bytes = value_get(v, "bytes"),
 			   *what = value_get(v, "what");
+	const char *by = value_text(v, "by", NULL);
 
 	strbuf_printf(b, "%c ", sign);
 	add_plain(b, value_text(v, "path", ""));
@@ -88,6 +90,11 @@ print_file(const struct value *v, char sign, struct strbuf *b)
 		strbuf_printf(b, ": %s bytes", bytes->text);
 	} else {
 		strbuf_printf(b, ": %s", value_text(v, "type", ""));
+	}
+	if (by != NULL) {
+		strbuf_puts(b, " (");
+		add_plain(b, by);
+		strbuf_putc(b, ')');
 	}
 	strbuf_putc(b, '\n');
 }
@@ -210,6 +217,32 @@ unpack(const char *path, const char *dir, const char *name, struct error *e)
 	return take(tree);
 }
 
+/* Who wrote the files that are told, as the build of their image knew. */
+static void
+add_writers(struct doc *d, const struct value *list, const char *image)
+{
+	own_free char *origins = origins_beside(image);
+
+	for (uint32_t i = 0; origins != NULL && i < list->len; i++) {
+		struct value *v = list->items[i];
+		own_free char *by = origins_find(
+		    origins, path_relative(value_text(v, "path", "")));
+
+		if (by != NULL)
+			value_set(d, v, "by", value_string(d, by));
+	}
+}
+
+static void
+add_origins(struct doc *d, const struct job *j, const struct value *root)
+{
+	const struct value *files = value_get(root, "files");
+
+	add_writers(d, value_get(files, "added"), j->operands[1]);
+	add_writers(d, value_get(files, "changed"), j->operands[1]);
+	add_writers(d, value_get(files, "removed"), j->operands[0]);
+}
+
 /* 0: the same; 1: not; -1 with the error. */
 static int
 compare(const struct job *j, struct error *e)
@@ -224,6 +257,7 @@ compare(const struct job *j, struct error *e)
 
 	if (b == NULL || (root = differences(d, a, b, e)) == NULL)
 		return -1;
+	add_origins(d, j, root);
 	print_text(root, &text);
 	same = text.len == 0;
 	if (as_json) {

@@ -15,37 +15,14 @@
 #include "image-build/format.h"
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "image-build/jobs.h"
+#include "image-build/origins.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
-
-/* What was made so far, and digests of those that are known already. */
-struct delivery {
-	struct strlist *products;
-	struct checksum *sums; /* by product; len of them */
-	size_t len, cap;
-};
-
-static void
-delivery_clear(struct delivery *all)
-{
-	free(all->sums);
-}
-
-/* The digests of the product that was written last. */
-static void
-remember_sum(struct delivery *all, const struct checksum *sum)
-{
-	size_t last = all->products->len;
-
-	all->sums = mem_grow(all->sums, &all->cap, last, sizeof(*all->sums));
-	for (; all->len < last; all->len++)
-		all->sums[all->len] = (struct checksum){ 0 };
-	all->sums[last - 1] = *sum;
-}
 
 static bool
 wants_disk(const struct settings *s)
@@ -67,68 +44,12 @@ output_of(const struct settings *s, const char *disk, const char *format)
 	return mem_printf("%s-%s.%s", s->name, disk, ending);
 }
 
-static int
-write_format(struct build *b, const char *disk, const char *raw,
-    const char *name, struct strlist *products, struct error *e)
-{
-	const struct settings *s = b->settings;
-	own_free char *output = output_of(s, disk, name);
-	const struct format_job job = { .settings = s,
-		.raw = raw,
-		.tree = b->tree,
-		.scratch = b->image_dir,
-		.output = output,
-		.seed = b->seed,
-		.now = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL) };
-	double start = clock_seconds();
-
-	if (outputs_keep_old(s, output, e) == -1)
-		return -1;
-	log_status("write %s", output);
-	if (format_find(name)->write(&job, e) == -1)
-		return error_prefix(e, "%s", output);
-	log_status("%s", "");
-	report_part(b->report, name, clock_seconds() - start);
-	strlist_add(products, output);
-	return 0;
-}
-
-/* A format that holds disks; the one that takes the file itself is last. */
+/* Whether files are to be listed with their digests, and with MD5 too. */
 static bool
-is_disk(const char *name, bool last)
+wants_sums(const struct build *b)
 {
-	const struct format_kind *kind = format_find(name);
-
-	return !kind->archive && (kind == &format_raw) == last;
-}
-
-/* A disk in each format that holds disks. */
-static int
-write_formats(struct build *b, const char *disk, const char *raw,
-    struct strlist *products, struct error *e)
-{
-	const struct settings *s = b->settings;
-
-	for (size_t i = 0; i < s->formats.len; i++)
-		if (is_disk(s->formats.items[i], false) &&
-		    write_format(
-			b, disk, raw, s->formats.items[i], products, e) == -1)
-			return -1;
-	for (size_t i = 0; i < s->formats.len; i++)
-		if (is_disk(s->formats.items[i], true) &&
-		    write_format(
-			b, disk, raw, s->formats.items[i], products, e) == -1)
-			return -1;
-	return 0;
-}
-
-/* A build tells what it made; a tree that is packed does when asked to. */
-static bool
-wants_inventory(const struct build *b)
-{
-	const struct settings *s = b->settings;
-
-	return b->nchosen > 0 || s->checksum || s->sign != NULL;
+	return b->nchosen > 0 || b->settings->checksum ||
+	    b->settings->sign != NULL;
 }
 
 static bool
@@ -137,88 +58,171 @@ wants_md5(const struct build *b)
 	return b->settings->checksum && checksum_wanted("md5");
 }
 
+/* d and raw: of a disk, or -1 and NULL for archives. */
+static int
+add_job(struct build *b, struct jobs *jobs, int d, const char *raw,
+    const char *format, struct error *e)
+{
+	const struct settings *s = b->settings;
+	const char *disk = d < 0 ? "image0" : b->layout.disks[d].name;
+	own_free char *output = output_of(s, disk, format);
+	struct job *j;
+
+	if (outputs_keep_old(s, output, e) == -1)
+		return -1;
+	j = jobs_add(jobs);
+	j->kind = format_find(format);
+	j->disk = d;
+	j->sums = wants_sums(b);
+	j->raw = mem_dup(raw);
+	j->output = take(output);
+	j->what = (struct format_job){ .settings = s,
+		.raw = j->raw,
+		.tree = b->tree,
+		.scratch = b->image_dir,
+		.output = j->output,
+		.seed = b->seed,
+		.now = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL),
+		.md5 = wants_md5(b) };
+	return 0;
+}
+
+/* ---- disks ------------------------------------------------------------------- */
+
+static bool
+is_disk(const char *format)
+{
+	return !format_find(format)->archive;
+}
+
+static bool
+is_raw(const char *format)
+{
+	return format_find(format) == &format_raw;
+}
+
 /*
- * One disk.  What the format raw delivers is the disk itself: it is hashed
- * while it is written out.
+ * The disk itself is moved, when all others have read it; one of them may
+ * have made its digests on the way.
  */
 static int
-deliver_disk(struct build *b, size_t d, struct delivery *all, struct error *e)
+write_raw(
+    struct build *b, struct jobs *jobs, int d, const char *raw, struct error *e)
 {
-	const char *disk = b->layout.disks[d].name;
-	own_free char *name = mem_printf("%s.raw", disk);
-	own_free char *raw = path_join(b->image_dir, name);
-	struct checksum_task task = { 0 };
-	struct checksum sum = { 0 };
-	struct error other;
-	int r;
+	struct job *last;
 
-	if (disk_write(b, d, raw, e) == -1)
+	if (add_job(b, jobs, d, raw, format_raw.name, e) == -1)
 		return -1;
-	if (wants_inventory(b) &&
-	    strlist_has(&b->settings->formats, format_raw.name) &&
-	    checksum_begin(&task, raw, wants_md5(b), e) == -1)
+	last = &jobs->items[jobs->len - 1];
+	for (size_t i = 0; i < jobs->len; i++)
+		if (jobs->items[i].disk == d && jobs->items[i].raw_sum.known)
+			last->sum = jobs->items[i].raw_sum;
+	return job_do(last, b, e);
+}
+
+/* One disk in each format that holds disks. */
+static int
+deliver_disk(
+    struct build *b, int d, struct jobs *jobs, const char *raw, struct error *e)
+{
+	const struct settings *s = b->settings;
+	bool wanted = false;
+
+	for (size_t i = 0; i < s->formats.len; i++)
+		wanted |= is_raw(s->formats.items[i]);
+	if (disk_write(b, (size_t)d, raw, e) == -1)
 		return -1;
-	r = write_formats(b, disk, raw, all->products, e);
-	if (checksum_end(&task, &sum, r == 0 ? e : &other) == -1)
-		r = -1;
-	if (r == -1)
+	for (size_t i = 0; i < s->formats.len; i++) {
+		if (!is_disk(s->formats.items[i]) ||
+		    is_raw(s->formats.items[i]))
+			continue;
+		if (add_job(b, jobs, d, raw, s->formats.items[i], e) == -1)
+			return -1;
+		jobs->items[jobs->len - 1].raw_sums = wanted && wants_sums(b);
+	}
+	if (jobs_wait(jobs, b, e) == -1 ||
+	    (wanted && write_raw(b, jobs, d, raw, e) == -1))
 		return -1;
 	(void)unlink(raw);
-	if (sum.known)
-		remember_sum(all, &sum);
 	return 0;
 }
 
 static int
-deliver_disks(struct build *b, struct delivery *all, struct error *e)
+deliver_disks(struct build *b, struct jobs *jobs, struct error *e)
 {
 	/* The last phases, and loaders, may have changed how much there is. */
 	if (disk_prepare(b, e) == -1 || disk_measure(b, e) == -1)
 		return -1;
-	for (size_t d = 0; d < b->layout.ndisks; d++)
-		if (deliver_disk(b, d, all, e) == -1)
+	for (size_t d = 0; d < b->layout.ndisks; d++) {
+		own_free char *name =
+		    mem_printf("%s.raw", b->layout.disks[d].name);
+		own_free char *raw = path_join(b->image_dir, name);
+
+		if (deliver_disk(b, (int)d, jobs, raw, e) == -1)
 			return -1;
+	}
 	return 0;
 }
 
+/* ---- all -------------------------------------------------------------------- */
+
+/* Disks are told before archives. */
+static void
+add_products(const struct jobs *jobs, bool disks, struct strlist *products,
+    struct checksum *sums)
+{
+	for (size_t i = 0; i < jobs->len; i++)
+		if ((jobs->items[i].disk >= 0) == disks) {
+			sums[products->len] = jobs->items[i].sum;
+			strlist_add(products, jobs->items[i].output);
+		}
+}
+
+/* A build tells what it made; a tree that is packed does when asked to. */
 static int
-write_inventory(struct build *b, struct delivery *all, struct error *e)
+write_inventory(struct build *b, const struct jobs *jobs,
+    struct strlist *products, struct error *e)
 {
 	const struct settings *s = b->settings;
-	const struct strlist *products = all->products;
+	own_free struct checksum *sums =
+	    mem_alloc((jobs->len + 1) * sizeof(*sums));
 	double start = clock_seconds();
 
-	if (!wants_inventory(b))
+	add_products(jobs, true, products, sums);
+	add_products(jobs, false, products, sums);
+	if (!wants_sums(b))
 		return 0;
-	log_status("digests");
-	all->sums = mem_grow(
-	    all->sums, &all->cap, products->len + 1, sizeof(*all->sums));
-	for (; all->len < products->len; all->len++)
-		all->sums[all->len] = (struct checksum){ 0 };
-	if (checksum_files(products, all->sums, wants_md5(b), e) == -1)
-		return -1;
+	log_status("documents");
 	for (size_t i = 0; s->checksum && i < products->len; i++)
-		if (checksum_write(products->items[i], &all->sums[i], e) == -1)
+		if (checksum_write(products->items[i], &sums[i], e) == -1)
 			return -1;
-	if (manifest_write(b, products, all->sums, e) == -1)
+	if (b->written != NULL && origins_write(b, b->written, e) == -1)
+		return -1;
+	if (manifest_write(b, products, sums, e) == -1)
 		return -1;
 	log_status("%s", "");
-	report_part(b->report, "digests", clock_seconds() - start);
+	report_part(b->report, "documents", clock_seconds() - start);
 	return 0;
 }
 
+/*
+ * Archives are begun first: they are made of the tree while the file systems
+ * are made of it too.
+ */
 int
 deliver(struct build *b, struct strlist *products, struct error *e)
 {
 	const struct settings *s = b->settings;
-	own(delivery_clear) struct delivery all = { .products = products };
+	own(jobs_clear) struct jobs jobs = { 0 };
 
-	if (wants_disk(s) && deliver_disks(b, &all, e) == -1)
-		return -1;
 	for (size_t i = 0; i < s->formats.len; i++)
-		if (format_find(s->formats.items[i])->archive &&
-		    write_format(b, "image0", NULL, s->formats.items[i],
-			products, e) == -1)
+		if (!is_disk(s->formats.items[i]) &&
+		    add_job(b, &jobs, -1, NULL, s->formats.items[i], e) == -1)
 			return -1;
-	return write_inventory(b, &all, e);
+	jobs_start(&jobs);
+	if (wants_disk(s) && deliver_disks(b, &jobs, e) == -1)
+		return -1;
+	if (jobs_wait(&jobs, b, e) == -1)
+		return -1;
+	return write_inventory(b, &jobs, products, e);
 }

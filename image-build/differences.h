@@ -17,6 +17,8 @@ struct value;
  *	files		added, removed: [{path, type, bytes}];
  *			changed: [{path, what: {mode: ["0644", "0600"], ...}}]
  *
+ * compare adds "by" where it is known which step wrote a file.
+ *
  * All lists are sorted.  "what" can have type, mode, owner, group, size,
  * time, links, device, target, attributes, and content: the number of the
  * first byte that differs.

@@ -93,6 +93,9 @@ void fs_names(struct strbuf *b); /* "ext4, swap" */
 /* Copy a file's data to the job's place on the disk, holes left out. */
 int fs_place(const struct fs_job *job, const char *file, struct error *e);
 
+/* A new file of zeros, as large as the job, for a mkfs to fill. */
+int fs_blank(const struct fs_job *job, const char *file, struct error *e);
+
 /* Run a mkfs; its output is told when it fails. */
 int
 fs_run(const struct fs_job *job, const struct strlist *argv, struct error *e);

@@ -93,7 +93,6 @@ make_config(struct container *c, const char *folder, struct error *e)
 	struct value *root = value_map(d), *fs = value_map(d),
 		     *ids = value_list(d);
 	own_free char *diff = mem_printf("sha256:%s", c->layer), *name = NULL;
-	uint8_t sum[DIGEST_BYTES];
 	time_t now = (time_t)c->job->now;
 	struct tm tm;
 	char made[32];
@@ -109,8 +108,7 @@ make_config(struct container *c, const char *folder, struct error *e)
 	value_set(d, fs, "diff_ids", ids);
 	value_set(d, root, "rootfs", fs);
 	value_print(root, STYLE_UTF8, &text);
-	digest_buffer(text.s, text.len, sum);
-	digest_print(sum, c->config);
+	digest_text(strbuf_text(&text), text.len, c->config);
 	c->config_bytes = text.len;
 	name = mem_printf("%s%s", folder, c->config);
 	return put(c, name, &text, e);
@@ -151,7 +149,6 @@ make_oci(struct container *c, struct error *e)
 	struct value *notes = value_map(d);
 	char sum[DIGEST_TEXT];
 	own_free char *name = NULL;
-	uint8_t digest[DIGEST_BYTES];
 
 	value_set(d, manifest, "config",
 	    descriptor(d, "config.v1+json", c->config, c->config_bytes));
@@ -159,8 +156,7 @@ make_oci(struct container *c, struct error *e)
 	    d, layers, descriptor(d, "layer.v1.tar", c->layer, c->layer_bytes));
 	value_set(d, manifest, "layers", layers);
 	value_print(manifest, STYLE_UTF8, &text);
-	digest_buffer(text.s, text.len, digest);
-	digest_print(digest, sum);
+	digest_text(strbuf_text(&text), text.len, sum);
 	name = mem_printf("blobs/sha256/%s", sum);
 	if (put(c, name, &text, e) == -1)
 		return -1;
@@ -237,7 +233,8 @@ write_container(const struct format_job *job, const char *folder,
 	own(container_clear) struct container c = { .job = job };
 	own_free char *blobs = NULL;
 
-	c.dir = path_join(job->scratch, "container");
+	c.dir =
+	    mem_printf("%s/container-%s", job->scratch, path_base(job->output));
 	blobs = mem_printf("%s/%s", c.dir, folder);
 	if (file_mkdirs(AT_FDCWD, blobs, 0755, e) == -1 ||
 	    make_layer(&c, folder, e) == -1 ||

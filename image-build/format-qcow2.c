@@ -16,18 +16,19 @@
 
 #include "image-build/format.h"
 #include "image-build/image-build.h"
+#include "image-build/inventory.h"
+#include "image-build/pass.h"
 #include "lib/bytes.h"
 #include "lib/compress.h"
 #include "lib/error.h"
 #include "lib/file.h"
-#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/pool.h"
 
 #define BITS 16
 #define CLUSTER ((size_t)1 << BITS)
-#define BATCH 128 /* clusters at a time */
+#define BATCH (PASS_BATCH / CLUSTER) /* clusters at a time */
 #define HEADER 112
 #define ENTRIES (CLUSTER / 8) /* in a table of one cluster */
 #define COPIED ((uint64_t)1 << 63)
@@ -38,19 +39,20 @@
 struct piece {
 	size_t len; /* compressed; 0: stored as it is */
 	bool zero; /* nothing but zeros */
-	int code; /* errno of reading it */
 };
 
 struct qcow2 {
-	int from, to;
+	int to;
 	uint64_t bytes; /* of the disk */
 	bool compress;
 	enum compress_kind kind;
 	struct pool *pool;
 	struct compressor **compressors; /* one for each thread */
 	uint64_t batch; /* first cluster of this batch */
+	size_t npieces; /* 0: it is a hole */
 	struct piece pieces[BATCH];
-	uint8_t *in, *out; /* BATCH clusters each */
+	const uint8_t *in; /* the batch */
+	uint8_t *out; /* BATCH clusters */
 	uint64_t *l2; /* entries, one for each cluster of the disk */
 	uint64_t clusters;
 	uint16_t *counts; /* references to each cluster of the file */
@@ -67,7 +69,6 @@ qcow2_clear(struct qcow2 *q)
 			compressor_free(q->compressors[i]);
 	free(q->compressors);
 	pool_free(q->pool);
-	free(q->in);
 	free(q->out);
 	free(q->l2);
 	free(q->counts);
@@ -75,32 +76,22 @@ qcow2_clear(struct qcow2 *q)
 
 /* ---- compressing, in threads ------------------------------------------------ */
 
-static int
-read_cluster(const struct qcow2 *q, uint64_t cluster, uint8_t *to)
-{
-	uint64_t at = cluster << BITS;
-	size_t want =
-	    q->bytes - at < CLUSTER ? (size_t)(q->bytes - at) : CLUSTER;
-	size_t have = 0;
-
-	while (have < want) {
-		ssize_t n =
-		    pread(q->from, to + have, want - have, (off_t)(at + have));
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n == 0 ? EIO : errno;
-		have += (size_t)n;
-	}
-	memset(to + want, 0, CLUSTER - want);
-	return 0;
-}
-
 static bool
 is_zero(const uint8_t *p)
 {
 	return p[0] == 0 && memcmp(p, p + 1, CLUSTER - 1) == 0;
+}
+
+static size_t
+begin(void *ctx, const struct pass_batch *b)
+{
+	struct qcow2 *q = ctx;
+
+	q->batch = b->at >> BITS;
+	q->in = b->data;
+	q->npieces =
+	    b->data == NULL ? 0 : (size_t)(round_up(b->bytes, CLUSTER) >> BITS);
+	return q->npieces;
 }
 
 static void
@@ -108,12 +99,9 @@ work(void *ctx, size_t piece, unsigned thread)
 {
 	struct qcow2 *q = ctx;
 	struct piece *p = &q->pieces[piece];
-	uint8_t *in = q->in + piece * CLUSTER;
+	const uint8_t *in = q->in + piece * CLUSTER;
 
-	*p = (struct piece){ .code = read_cluster(q, q->batch + piece, in) };
-	if (p->code != 0)
-		return;
-	p->zero = is_zero(in);
+	*p = (struct piece){ .zero = is_zero(in) };
 	if (!p->zero && q->compress)
 		p->len = compressor_run(q->compressors[thread], in, CLUSTER,
 		    q->out + piece * CLUSTER, CLUSTER);
@@ -199,10 +187,6 @@ put_piece(struct qcow2 *q, size_t i, struct error *e)
 	const struct piece *p = &q->pieces[i];
 	uint64_t *entry = &q->l2[q->batch + i], at, sectors;
 
-	if (p->code != 0) {
-		errno = p->code;
-		return error_errno(e, "read the disk");
-	}
 	if (p->zero)
 		return 0;
 	if (p->len == 0) {
@@ -216,35 +200,14 @@ put_piece(struct qcow2 *q, size_t i, struct error *e)
 	return put(q, q->out + i * CLUSTER, p->len, at, e);
 }
 
-/* The first cluster with data from one on; a hole costs nothing. */
-static uint64_t
-skip_hole(const struct qcow2 *q, uint64_t cluster)
-{
-	off_t data = lseek(q->from, (off_t)(cluster << BITS), SEEK_DATA);
-
-	if (data == -1)
-		return errno == ENXIO ? q->clusters : cluster;
-	return (uint64_t)data >> BITS;
-}
-
 static int
-put_data(struct qcow2 *q, struct error *e)
+put_pieces(void *ctx, struct error *e)
 {
-	uint64_t at = skip_hole(q, 0);
+	struct qcow2 *q = ctx;
 
-	while (at < q->clusters) {
-		uint64_t left = q->clusters - at;
-		size_t n = left < BATCH ? (size_t)left : BATCH;
-
-		q->batch = at;
-		pool_run(q->pool, work, q, n);
-		for (size_t i = 0; i < n; i++)
-			if (put_piece(q, i, e) == -1)
-				return -1;
-		at = skip_hole(q, at + n);
-		log_progress("qcow2", at < q->clusters ? at << BITS : q->bytes,
-		    q->bytes);
-	}
+	for (size_t i = 0; i < q->npieces; i++)
+		if (put_piece(q, i, e) == -1)
+			return -1;
 	return 0;
 }
 
@@ -380,11 +343,12 @@ by_qemu(const struct format_job *job, struct error *e)
 }
 
 static int
-prepare(struct qcow2 *q, const struct format_job *job, struct error *e)
+prepare(
+    struct qcow2 *q, const struct format_job *job, int from, struct error *e)
 {
 	struct stat st;
 
-	if (fstat(q->from, &st) == -1)
+	if (fstat(from, &st) == -1)
 		return error_errno(e, "%s", job->raw);
 	q->bytes = (uint64_t)st.st_size;
 	q->clusters = round_up(q->bytes, CLUSTER) >> BITS;
@@ -394,11 +358,31 @@ prepare(struct qcow2 *q, const struct format_job *job, struct error *e)
 	    mem_alloc(pool_threads(q->pool) * sizeof(*q->compressors));
 	for (unsigned i = 0; i < pool_threads(q->pool); i++)
 		q->compressors[i] = compressor_new(q->kind);
-	q->in = mem_alloc(BATCH * CLUSTER);
 	q->out = mem_alloc(BATCH * CLUSTER);
 	q->l2 = mem_alloc((size_t)q->clusters * sizeof(*q->l2));
 	(void)take_clusters(q, 1); /* the header's */
 	return 0;
+}
+
+/* The clusters, and on the way the digests of the raw disk if wanted. */
+static int
+put_data(
+    struct qcow2 *q, const struct format_job *job, int from, struct error *e)
+{
+	struct checksum_run run;
+	struct pass_consumer all[2] = { { q, begin, work, put_pieces } };
+	size_t n = 1;
+	int r;
+
+	if (job->raw_sum != NULL) {
+		all[1] = all[0]; /* the longer pieces of work first */
+		all[0] = checksum_begin(&run, job->md5);
+		n = 2;
+	}
+	r = pass_run(from, q->pool, all, n, "qcow2", e);
+	if (job->raw_sum != NULL)
+		checksum_end(&run, job->raw_sum);
+	return r;
 }
 
 static int
@@ -415,10 +399,9 @@ write_qcow2(const struct format_job *job, struct error *e)
 		return by_qemu(job, e);
 	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1)
 		return -1;
-	q.from = from;
 	q.to = w.fd;
-	if (prepare(&q, job, e) == -1 || put_data(&q, e) == -1 ||
-	    put_header(&q, e) == -1)
+	if (prepare(&q, job, from, e) == -1 ||
+	    put_data(&q, job, from, e) == -1 || put_header(&q, e) == -1)
 		return -1;
 	return file_publish(&w, e);
 }

@@ -7,8 +7,8 @@
 
 static const struct format_kind *const kinds[] = { &format_qcow2, &format_raw,
 	&format_vhd, &format_vhdx, &format_vmdk, &format_vdi, &format_gce,
-	&format_tar, &format_tgz, &format_tar_zst, &format_squashfs,
-	&format_erofs, &format_oci, &format_docker, NULL };
+	&format_bosh, &format_tar, &format_tgz, &format_tar_zst,
+	&format_squashfs, &format_erofs, &format_oci, &format_docker, NULL };
 
 const struct format_kind *
 format_find(const char *name)

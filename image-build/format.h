@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct build;
+struct checksum;
 struct error;
 struct file_writer;
 struct settings;
@@ -26,6 +27,13 @@ struct format_job {
 	const char *output; /* path to deliver, replaced atomically */
 	const char *seed; /* identifiers are made from it */
 	int64_t now; /* "made at", seconds */
+
+	/*
+	 * Who reads all of the raw disk in order makes its digests too, if
+	 * this is set; with MD5 if that is wanted.
+	 */
+	struct checksum *raw_sum;
+	bool md5;
 };
 
 struct format_kind {
@@ -35,9 +43,9 @@ struct format_kind {
 	int (*write)(const struct format_job *job, struct error *e);
 };
 
-extern const struct format_kind format_docker, format_erofs, format_gce,
-    format_oci, format_qcow2, format_raw, format_squashfs, format_tar,
-    format_tar_zst, format_tgz, format_vdi, format_vhd, format_vhdx,
+extern const struct format_kind format_bosh, format_docker, format_erofs,
+    format_gce, format_oci, format_qcow2, format_raw, format_squashfs,
+    format_tar, format_tar_zst, format_tgz, format_vdi, format_vhd, format_vhdx,
     format_vmdk;
 const struct format_kind *format_find(const char *name); /* or NULL */
 void format_names(struct strbuf *b); /* "qcow2, raw" */

@@ -16,12 +16,10 @@ run_mkfs(const struct fs_job *job, const char *tree, const char *image,
     struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
-	own_fd int fd =
-	    open(image, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	char uuid[UUID_TEXT];
 
-	if (fd == -1 || ftruncate(fd, (off_t)job->bytes) == -1)
-		return error_errno(e, "%s", image);
+	if (fs_blank(job, image, e) == -1)
+		return -1;
 	fs_uuid(job->uuid, uuid);
 	strlist_split(&argv, "mkfs.btrfs -q -L", " ");
 	strlist_add(&argv, job->label);

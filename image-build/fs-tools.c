@@ -102,6 +102,17 @@ fs_run(const struct fs_job *job, const struct strlist *argv, struct error *e)
 	return error_prefix(e, "%s: %s", job->what, name);
 }
 
+int
+fs_blank(const struct fs_job *job, const char *file, struct error *e)
+{
+	own_fd int fd =
+	    open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd == -1 || ftruncate(fd, (off_t)job->bytes) == -1)
+		return error_errno(e, "%s", file);
+	return 0;
+}
+
 /* ---- trees -------------------------------------------------------------------- */
 
 bool

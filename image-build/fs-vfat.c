@@ -116,11 +116,8 @@ run_mkfs(const struct fs_job *job, const char *image, struct error *e)
 static int
 make_empty(const struct fs_job *job, const char *image, struct error *e)
 {
-	own_fd int fd =
-	    open(image, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	if (fd == -1 || ftruncate(fd, (off_t)job->bytes) == -1)
-		return error_errno(e, "%s", image);
+	if (fs_blank(job, image, e) == -1)
+		return -1;
 	return run_mkfs(job, image, e);
 }
 

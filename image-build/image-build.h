@@ -23,6 +23,7 @@ struct error;
 struct strbuf;
 struct value;
 struct elements;
+struct origins;
 
 /* ---- verbs: each returns the exit status ------------------------------- */
 
@@ -48,6 +49,7 @@ struct settings {
 	const char *types; /* as given: "qcow2,raw" */
 	struct strlist formats;
 	struct strlist packages;
+	struct strlist budgets; /* as given: budget.c */
 	struct strlist elements; /* named by the caller, with defaults added */
 	const char *elements_path; /* ELEMENTS_PATH, our own appended */
 	const char *data; /* folder of our elements' parent */
@@ -229,6 +231,7 @@ struct build {
 	struct package_plan packages; /* from extra-data on */
 	struct pins *pins; /* --lock or --locked, else NULL */
 	struct report *report;
+	const struct origins *written; /* by whom; NULL: by no step */
 };
 
 /*
@@ -455,5 +458,12 @@ void report_profile(const struct report *r, const char *phase);
 /* NAME.build.json: all of it for programs; NAME.html: for people. */
 int report_write(const struct report *r, const struct build *b,
     const struct strlist *products, struct error *e);
+
+/*
+ * Seconds since the build began, or those of one element's steps; and of the
+ * last step.
+ */
+double report_seconds(const struct report *r, const char *element);
+double report_last(const struct report *r);
 
 #endif

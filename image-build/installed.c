@@ -118,9 +118,14 @@ int
 installed_load(const char *tree, struct installed_list *list, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
+	struct error why;
 
-	if (target_read(tree, STATUS, STATUS_BYTES, &text, e) == -1)
-		return e->code == ENOENT ? 0 : -1;
+	if (target_read(tree, STATUS, STATUS_BYTES, &text, &why) == -1) {
+		if (why.code == ENOENT)
+			return 0;
+		*e = why;
+		return -1;
+	}
 	parse(strbuf_text(&text), text.len, list);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "image-build/pass.h"
 #include "lib/digest.h"
 
 struct build;
@@ -40,26 +41,22 @@ void installed_clear(struct installed_list *list);
 struct checksum {
 	uint64_t bytes;
 	uint8_t md5[DIGEST_BYTES], sha256[DIGEST_BYTES];
-	int code; /* errno of reading the file, or 0 */
-	bool known; /* there is nothing to be done any more */
+	bool known, has_md5;
 };
 
-/*
- * Read each file once, several at a time, unless its sum is known; md5: that
- * one too, which costs more than the other.
- */
-int checksum_files(const struct strlist *paths, struct checksum *sums, bool md5,
-    struct error *e);
-
-/* One file, in a process of its own meanwhile: it may be moved, not changed. */
-struct checksum_task {
-	int pid, fd; /* 0: none */
+/* In the making, as one consumer of a pass over the file. */
+struct checksum_run {
+	struct digest *md5, *sha256; /* md5 NULL: not wanted */
+	uint64_t bytes;
+	const struct pass_batch *batch; /* the one in hand */
 };
 
-int checksum_begin(
-    struct checksum_task *t, const char *path, bool md5, struct error *e);
-int
-checksum_end(struct checksum_task *t, struct checksum *sum, struct error *e);
+struct pass_consumer checksum_begin(struct checksum_run *r, bool md5);
+void checksum_end(struct checksum_run *r, struct checksum *sum);
+
+/* Of a file that is there. */
+int checksum_file(
+    const char *path, bool md5, struct checksum *sum, struct error *e);
 
 /* Whether a kind ("md5") is wanted: DIB_CHECKSUM names some, or is 1 for all. */
 bool checksum_wanted(const char *name);

@@ -331,10 +331,12 @@ layers_changed(const struct layers *l, bool *changed, struct error *e)
 }
 
 void
-layers_push(struct layers *l, const char *folder)
+layers_push(struct layers *l, const char *folder, const char *writer)
 {
-	if (folder != NULL)
-		strlist_add(&l->stack, folder);
+	if (folder == NULL)
+		return;
+	strlist_add(&l->stack, folder);
+	strlist_add(&l->writers, writer != NULL ? writer : "");
 }
 
 static void
@@ -360,5 +362,6 @@ layers_clear(struct layers *l)
 	free(l->scratch);
 	free(l->upper);
 	strlist_clear(&l->stack);
+	strlist_clear(&l->writers);
 	*l = (struct layers){ 0 };
 }

@@ -19,6 +19,7 @@ struct layers {
 	char *work; /* where the tree is mounted */
 	char *scratch; /* a folder of this build, on the store's file system */
 	struct strlist stack; /* the layers' folders, lowest first */
+	struct strlist writers; /* of each "ELEMENT SCRIPT", or "" */
 	unsigned count; /* uppers made so far */
 	char *upper; /* the folder that takes what changes now */
 	size_t linked; /* how many of the stack have a short name */
@@ -48,9 +49,10 @@ int layers_changed(const struct layers *l, bool *changed, struct error *e);
 
 /*
  * Put the upper on the stack by the name that it was moved to (NULL: forget
- * it, it is empty).  The tree must be shown again before it is used.
+ * it, it is empty).  The tree must be shown again before it is used.  writer is
+ * "ELEMENT SCRIPT", or NULL for what no step wrote.
  */
-void layers_push(struct layers *l, const char *folder);
+void layers_push(struct layers *l, const char *folder, const char *writer);
 
 /* Unmount and forget all of it. */
 void layers_clear(struct layers *l);

@@ -275,8 +275,8 @@ layout_compute(struct layout *l, uint64_t total, struct error *e)
 
 /* ---- looking up -------------------------------------------------------------- */
 
-struct filesystem *
-layout_at(const struct layout *l, const char *mount_point)
+static struct filesystem *
+filesystem_at(const struct layout *l, const char *mount_point)
 {
 	for (size_t i = 0; i < l->nfilesystems; i++)
 		if (l->filesystems[i].mount_point != NULL &&
@@ -288,7 +288,7 @@ layout_at(const struct layout *l, const char *mount_point)
 const struct filesystem *
 layout_root(const struct layout *l)
 {
-	return layout_at(l, "/");
+	return filesystem_at(l, "/");
 }
 
 struct disk *

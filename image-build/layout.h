@@ -167,8 +167,7 @@ int layout_compute(struct layout *l, uint64_t total, struct error *e);
 /* "12 GiB", "1.5T" and so on to bytes, as the element contract has sizes. */
 int layout_size(const char *text, uint64_t *bytes, struct error *e);
 
-/* The file system at a mount point, or NULL; the root's is at "/". */
-struct filesystem *layout_at(const struct layout *l, const char *mount_point);
+/* The file system that is mounted at "/", or NULL. */
 const struct filesystem *layout_root(const struct layout *l);
 
 /* By name, or NULL. */

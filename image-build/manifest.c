@@ -12,6 +12,7 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -51,6 +52,23 @@ put(struct manifest *m, const char *ending, const struct value *v, bool listed,
 	if (listed)
 		add_file(m, path, text.len, sum);
 	return file_replace(AT_FDCWD, path, 0644, text.s, text.len, e);
+}
+
+/* Who wrote which file, as origins.c left it; a tree that is packed has none. */
+static int
+add_origins(struct manifest *m, struct error *e)
+{
+	own_free char *path = mem_printf("%s.origins", m->b->settings->name);
+	own(strbuf_clear) struct strbuf text = { 0 };
+	uint8_t sum[DIGEST_BYTES];
+
+	if (m->b->written == NULL)
+		return 0;
+	if (file_read(AT_FDCWD, path, LIMIT_CONTENTS_BYTES, &text, e) == -1)
+		return -1;
+	digest_buffer(strbuf_text(&text), text.len, sum);
+	add_file(m, path, text.len, sum);
+	return 0;
 }
 
 static int
@@ -100,7 +118,8 @@ manifest_write(const struct build *b, const struct strlist *products,
 
 	for (size_t i = 0; i < products->len; i++)
 		add_file(&m, products->items[i], sums[i].bytes, sums[i].sha256);
-	if (put_documents(&m, products, sums, e) == -1)
+	if (put_documents(&m, products, sums, e) == -1 ||
+	    add_origins(&m, e) == -1)
 		return -1;
 	value_set(d, root, "version", value_int(d, 1));
 	value_set(

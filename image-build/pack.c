@@ -48,6 +48,8 @@ static const struct option_def defs[] = {
 	    "architecture of the tree (the host's)" },
 	{ 'u', "uncompressed", NULL, OPTION_FLAG, &settings.uncompressed, NULL,
 	    "do not compress qcow2" },
+	{ 0, "qemu-img-options", "K=V[,K=V]", OPTION_STRING,
+	    &settings.qemu_options, NULL, "options for qcow2" },
 	{ 0, "checksum", NULL, OPTION_FLAG, &settings.checksum, NULL,
 	    "write MD5 and SHA-256 sums beside the images" },
 	{ 0, "sign", "KEY", OPTION_STRING, &settings.sign, NULL,
@@ -180,6 +182,7 @@ image_pack(int argc, char **argv, struct error *e)
 		return 2;
 	}
 	log_open("image-build", settings.quiet ? LOG_WARN : LOG_INFO);
+	umask(022); /* the caller's is not the image's */
 	r = pack(argv[first], e);
 	settings_clear(&settings);
 	return r == -1 ? 1 : 0;

@@ -40,6 +40,8 @@ products_id(const struct build *b, char id[DIGEST_TEXT])
 	    &all, "%d%d ", checksum_wanted("md5"), checksum_wanted("sha256"));
 	strbuf_printf(&all, "%d %d %lld %s%c%s", s->uncompressed, s->checksum,
 	    (long long)s->epoch, s->name, 0, s->sign != NULL ? s->sign : "-");
+	for (size_t i = 0; i < s->budgets.len; i++)
+		strbuf_printf(&all, "%c%s", 0, s->budgets.items[i]);
 	digest_text(strbuf_text(&all), all.len, id);
 }
 
@@ -62,7 +64,7 @@ static void
 add_companions(const struct settings *s, const struct strlist *products,
     struct strlist *all)
 {
-	static const char *const documents[] = { "manifest.json",
+	static const char *const documents[] = { "origins", "manifest.json",
 		"provenance.json", "spdx.json", "cdx.json", "build.json",
 		"html" };
 	static const char *const sums[] = { "md5", "sha256" };

@@ -67,31 +67,7 @@ static const char head[] =
 static void
 put(struct strbuf *b, const char *s, size_t columns)
 {
-	own(strbuf_clear) struct strbuf plain = { 0 };
-	size_t n;
-
-	plain_add(&plain, s, strlen(s));
-	s = strbuf_text(&plain);
-	n = columns == 0 ? plain.len : plain_fit(s, columns);
-	for (const char *end = s + n; s < end; s++)
-		switch (*s) {
-		case '&':
-			strbuf_puts(b, "&amp;");
-			break;
-		case '<':
-			strbuf_puts(b, "&lt;");
-			break;
-		case '>':
-			strbuf_puts(b, "&gt;");
-			break;
-		case '"':
-			strbuf_puts(b, "&quot;");
-			break;
-		default:
-			strbuf_putc(b, *s);
-		}
-	if (n < plain.len)
-		strbuf_puts(b, "…");
+	plain_add_html(b, s, strlen(s), columns);
 }
 
 static void

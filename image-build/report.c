@@ -70,6 +70,26 @@ report_part(struct report *r, const char *name, double seconds)
 	report_step(r, NULL, name, NULL, seconds);
 }
 
+double
+report_seconds(const struct report *r, const char *element)
+{
+	double sum = 0;
+
+	if (element == NULL)
+		return clock_seconds() - r->start;
+	for (size_t i = 0; i < r->len; i++)
+		if (r->items[i].element != NULL &&
+		    strcmp(r->items[i].element, element) == 0)
+			sum += r->items[i].seconds;
+	return sum;
+}
+
+double
+report_last(const struct report *r)
+{
+	return r->len > 0 ? r->items[r->len - 1].seconds : 0;
+}
+
 static double
 phase_seconds(const struct report *r, const char *phase, unsigned *steps)
 {

@@ -217,6 +217,20 @@ settings_complete(struct settings *s, struct error *e)
 	return 0;
 }
 
+/* Whether an element is one of those that only describe the disk. */
+static bool
+brings_layout(const struct elements *all, const char *name)
+{
+	const struct element *el = elements_find(all, name);
+	own(strlist_clear) struct strlist provides = { 0 };
+	struct error none;
+
+	if (strncmp(name, "block-device-", 13) == 0)
+		return true;
+	return el != NULL && elements_names(el, NULL, &provides, &none) == 0 &&
+	    strlist_has(&provides, "block-device");
+}
+
 void
 settings_add_layout(struct settings *s, const struct elements *all)
 {
@@ -228,7 +242,7 @@ settings_add_layout(struct settings *s, const struct elements *all)
 	if (!strlist_has(&s->elements, "vm") || vm == NULL)
 		return;
 	for (size_t i = 0; i < s->elements.len; i++)
-		if (strncmp(s->elements.items[i], "block-device-", 13) == 0)
+		if (brings_layout(all, s->elements.items[i]))
 			return;
 	if (own != NULL && own->rank == vm->rank)
 		name = own->name;
@@ -240,6 +254,7 @@ settings_clear(struct settings *s)
 {
 	strlist_clear(&s->formats);
 	strlist_clear(&s->packages);
+	strlist_clear(&s->budgets);
 	strlist_clear(&s->elements);
 	strlist_clear(&s->owned);
 	free(s->args);

@@ -96,7 +96,7 @@ snapshot_open(struct build *b, char **why, struct error *e)
 	bottom = path_join(s->store.scratch, "bottom");
 	if (file_mkdirs(AT_FDCWD, bottom, 0755, e) == -1)
 		return -1;
-	layers_push(&s->layers, bottom);
+	layers_push(&s->layers, bottom, NULL);
 	return layers_show(&s->layers, e);
 }
 
@@ -146,10 +146,27 @@ snapshot_show(struct build *b, struct error *e)
 	return layers_show(&b->snapshots->layers, e);
 }
 
+const struct layers *
+snapshot_layers(const struct build *b)
+{
+	return &b->snapshots->layers;
+}
+
+/* Who wrote a layer; NULL: no step did. */
+static char *
+writer_name(const struct step *step)
+{
+	return step == NULL
+	    ? NULL
+	    : mem_printf("%s %s.d/%s", step->element, step->phase, step->name);
+}
+
 int
-snapshot_fold(struct build *b, bool counts, struct error *e)
+snapshot_fold(
+    struct build *b, const struct step *step, bool counts, struct error *e)
 {
 	struct snapshots *s = b->snapshots;
+	own_free char *writer = writer_name(step);
 	bool changed;
 
 	if (s == NULL)
@@ -167,7 +184,7 @@ snapshot_fold(struct build *b, bool counts, struct error *e)
 		both = mem_printf("%s %s", s->key, content);
 		digest_text(both, strlen(both), s->key);
 	}
-	layers_push(&s->layers, s->layers.upper);
+	layers_push(&s->layers, s->layers.upper, writer);
 	return layers_show(&s->layers, e);
 }
 
@@ -275,10 +292,11 @@ use(struct build *b, const struct step *step, const char *key,
 	own_free char *dir = store_path(&s->store, s->slot, key);
 	own_free char *diff = path_join(dir, "diff");
 	own_free char *hooks = path_join(diff, path_base(b->hooks));
+	own_free char *writer = writer_name(step);
 	const struct value *mounts = value_get(meta, "mounts");
 
 	if (value_get(meta, "diff") != NULL)
-		layers_push(&s->layers, diff);
+		layers_push(&s->layers, diff, writer);
 	s->hooks_changed |= file_exists(AT_FDCWD, hooks);
 	drop_mounts(s, value_get(meta, "unmounts"));
 	for (uint32_t i = 0; mounts != NULL && i < mounts->len; i++)
@@ -442,6 +460,7 @@ snapshot_save(struct build *b, const struct step *step, const struct watch *w,
 {
 	struct snapshots *s = b->snapshots;
 	own_free char *folder = NULL, *diff = NULL;
+	own_free char *writer = writer_name(step);
 	bool changed;
 
 	if (layers_changed(&s->layers, &changed, e) == -1 ||
@@ -457,7 +476,7 @@ snapshot_save(struct build *b, const struct step *step, const struct watch *w,
 	if (changed) {
 		folder = store_path(&s->store, s->slot, s->key);
 		diff = path_join(folder, "diff");
-		layers_push(&s->layers, diff);
+		layers_push(&s->layers, diff, writer);
 	}
 	free(s->last);
 	s->last = mem_dup(step->name);

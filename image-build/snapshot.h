@@ -18,6 +18,7 @@
 
 struct build;
 struct error;
+struct layers;
 struct phase;
 struct snapshots;
 struct step;
@@ -41,9 +42,13 @@ int snapshot_show(struct build *b, struct error *e);
 
 /*
  * Keep what changed since the last step as a layer of this build alone.
- * counts: steps after it depend on its content.
+ * counts: steps after it depend on its content.  step wrote it, or NULL.
  */
-int snapshot_fold(struct build *b, bool counts, struct error *e);
+int snapshot_fold(
+    struct build *b, const struct step *step, bool counts, struct error *e);
+
+/* The layers that the tree is made of. */
+const struct layers *snapshot_layers(const struct build *b);
 
 /*
  * Find the snapshot of a step.  1: it is used, nothing is to be run; 0: the

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image-build/budget.h"
 #include "image-build/compat.h"
 #include "image-build/filter.h"
 #include "image-build/image-build.h"
@@ -206,7 +207,7 @@ run_step(struct build *b, const struct phase *p, const struct step *s,
 	if (step_end(b, p->chroot, r == 0 ? e : &other) == -1)
 		return -1;
 	if (r == 0 && !keep)
-		r = snapshot_fold(b, true, e);
+		r = snapshot_fold(b, s, true, e);
 	return r;
 }
 
@@ -264,5 +265,5 @@ step_do(struct build *b, const struct phase *p, const struct step *s,
 	    b->report, p->name, s->name, s->element, clock_seconds() - start);
 	if (r != -1)
 		compat_step_ends(b, s);
-	return r == -1 ? -1 : 0;
+	return r == -1 ? -1 : budget_time(b, s, e);
 }

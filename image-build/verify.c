@@ -75,28 +75,28 @@ check_file(const char *dir, const struct value *entry, struct error *e)
 {
 	const char *name = value_text(entry, "name", "");
 	const char *wanted = value_text(entry, "sha256", "");
-	own(strlist_clear) struct strlist path = { 0 };
-	struct checksum sum = { 0 };
+	own_free char *path = NULL;
+	struct checksum sum;
 	char text[DIGEST_TEXT];
 	long long bytes = -1;
 
 	if (!path_is_name(name))
 		return error_set(e, EBADMSG, "the manifest lists \"%s\"", name);
-	strlist_take(&path, path_join(dir, name));
-	log_status("check %s", path.items[0]);
-	if (checksum_files(&path, &sum, false, e) == -1)
+	path = path_join(dir, name);
+	log_status("check %s", path);
+	if (checksum_file(path, false, &sum, e) == -1)
 		return -1;
 	(void)value_to_int(value_get(entry, "bytes"), &bytes);
 	if (bytes != (long long)sum.bytes)
 		return error_set(e, EBADMSG,
-		    "%s: %llu bytes, and the manifest says %lld", path.items[0],
+		    "%s: %llu bytes, and the manifest says %lld", path,
 		    (unsigned long long)sum.bytes, bytes);
 	digest_print(sum.sha256, text);
 	if (strcmp(text, wanted) != 0)
-		return error_set(e, EBADMSG,
-		    "%s: its SHA-256 is not the manifest's", path.items[0]);
+		return error_set(
+		    e, EBADMSG, "%s: its SHA-256 is not the manifest's", path);
 	log_status("%s", "");
-	printf("%s: good\n", path.items[0]);
+	printf("%s: good\n", path);
 	return 0;
 }
 

@@ -118,8 +118,8 @@ array_sectors(const struct gpt *g)
 	return round_up(ARRAY_BYTES, g->sector) / g->sector;
 }
 
-uint64_t
-gpt_first_usable(const struct gpt *g)
+static uint64_t
+first_usable(const struct gpt *g)
 {
 	return 2 + array_sectors(g);
 }
@@ -197,7 +197,7 @@ header_put(const struct gpt *g, const uint8_t *array, uint64_t here,
 	put_le32(to + 12, HEADER_BYTES);
 	put_le64(to + 24, here);
 	put_le64(to + 32, other);
-	put_le64(to + 40, gpt_first_usable(g));
+	put_le64(to + 40, first_usable(g));
 	put_le64(to + 48, gpt_last_usable(g));
 	memcpy(to + 56, g->guid, 16);
 	put_le64(to + 72, array_at);
@@ -306,7 +306,7 @@ entries_check(const struct gpt *g, struct error *e)
 
 		if (!is_used(p))
 			continue;
-		if (p->first > p->last || p->first < gpt_first_usable(g) ||
+		if (p->first > p->last || p->first < first_usable(g) ||
 		    p->last > gpt_last_usable(g))
 			return error_set(e, EINVAL,
 			    "partition %zu lies outside the disk", i + 1);

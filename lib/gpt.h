@@ -29,8 +29,7 @@ struct gpt {
 	struct gpt_partition partitions[GPT_ENTRIES];
 };
 
-/* The first and last sectors that partitions may use. */
-uint64_t gpt_first_usable(const struct gpt *g);
+/* The last sector that partitions may use. */
 uint64_t gpt_last_usable(const struct gpt *g);
 
 /*

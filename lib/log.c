@@ -277,6 +277,14 @@ log_status(const char *fmt, ...)
 }
 
 void
+log_set_status(bool on)
+{
+	if (!on)
+		out.drawn = false; /* it is another's */
+	out.terminal = on && isatty(STDERR_FILENO) == 1;
+}
+
+void
 log_tick(void)
 {
 	char text[320];

@@ -63,6 +63,12 @@ void log_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_tick(void);
 
 /*
+ * Without a status line, as in a log: for a process that is not the only one
+ * at this terminal.
+ */
+void log_set_status(bool on);
+
+/*
  * A bar for work whose size is known; done == total ends it.  The numbers
  * are bytes.  A log gets a line every few seconds and one at the end.
  */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/own.h"
 #include "lib/strbuf.h"
 #include "lib/utf8.h"
 
@@ -114,4 +115,40 @@ plain_fit(const char *s, size_t columns)
 			break;
 	}
 	return n;
+}
+
+static void
+add_escaped(struct strbuf *b, char c)
+{
+	switch (c) {
+	case '&':
+		strbuf_puts(b, "&amp;");
+		break;
+	case '<':
+		strbuf_puts(b, "&lt;");
+		break;
+	case '>':
+		strbuf_puts(b, "&gt;");
+		break;
+	case '"':
+		strbuf_puts(b, "&quot;");
+		break;
+	default:
+		strbuf_putc(b, c);
+	}
+}
+
+void
+plain_add_html(struct strbuf *b, const char *s, size_t n, size_t columns)
+{
+	own(strbuf_clear) struct strbuf plain = { 0 };
+	size_t shown;
+
+	plain_add(&plain, s, n);
+	s = strbuf_text(&plain);
+	shown = columns == 0 ? plain.len : plain_fit(s, columns);
+	for (size_t i = 0; i < shown; i++)
+		add_escaped(b, s[i]);
+	if (shown < plain.len)
+		strbuf_puts(b, "…");
 }

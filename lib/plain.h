@@ -18,6 +18,12 @@ struct strbuf;
  */
 void plain_add(struct strbuf *b, const char *s, size_t n);
 
+/*
+ * The same for a page: what has a meaning in HTML is escaped, and after so
+ * many columns (0: any number) comes an ellipsis.
+ */
+void plain_add_html(struct strbuf *b, const char *s, size_t n, size_t columns);
+
 /* How many columns s takes, one for each character. */
 size_t plain_width(const char *s);
 

@@ -27,6 +27,7 @@
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strlist.h"
+#include "lib/tar-private.h"
 #include "lib/tar.h"
 #include "lib/tree.h"
 
@@ -41,6 +42,7 @@ struct unpacking {
 	const char *root; /* the real path of to */
 	uint64_t entries, bytes; /* so far */
 	struct tar_bounds bounds;
+	struct timespec times[2]; /* for the tree's root, once all is there */
 };
 
 static void
@@ -53,15 +55,6 @@ static void
 own_writer(struct archive **a)
 {
 	archive_write_free(*a);
-}
-
-static int
-failed(struct archive *a, const char *path, struct error *e)
-{
-	const char *what = archive_error_string(a);
-
-	return error_set(e, archive_errno(a), "%s: %s", path,
-	    what != NULL ? what : "not readable");
 }
 
 /* ---- bounds -------------------------------------------------------------- */
@@ -230,8 +223,7 @@ real_path(const struct unpacking *u, int folder, const char *base)
  * gives way to what is none, and the other way round.
  */
 static int
-place_entry(
-    const struct unpacking *u, struct archive_entry *entry, struct error *e)
+place_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 {
 	own_free char *name = mem_dup(archive_entry_pathname(entry));
 	bool is_dir = archive_entry_filetype(entry) == AE_IFDIR;
@@ -239,8 +231,12 @@ place_entry(
 	own_fd int folder = -1;
 	struct stat st;
 
-	if (strcmp(name, ".") == 0)
+	if (strcmp(name, ".") == 0) {
+		u->times[1] =
+		    (struct timespec){ .tv_sec = archive_entry_mtime(entry),
+			    .tv_nsec = archive_entry_mtime_nsec(entry) };
 		return 0;
+	}
 	if (open_parent(u, name, true, &folder, &base) == -1)
 		return error_errno(e, "%s", name);
 	if (fstatat(folder, base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -338,7 +334,7 @@ white_outs(struct unpacking *u, struct error *e)
 		    white_out(u, archive_entry_pathname(entry), e) == -1)
 			return error_prefix(e, "%s", u->path);
 	}
-	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
+	return r == ARCHIVE_EOF ? 0 : tar_failed(u->from, u->path, e);
 }
 
 /* ---- entries ------------------------------------------------------------- */
@@ -357,9 +353,9 @@ copy_data(struct unpacking *u, struct error *e)
 			return -1;
 		if (archive_write_data_block(u->disk, block, n, at) <
 		    ARCHIVE_WARN)
-			return failed(u->disk, u->path, e);
+			return tar_failed(u->disk, u->path, e);
 	}
-	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
+	return r == ARCHIVE_EOF ? 0 : tar_failed(u->from, u->path, e);
 }
 
 static bool
@@ -385,11 +381,11 @@ unpack_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 	if (place_entry(u, entry, e) == -1 || place_link(u, entry, e) == -1)
 		return error_prefix(e, "%s", u->path);
 	if (archive_write_header(u->disk, entry) < ARCHIVE_WARN)
-		return failed(u->disk, u->path, e);
+		return tar_failed(u->disk, u->path, e);
 	if (archive_entry_size(entry) > 0 && copy_data(u, e) == -1)
 		return -1;
 	if (archive_write_finish_entry(u->disk) < ARCHIVE_WARN)
-		return failed(u->disk, u->path, e);
+		return tar_failed(u->disk, u->path, e);
 	return 0;
 }
 
@@ -403,7 +399,7 @@ unpack(struct unpacking *u, struct error *e)
 	    r == ARCHIVE_WARN)
 		if (unpack_entry(u, entry, e) == -1)
 			return -1;
-	return r == ARCHIVE_EOF ? 0 : failed(u->from, u->path, e);
+	return r == ARCHIVE_EOF ? 0 : tar_failed(u->from, u->path, e);
 }
 
 /* ---- the whole ------------------------------------------------------------- */
@@ -421,7 +417,7 @@ open_archive(
 	if (lseek(fd, 0, SEEK_SET) == -1)
 		return error_errno(e, "%s", path);
 	if (archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK)
-		return failed(a, path, e);
+		return tar_failed(a, path, e);
 	return 0;
 }
 
@@ -462,7 +458,9 @@ unpack_there(struct unpacking *u, int fd, struct error *e)
 		return error_errno(e, "%s", u->path);
 	r = unpack(u, e);
 	if (archive_write_close(disk) != ARCHIVE_OK && r == 0)
-		r = failed(disk, u->path, e);
+		r = tar_failed(disk, u->path, e);
+	if (utimensat(AT_FDCWD, ".", u->times, 0) == -1 && r == 0)
+		r = error_errno(e, "%s", u->path);
 	if (fchdir(here) == -1)
 		r = error_errno(e, "%s", u->path);
 	return r;
@@ -473,7 +471,11 @@ tar_extract_within(int dir, const char *path, int to, int flags,
     const struct tar_bounds *bounds, struct error *e)
 {
 	own_fd int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	struct unpacking u = { .path = path, .to = to, .flags = flags };
+	struct unpacking u = { .path = path,
+		.to = to,
+		.flags = flags,
+		.times = {
+		    { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } } };
 	own_free char *link = mem_printf("/proc/self/fd/%d", to);
 	own_free char *real = mem_alloc(PATH_MAX);
 	struct stat st;
@@ -527,7 +529,7 @@ expand(struct unpacking *u, int to, struct error *e)
 			return error_errno(e, "%s", u->path);
 	}
 	if (r != ARCHIVE_EOF)
-		return failed(u->from, u->path, e);
+		return tar_failed(u->from, u->path, e);
 	return ftruncate(to, end) == -1 ? error_errno(e, "%s", u->path) : 0;
 }
 
@@ -547,6 +549,6 @@ tar_expand(int dir, const char *path, int to, struct error *e)
 	archive_read_support_format_raw(a);
 	if (archive_read_open_fd(a, fd, BLOCK) != ARCHIVE_OK ||
 	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
-		return failed(a, path, e);
+		return tar_failed(a, path, e);
 	return expand(&u, to, e);
 }

@@ -1,33 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A tree to an archive in pax format: names sorted, owners by number, hard
- * links, holes and extended attributes kept.
+ * links, holes and extended attributes kept.  libarchive only compresses.
  */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/error.h"
 #include "lib/inodes.h"
 #include "lib/mem.h"
 #include "lib/own.h"
+#include "lib/path.h"
 #include "lib/strlist.h"
+#include "lib/tar-attributes.h"
+#include "lib/tar-header.h"
+#include "lib/tar-private.h"
 #include "lib/tar.h"
 #include "lib/tree.h"
+#include "lib/utf8.h"
 
 #define BUFFER ((size_t)1 << 18)
 
+struct run { /* of data between holes */
+	off_t at, end;
+};
+
 struct writer {
-	struct archive *archive, *disk;
+	struct archive *archive;
 	const struct tar_output *out;
 	struct inodes links; /* index in names, from 1 */
 	struct strlist names; /* of files with several */
-	char *buffer; /* BUFFER bytes, and as many zeros */
+	struct run *runs; /* of the file in hand */
+	size_t nruns, cap;
+	struct strbuf head; /* its header */
+	char *buffer; /* BUFFER bytes */
 };
 
 static void
@@ -35,26 +50,11 @@ writer_clear(struct writer *w)
 {
 	if (w->archive != NULL)
 		archive_write_free(w->archive);
-	if (w->disk != NULL)
-		archive_read_free(w->disk);
 	inodes_clear(&w->links);
 	strlist_clear(&w->names);
+	strbuf_clear(&w->head);
+	free(w->runs);
 	free(w->buffer);
-}
-
-static int
-failed(struct archive *a, const char *what, struct error *e)
-{
-	const char *text = archive_error_string(a);
-
-	return error_set(e, archive_errno(a), "%s: %s", what,
-	    text != NULL ? text : "archive");
-}
-
-static void
-own_entry(struct archive_entry **entry)
-{
-	archive_entry_free(*entry);
 }
 
 /* ---- data --------------------------------------------------------------- */
@@ -64,30 +64,19 @@ add_bytes(struct writer *w, const char *data, size_t n, const char *path,
     struct error *e)
 {
 	if (archive_write_data(w->archive, data, n) != (la_ssize_t)n)
-		return failed(w->archive, path, e);
+		return tar_failed(w->archive, path, e);
 	return 0;
 }
 
 static int
-add_hole(struct writer *w, off_t n, const char *path, struct error *e)
-{
-	while (n > 0) {
-		size_t some = n > (off_t)BUFFER ? BUFFER : (size_t)n;
-
-		if (add_bytes(w, w->buffer + BUFFER, some, path, e) == -1)
-			return -1;
-		n -= (off_t)some;
-	}
-	return 0;
-}
-
-static int
-add_run(struct writer *w, int fd, off_t at, off_t end, const char *path,
+add_run(struct writer *w, int fd, const struct run *r, const char *path,
     struct error *e)
 {
-	while (at < end) {
-		size_t want =
-		    end - at > (off_t)BUFFER ? BUFFER : (size_t)(end - at);
+	off_t at = r->at;
+
+	while (at < r->end) {
+		off_t left = r->end - at;
+		size_t want = left > (off_t)BUFFER ? BUFFER : (size_t)left;
 		ssize_t n = pread(fd, w->buffer, want, at);
 
 		if (n == -1 && errno == EINTR)
@@ -102,144 +91,220 @@ add_run(struct writer *w, int fd, off_t at, off_t end, const char *path,
 	return 0;
 }
 
-/* The next run of data from *at; false at the end. */
-static bool
-next_run(int fd, off_t at, off_t size, off_t *data, off_t *end)
-{
-	if (at >= size)
-		return false;
-	*data = lseek(fd, at, SEEK_DATA);
-	if (*data == -1)
-		return false;
-	*end = lseek(fd, *data, SEEK_HOLE);
-	return *end != -1;
-}
-
 static int
 add_data(
-    struct writer *w, int fd, off_t size, const char *path, struct error *e)
+    struct writer *w, int fd, uint64_t size, const char *path, struct error *e)
 {
-	off_t at = 0, data, end;
+	static const char zeros[TAR_BLOCK];
+	size_t rest = (size_t)(size % TAR_BLOCK);
 
-	while (next_run(fd, at, size, &data, &end)) {
-		if (end > size)
-			end = size;
-		if (add_hole(w, data - at, path, e) == -1 ||
-		    add_run(w, fd, data, end, path, e) == -1)
+	for (size_t i = 0; i < w->nruns; i++)
+		if (add_run(w, fd, &w->runs[i], path, e) == -1)
 			return -1;
-		at = end;
-	}
-	return add_hole(w, size - at, path, e);
+	return rest > 0 ? add_bytes(w, zeros, TAR_BLOCK - rest, path, e) : 0;
 }
 
-/* Holes are told only where there are any. */
 static void
-add_map(struct archive_entry *entry, int fd, const struct stat *st)
+add_to_runs(struct writer *w, off_t at, off_t end)
 {
-	off_t at = 0, data, end;
+	w->runs = mem_grow(w->runs, &w->cap, w->nruns + 1, sizeof(*w->runs));
+	w->runs[w->nruns++] = (struct run){ at, end };
+}
 
-	if (st->st_blocks * 512 >= st->st_size)
-		return;
-	while (next_run(fd, at, st->st_size, &data, &end)) {
-		archive_entry_sparse_add_entry(entry, data, end - data);
-		at = end;
+/* Where there is data.  Returns whether that is not all of the file. */
+static bool
+find_runs(struct writer *w, int fd, const struct stat *st)
+{
+	off_t at = 0, data, end, size = st->st_size;
+
+	w->nruns = 0;
+	if (st->st_blocks * 512 >= size) {
+		if (size > 0)
+			add_to_runs(w, 0, size);
+		return false;
 	}
-	if (at == 0)
-		archive_entry_sparse_add_entry(entry, st->st_size, 0);
+	while (at < size) {
+		data = lseek(fd, at, SEEK_DATA);
+		end = data == -1 ? -1 : lseek(fd, data, SEEK_HOLE);
+		if (end == -1)
+			break;
+		at = end < size ? end : size;
+		if (data < at)
+			add_to_runs(w, data, at);
+	}
+	return w->nruns != 1 || w->runs[0].at > 0 || w->runs[0].end < size;
+}
+
+/* ---- holes: GNU's sparse format 1.0, the map in front of the data ---------- */
+
+static void
+add_map(struct writer *w, struct tar_member *m, const char *name, off_t size)
+{
+	own_free char *real = mem_printf("%lld", (long long)size);
+	own(strbuf_clear) struct strbuf map = { 0 };
+	bool open = w->nruns == 0 || w->runs[w->nruns - 1].end < size;
+
+	m->size = 0;
+	strbuf_printf(&map, "%zu\n", w->nruns + open);
+	for (size_t i = 0; i < w->nruns; i++) {
+		const struct run *r = &w->runs[i];
+
+		strbuf_printf(&map, "%lld\n%lld\n", (long long)r->at,
+		    (long long)(r->end - r->at));
+		m->size += (uint64_t)(r->end - r->at);
+	}
+	if (open) /* an empty run tells where the file ends */
+		strbuf_printf(&map, "%lld\n0\n", (long long)size);
+	tar_pad(&map);
+	m->size += map.len;
+	if (!utf8_valid(name, strlen(name)))
+		tar_record(&m->records, "hdrcharset", "BINARY", 6);
+	tar_record(&m->records, "GNU.sparse.major", "1", 1);
+	tar_record(&m->records, "GNU.sparse.minor", "0", 1);
+	tar_record(&m->records, "GNU.sparse.name", name, strlen(name));
+	tar_record(&m->records, "GNU.sparse.realsize", real, strlen(real));
+	tar_header(m, &w->head);
+	strbuf_add(&w->head, map.s, map.len);
 }
 
 /* ---- entries -------------------------------------------------------------- */
 
 /* The name in the archive; "" is the start. */
 static char *
-entry_name(const struct writer *w, const char *path)
+entry_name(const struct writer *w, const struct tree_entry *t)
 {
 	const char *prefix = w->out->prefix != NULL ? w->out->prefix : ".";
+	const char *end = S_ISDIR(t->st->st_mode) ? "/" : "";
 
-	return *path == '\0' ? mem_dup(prefix)
-			     : mem_printf("%s/%s", prefix, path);
+	return *t->path == '\0' ? mem_printf("%s%s", prefix, end)
+				: mem_printf("%s/%s%s", prefix, t->path, end);
 }
 
-static void
-set_times(
-    const struct writer *w, const struct stat *st, struct archive_entry *entry)
+static struct timespec
+entry_time(const struct writer *w, const struct stat *st)
 {
-	struct timespec t = st->st_mtim;
-
-	if (w->out->epoch >= 0 && t.tv_sec > w->out->epoch)
-		t = (struct timespec){ .tv_sec = w->out->epoch };
-	archive_entry_set_mtime(entry, t.tv_sec, t.tv_nsec);
-	archive_entry_unset_atime(entry);
-	archive_entry_unset_ctime(entry);
-	archive_entry_unset_birthtime(entry);
+	if (w->out->epoch >= 0 && st->st_mtim.tv_sec >= w->out->epoch)
+		return (struct timespec){ .tv_sec = w->out->epoch };
+	return st->st_mtim;
 }
 
-/* A file met before is a link to its first name; true if it is that. */
-static bool
-set_link(struct writer *w, const struct stat *st, const char *name,
-    struct archive_entry *entry)
+static enum tar_type
+entry_type(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return TAR_FOLDER;
+	case S_IFLNK:
+		return TAR_SYMLINK;
+	case S_IFCHR:
+		return TAR_CHARACTER;
+	case S_IFBLK:
+		return TAR_DEVICE;
+	case S_IFIFO:
+		return TAR_FIFO;
+	default:
+		return TAR_FILE;
+	}
+}
+
+/* A file met before is a link to its first name. */
+static void
+set_link(struct writer *w, const struct stat *st, struct tar_member *m)
 {
 	uint64_t *first;
 
 	if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
-		return false;
+		return;
 	first = inodes_at(&w->links, st->st_dev, st->st_ino);
 	if (*first != 0) {
-		archive_entry_set_hardlink(entry, w->names.items[*first - 1]);
-		archive_entry_unset_size(entry);
-		return true;
+		m->type = TAR_LINK;
+		m->link = w->names.items[*first - 1];
+		return;
 	}
-	strlist_add(&w->names, name);
+	strlist_add(&w->names, m->name);
 	*first = w->names.len;
-	return false;
+}
+
+/* Header and data of what is not one more name. */
+static int
+add_member(struct writer *w, struct tar_member *m, int fd,
+    const struct tree_entry *t, struct error *e)
+{
+	const char *name = m->name;
+	own_free char *stored = NULL;
+
+	w->nruns = 0;
+	strbuf_cut(&w->head, 0);
+	if (m->type == TAR_FILE && find_runs(w, fd, t->st)) {
+		stored = mem_printf("GNUSparseFile.0/%s", path_base(name));
+		m->name = stored;
+		add_map(w, m, name, t->st->st_size);
+	} else {
+		if (m->type == TAR_FILE)
+			m->size = (uint64_t)t->st->st_size;
+		tar_header(m, &w->head);
+	}
+	if (add_bytes(w, w->head.s, w->head.len, t->path, e) == -1)
+		return -1;
+	return add_data(w, fd, m->size, t->path, e);
 }
 
 static int
-add_entry(struct writer *w, const struct tree_entry *t, const char *name,
-    struct archive_entry *entry, int fd, struct error *e)
+read_target(const struct tree_entry *t, char **target, struct error *e)
 {
-	bool link;
+	char text[PATH_MAX];
+	ssize_t n = readlinkat(t->dir, t->name, text, sizeof(text));
 
-	archive_entry_copy_stat(entry, t->st);
-	archive_entry_set_pathname(entry, name);
-	set_times(w, t->st, entry);
-	if (archive_read_disk_entry_from_file(w->disk, entry, fd, t->st) <
-	    ARCHIVE_WARN)
-		return failed(w->disk, t->path, e);
-	set_times(w, t->st, entry); /* what was read is no matter */
-	archive_entry_sparse_clear(entry);
-	archive_entry_set_uname(entry, NULL);
-	archive_entry_set_gname(entry, NULL);
-	link = set_link(w, t->st, name, entry);
-	if (!link && S_ISREG(t->st->st_mode))
-		add_map(entry, fd, t->st);
-	if (archive_write_header(w->archive, entry) < ARCHIVE_WARN)
-		return failed(w->archive, t->path, e);
-	if (link || !S_ISREG(t->st->st_mode))
-		return 0;
-	return add_data(w, fd, t->st->st_size, t->path, e);
+	if (n == -1)
+		return error_errno(e, "%s", t->path);
+	*target = mem_dupn(text, (size_t)n);
+	return 0;
+}
+
+static void
+fill_member(const struct writer *w, const struct stat *st, struct tar_member *m)
+{
+	m->type = entry_type(st->st_mode);
+	m->mode = st->st_mode & 07777;
+	m->uid = st->st_uid;
+	m->gid = st->st_gid;
+	m->time = entry_time(w, st);
+	if (m->type == TAR_CHARACTER || m->type == TAR_DEVICE) {
+		m->major = major(st->st_rdev);
+		m->minor = minor(st->st_rdev);
+	}
+}
+
+static void
+member_clear(struct tar_member *m)
+{
+	strbuf_clear(&m->records);
 }
 
 static int
 visit(void *ctx, const struct tree_entry *t, struct error *e)
 {
 	struct writer *w = ctx;
-	__attribute__((cleanup(own_entry))) struct archive_entry *entry =
-	    archive_entry_new();
-	own_free char *name = entry_name(w, t->path);
-	own_free char *source =
-	    mem_printf("/proc/self/fd/%d/%s", t->dir, t->name);
+	own_free char *name = entry_name(w, t), *target = NULL;
+	own(member_clear) struct tar_member m = { .name = name };
 	own_fd int fd = -1;
 
 	if (S_ISSOCK(t->st->st_mode))
 		return 0; /* the format has none */
-	if (S_ISREG(t->st->st_mode)) {
+	fill_member(w, t->st, &m);
+	if (m.type == TAR_SYMLINK && read_target(t, &target, e) == -1)
+		return -1;
+	m.link = target;
+	set_link(w, t->st, &m);
+	if (m.type == TAR_FILE) {
 		fd = openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd == -1)
 			return error_errno(e, "%s", t->path);
 	}
-	archive_entry_copy_sourcepath(entry, source);
-	return add_entry(w, t, name, entry, fd, e);
+	if (m.type != TAR_LINK &&
+	    tar_attributes(t->dir, t->name, &m.records, e) == -1)
+		return error_prefix(e, "%s", t->path);
+	return add_member(w, &m, fd, t, e);
 }
 
 /* ---- the archive ------------------------------------------------------------ */
@@ -257,25 +322,44 @@ set_filter(struct archive *a, enum tar_filter filter)
 	}
 }
 
+static void
+own_entry(struct archive_entry **entry)
+{
+	archive_entry_free(*entry);
+}
+
+/* For libarchive the whole is one file that it knows nothing about. */
+static int
+open_archive(struct writer *w, const char *path, struct error *e)
+{
+	own(own_entry) struct archive_entry *whole = archive_entry_new();
+
+	archive_entry_set_pathname(whole, path);
+	archive_entry_set_filetype(whole, AE_IFREG);
+	archive_write_set_format_raw(w->archive);
+	archive_write_set_bytes_per_block(w->archive, BUFFER);
+	archive_write_set_bytes_in_last_block(w->archive, 1);
+	set_filter(w->archive, w->out->filter);
+	if (archive_write_open_fd(w->archive, w->out->fd) != ARCHIVE_OK ||
+	    archive_write_header(w->archive, whole) != ARCHIVE_OK)
+		return tar_failed(w->archive, path, e);
+	return 0;
+}
+
 int
 tar_create(
     int dir, const char *path, const struct tar_output *out, struct error *e)
 {
-	__attribute__((cleanup(writer_clear))) struct writer w = { .out = out };
+	own(writer_clear) struct writer w = { .out = out };
+	static const char end[2 * TAR_BLOCK];
 
 	w.archive = archive_write_new();
-	w.disk = archive_read_disk_new();
-	w.buffer = mem_alloc(2 * BUFFER);
-	archive_read_disk_set_symlink_physical(w.disk);
-	archive_write_set_format_pax_restricted(w.archive);
-	archive_write_set_option(w.archive, NULL, "hdrcharset", "BINARY");
-	archive_write_set_bytes_in_last_block(w.archive, 1);
-	set_filter(w.archive, out->filter);
-	if (archive_write_open_fd(w.archive, out->fd) != ARCHIVE_OK)
-		return failed(w.archive, path, e);
-	if (tree_walk(dir, path, visit, &w, e) == -1)
+	w.buffer = mem_alloc(BUFFER);
+	if (open_archive(&w, path, e) == -1 ||
+	    tree_walk(dir, path, visit, &w, e) == -1 ||
+	    add_bytes(&w, end, sizeof(end), path, e) == -1)
 		return -1;
 	if (archive_write_close(w.archive) != ARCHIVE_OK)
-		return failed(w.archive, path, e);
+		return tar_failed(w.archive, path, e);
 	return 0;
 }

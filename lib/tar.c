@@ -17,6 +17,7 @@
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
+#include "lib/tar-private.h"
 
 #define DISC_BLOCK 16384 /* read at once */
 #define DISC_TIMES 4 /* how often all of a disc may be read */
@@ -86,8 +87,8 @@ own_archive(struct archive **a)
 	archive_read_free(*a);
 }
 
-static int
-failed(struct archive *a, const char *path, struct error *e)
+int
+tar_failed(struct archive *a, const char *path, struct error *e)
 {
 	const char *what = archive_error_string(a);
 
@@ -116,7 +117,7 @@ walk(struct archive *a, const char *path, tar_visit *visit, void *ctx,
 		if (r == 1)
 			return 0;
 	}
-	return r == ARCHIVE_EOF ? 0 : failed(a, path, e);
+	return r == ARCHIVE_EOF ? 0 : tar_failed(a, path, e);
 }
 
 int
@@ -138,7 +139,7 @@ tar_walk_iso(
 	archive_read_set_skip_callback(a, disc_skip);
 	archive_read_set_callback_data(a, disc);
 	if (archive_read_open1(a) != ARCHIVE_OK)
-		return failed(a, path, e);
+		return tar_failed(a, path, e);
 	return walk(a, path, visit, ctx, e);
 }
 
@@ -156,5 +157,5 @@ tar_read(struct tar_entry *t, size_t max, struct strbuf *b, struct error *e)
 			    t->path, max);
 		strbuf_add(b, buf, (size_t)n);
 	}
-	return n < 0 ? failed(t->archive, t->path, e) : 0;
+	return n < 0 ? tar_failed(t->archive, t->path, e) : 0;
 }

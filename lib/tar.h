@@ -71,7 +71,7 @@ struct tar_output {
 
 /*
  * Write dir/path and all below it as an archive in pax format (POSIX.1-2001,
- * with SCHILY.xattr for attributes): sorted, so the same tree gives the same
+ * with SCHILY.xattr for attributes, GNU.sparse for holes): sorted, so the same tree gives the same
  * bytes.  Sockets are left out, since the format has none.
  */
 int tar_create(

@@ -56,26 +56,7 @@ static const char head[] =
 static void
 put_line(struct strbuf *b, const char *s, size_t n)
 {
-	own(strbuf_clear) struct strbuf plain = { 0 };
-
-	plain_add(&plain, s, n);
-	for (s = strbuf_text(&plain); *s != '\0'; s++)
-		switch (*s) {
-		case '&':
-			strbuf_puts(b, "&amp;");
-			break;
-		case '<':
-			strbuf_puts(b, "&lt;");
-			break;
-		case '>':
-			strbuf_puts(b, "&gt;");
-			break;
-		case '"':
-			strbuf_puts(b, "&quot;");
-			break;
-		default:
-			strbuf_putc(b, *s);
-		}
+	plain_add_html(b, s, n, 0);
 }
 
 static void

@@ -156,6 +156,21 @@ dd if="$T/lvm.raw" of="$T/volume" bs=1M skip=$((start / 2048 + 1)) count=280 \
 dumpe2fs -h "$T/volume" >"$T/dumpe2fs" 2>&1 || true
 has "volume name:   r" "$T/dumpe2fs"
 
+# ---- arm64: the layout that its machines get
+cp elements/block-device-vm/block-device-arm64.yaml "$T/arm.yaml"
+mkdir -p "$T/tree/usr/lib/systemd/boot/efi" "$T/tree/boot"
+echo loader >"$T/tree/usr/lib/systemd/boot/efi/systemd-bootaa64.efi"
+echo kernel >"$T/tree/boot/vmlinuz-6.1"
+pack arm -a arm64
+[ "$(jq -r '.partitiontable.partitions | map(.type) | join(" ")' \
+	"$T/arm.json")" = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B \
+B921B045-1DF0-41C3-AF44-4C6F280D3FAE 0FC63DAF-8483-4772-8E79-3D69D8477DE4" ] ||
+	fail "arm64: types $(cat "$T/arm.json")"
+start=$(jq '.partitiontable.partitions[0].start' "$T/arm.json")
+mdir -b -i "$T/arm.raw@@$((start * 512))" ::/EFI/BOOT >"$T/mdir" 2>&1 || true
+has "BOOTAA64.EFI" "$T/mdir"
+rm -r "$T/tree/usr/lib/systemd" "$T/tree/boot/vmlinuz-6.1"
+
 # ---- several disks: the others' names have theirs
 cat >"$T/two.yaml" <<END
 - local_loop: {name: image0}

@@ -7,18 +7,19 @@ mkdir -p "$T/tree/etc" "$T/tree/usr/bin" "$T/out" "$T/tmp"
 echo here >"$T/tree/etc/hostname"
 head -c 3000000 /dev/urandom >"$T/tree/usr/bin/large"
 seq 200000 >"$T/tree/usr/bin/numbers"
+printf 'ID=debian\nVERSION_CODENAME="book'"'"'worm"\n' >"$T/tree/etc/os-release"
 ln "$T/tree/usr/bin/large" "$T/tree/usr/bin/linked"
 ln -s large "$T/tree/usr/bin/symlink"
 truncate -s 300M "$T/tree/usr/sparse"
 SOURCE_DATE_EPOCH=1700000000 TMP_DIR=$T/tmp
 export SOURCE_DATE_EPOCH TMP_DIR
-all=raw,qcow2,vhd,vhdx,vmdk,vdi,gce,tar,tgz,tar.zst,squashfs,erofs,oci,docker
+all=raw,qcow2,vhd,vhdx,vmdk,vdi,gce,bosh,tar,tgz,tar.zst,squashfs,erofs,oci,docker
 image-build pack --checksum -f $all -o "$T/out/web" "$T/tree" \
 	>"$T/list" 2>"$T/err" || {
 	cat "$T/err" >&2
 	fail "the formats were not made"
 }
-[ "$(wc -l <"$T/list")" = 14 ] || fail "14 formats: $(cat "$T/list")"
+[ "$(wc -l <"$T/list")" = 15 ] || fail "15 formats: $(cat "$T/list")"
 cd "$T/out"
 
 # ---- disks: the same content as the raw one
@@ -67,6 +68,34 @@ tar -xf web.docker.tar -C "$T/docker"
 [ "$(jq -r '.[0].RepoTags[0]' "$T/docker/manifest.json")" = web:latest ] ||
 	fail "docker: tag"
 cmp "$T/docker/$(jq -r '.[0].Layers[0]' "$T/docker/manifest.json")" web.tar
+
+# ---- a stemcell: the manifest is YAML, its digest and the disk hold
+mkdir "$T/bosh" "$T/light"
+tar -xf web.bosh.tgz -C "$T/bosh"
+[ "$(tar -xzOf "$T/bosh/image" ./root.img | sha256sum)" = \
+	"$(sha256sum <web.raw)" ] || fail "bosh: image is not the disk"
+grep -q "^sha1: '$(sha1sum <"$T/bosh/image" | cut -d' ' -f1)'$" \
+	"$T/bosh/stemcell.MF" || fail "bosh: sha1"
+[ -e "$T/bosh/packages.txt" ] && [ -e "$T/bosh/dev_tools_file_list.txt" ] ||
+	fail "bosh: lists"
+BOSH_IMAGE_ID=ami-1 BOSH_VERSION=1.10 image-build pack -q -f bosh \
+	-o "$T/light" "$T/tree" >/dev/null
+tar -xf "$T/light.bosh.tgz" -C "$T/light"
+[ -e "$T/light/image" ] && [ ! -s "$T/light/image" ] || fail "bosh: not light"
+if python3 -c 'import yaml' 2>/dev/null; then
+	python3 - "$T" <<'END' || fail "bosh: the manifest"
+import sys
+import yaml
+full, light = (yaml.safe_load(open(sys.argv[1] + name))
+               for name in ('/bosh/stemcell.MF', '/light/stemcell.MF'))
+assert full['version'] == '1700000000' and light['version'] == '1.10'
+assert full['operating_system'] == 'debian-book', full
+assert full['stemcell_formats'] == ['openstack-raw']
+assert full['cloud_properties']['disk'] > 5
+assert light['stemcell_formats'] == ['openstack-light']
+assert light['cloud_properties']['image_id'] == 'ami-1'
+END
+fi
 
 # ---- digests
 while read -r f; do

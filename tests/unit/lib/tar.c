@@ -192,6 +192,70 @@ an_archive_is_written_and_read(enum tar_filter filter)
 	CHECK(st.st_blocks < 2048);
 }
 
+/* What GNU tar makes of an archive; "" where it has anything to say. */
+static char *
+as_tar_lists_it(const char *name)
+{
+	own(strlist_clear) struct strlist argv = { 0 };
+	own(strbuf_clear) struct strbuf text = { 0 };
+	struct proc run = { .out = &text };
+	struct proc_status status;
+	struct error e;
+
+	strlist_split(&argv, "sh -c", " ");
+	strlist_printf(&argv,
+	    "cd %s && rm -rf other && mkdir other && tar -C other --xattrs "
+	    "--acls -xf %s 2>&1 && cd other && find . -type f -printf "
+	    "'%%P %%n %%T@ %%s\\n' | LC_ALL=C sort",
+	    dir, name);
+	run.argv = strlist_argv(&argv);
+	CHECK(proc_run(&run, &status, &e) == 0);
+	return strbuf_take(&text);
+}
+
+/* Names of any bytes and any length, parts of seconds, owners of 32 bits. */
+static void
+others_read_what_is_hard(void)
+{
+	static const struct timespec times[2] = { { 0, 0 },
+		{ 1000, 250000000 } };
+	struct tar_output out = { .epoch = -1 };
+	own_free char *seen = NULL;
+	char name[264] = "hard/";
+	own_fd int sparse = -1;
+	struct error e;
+
+	CHECK(file_mkdirs(root, "hard", 0755, &e) == 0);
+	put("hard/a\377", "text");
+	CHECK(linkat(root, "hard/a\377", root, "hard/b\376", 0) == 0);
+	memset(name + 5, 'x', 250);
+	strcpy(name + 250, "\375");
+	put(name, "long");
+	CHECK(linkat(root, name, root, "hard/short", 0) == 0);
+	sparse =
+	    openat(root, "hard/s\377", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	CHECK(pwrite(sparse, "x", 1, 1 << 20) == 1);
+	CHECK(ftruncate(sparse, 3 << 20) == 0);
+	CHECK(utimensat(root, "hard/a\377", times, 0) == 0);
+	CHECK(utimensat(root, name, times, 0) == 0);
+	CHECK(utimensat(root, "hard/s\377", times, 0) == 0);
+	out.fd = openat(
+	    root, "hard.tar", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	CHECK(tar_create(root, "hard", &out, &e) == 0);
+	close(out.fd);
+	seen = as_tar_lists_it("hard.tar");
+	for (char *s = seen; *s != '\0'; s++)
+		if (strncmp(s, "hdrcharset'\n", 12) == 0) {
+			/* GNU tar says that it leaves bytes as they are */
+			memmove(seen, s + 12, strlen(s + 12) + 1);
+			s = seen;
+		}
+	CHECK(strstr(seen, "a\377 2 1000.2500000000 4\n") != NULL);
+	CHECK(strstr(seen, "b\376 2 1000.2500000000 4\n") != NULL);
+	CHECK(strstr(seen, "s\377 1 1000.2500000000 3145728\n") != NULL);
+	CHECK(strstr(seen, "short 2 1000.2500000000 4\n") != NULL);
+}
+
 static void
 archives_are_written(void)
 {
@@ -237,6 +301,7 @@ main(void)
 	}
 	what_is_no_disc_is_refused();
 	archives_are_written();
+	others_read_what_is_hard();
 	tree_remove(AT_FDCWD, dir, &e);
 	if (made == -1 && check_failed == 0)
 		return 77;
