@@ -24,6 +24,7 @@ struct strbuf;
 
 #define STAGING "staging"
 #define TRASH "trash"
+#define RSYNC ".part.rsync" /* in the staging tree: where rsync may write */
 #define PART ".part." /* in the staging tree: a file that is not whole */
 #define CURRENT "current"
 #define PREVIOUS "previous"
@@ -110,7 +111,8 @@ struct carrier_kind {
 	void (*clear)(struct carrier *c); /* its state, or NULL */
 };
 
-extern const struct carrier_kind carrier_folder, carrier_archive, carrier_pack;
+extern const struct carrier_kind carrier_folder, carrier_archive, carrier_pack,
+    carrier_rsync;
 
 struct carrier {
 	const struct carrier_kind *kind;
@@ -157,6 +159,11 @@ int source_bring(struct source *s, struct filling *f, struct error *e);
 int carrier_open_pack(struct carrier *c, const struct contents *old,
     struct contents **contents, struct error *e);
 
+/* Of source-rsync.c: whether a place is one, and one file from there. */
+bool rsync_is_place(const char *place);
+int rsync_get(
+    const char *place, const char *file, struct strbuf *b, struct error *e);
+
 /* Bytes to fetch from an opened pack. */
 uint64_t carrier_pack_cost(const struct carrier *c, const struct contents *new,
     const struct contents *old);
@@ -200,6 +207,13 @@ int fill_add(struct filling *f, uint32_t entry, uint64_t offset,
 
 /* The bytes of an entry from a file, whole. */
 int fill_copy(struct filling *f, uint32_t entry, int dir, const char *path,
+    struct error *e);
+
+/*
+ * A file that stands elsewhere in the staging tree's file system, moved to
+ * its place if it is whole and right.
+ */
+int fill_take(struct filling *f, uint32_t entry, int dir, const char *path,
     struct error *e);
 
 /* Close the file that is written; it may be a part of what it is to be. */
