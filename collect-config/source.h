@@ -25,6 +25,7 @@
 #include "lib/strlist.h"
 
 struct agent;
+struct platform;
 struct round;
 
 enum step {
@@ -50,7 +51,22 @@ struct source_kind {
 	bool (*detect)(
 	    const struct config *c, const struct machine *m, char **why);
 	enum step (*step)(struct round *r, struct error *e);
+	const struct platform *platform; /* of platform_ask(), else NULL */
 };
+
+/* Rows of several kinds' tables of settings. */
+#define SETTING_TIMEOUT \
+	{ \
+		.name = "timeout", .kind = SETTING_NUMBER, .value = "10", \
+		.help = "seconds to wait for a connection and for data" \
+	}
+#define SETTINGS_TLS \
+	{ .name = "ca-file", .help = "certificates to trust, a PEM file" }, \
+	    { .name = "cert-file", \
+		    .help = "certificate to show, a PEM file" }, \
+	{ \
+		.name = "key-file", .help = "its key, a PEM file" \
+	}
 
 /* What is asked over the network. */
 struct ask {
@@ -108,7 +124,8 @@ struct source {
 	/* For the status. */
 	enum step last;
 	char *problem; /* why the last round failed, or NULL */
-	time_t succeeded, changed, failed_since; /* 0: never */
+	int64_t succeeded, changed,
+	    failed_since; /* clock_boot_ms(); 0: never */
 	unsigned long rounds, requests, failures;
 };
 
@@ -123,6 +140,7 @@ struct round {
 	struct strlist argv;
 	struct strbuf line; /* of a stream, not yet whole */
 	size_t streamed; /* what a stream has cost so far, see agent-ask.c */
+	bool enough; /* of this stream: a step went on to something else */
 	struct strlist outgoing; /* messages to send on a websocket */
 	bool recalled; /* made from the cache: nothing new to warn of */
 	bool stored; /* STEP_STORE was carried out */
@@ -169,6 +187,12 @@ enum step round_get(struct round *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void round_header(struct round *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The files of SETTINGS_TLS for what is asked next. */
+void round_tls(struct round *r);
+
+/* How long a URL is without the slashes at its end. */
+size_t url_length(const char *url);
 
 /* 0 if the reply's status is 200 to 299; else -1 with the error. */
 int round_check(const struct round *r, struct error *e);

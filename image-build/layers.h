@@ -23,6 +23,7 @@ struct layers {
 	char *upper; /* the folder that takes what changes now */
 	size_t linked; /* how many of the stack have a short name */
 	size_t shown; /* how many of the stack are mounted */
+	size_t merged; /* how many of the lowest are mounted as one */
 	bool mounted;
 };
 

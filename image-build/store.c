@@ -16,6 +16,7 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -284,8 +285,20 @@ store_load(const struct store *s, const char *slot, const char *key,
 {
 	own_free char *dir = store_path(s, slot, key);
 	own_free char *path = path_join(dir, "meta.json");
-	struct value *v = doc_load(d, AT_FDCWD, path, e);
+	own_free char *sum_path = path_join(dir, "sum");
+	own(strbuf_clear) struct strbuf text = { 0 }, sum = { 0 };
+	char now[DIGEST_TEXT];
+	struct value *v;
 
+	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, e) == -1 ||
+	    file_read(AT_FDCWD, sum_path, LIMIT_TEXT_BYTES, &sum, e) == -1)
+		return NULL;
+	digest_text(strbuf_text(&text), text.len, now);
+	if (strcmp(now, strbuf_text(&sum)) != 0) {
+		error_set(e, EIO, "%s: is not what was saved", path);
+		return NULL;
+	}
+	v = doc_parse(d, strbuf_text(&text), text.len, path, e);
 	if (v != NULL && v->kind != VALUE_MAP) {
 		error_set(e, EINVAL, "%s: not a map", path);
 		return NULL;
@@ -321,7 +334,9 @@ store_save(const struct store *s, const char *slot, const char *key,
 	own_free char *temp = path_join(s->scratch, "saved");
 	own_free char *to = path_join(temp, "diff");
 	own_free char *file = path_join(temp, "meta.json");
+	own_free char *sum_file = path_join(temp, "sum");
 	own(strbuf_clear) struct strbuf text = { 0 };
+	char sum[DIGEST_TEXT];
 
 	if (tree_remove(AT_FDCWD, temp, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, temp, 0700, e) == -1 ||
@@ -332,8 +347,10 @@ store_save(const struct store *s, const char *slot, const char *key,
 	if (diff != NULL && add_fingerprint(to, d, meta, e) == -1)
 		return -1;
 	value_print(meta, STYLE_PRETTY, &text);
+	digest_text(strbuf_text(&text), text.len, sum);
 	if (file_put(AT_FDCWD, file, 0600, strbuf_text(&text), text.len, e) ==
-	    -1)
+		-1 ||
+	    file_put(AT_FDCWD, sum_file, 0600, sum, strlen(sum), e) == -1)
 		return -1;
 	if (rename(temp, dir) == 0)
 		return 0;

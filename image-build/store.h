@@ -4,7 +4,8 @@
  * several builds use at once.
  *
  *	lock		builds share it, tidying up takes it alone
- *	steps/SLOT/KEY/	one snapshot: meta.json, and diff/ if it changed files
+ *	steps/SLOT/KEY/	one snapshot: meta.json, its digest in sum, and diff/
+ *			if it changed files
  *	last/NAME.json	what the step NAME last depended on, for explanations,
  *			and what else is worth remembering
  *	dropped/	snapshots that are no longer used, but may be by others

@@ -8,11 +8,14 @@
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "lib/error.h"
 #include "lib/http-call.h"
@@ -142,6 +145,26 @@ set_url(CURL *c, const struct http_request *r)
 	curl_easy_setopt(c, CURLOPT_URL, url != NULL ? url : r->url);
 }
 
+/*
+ * A watch waits for long without a byte, and TCP itself would never notice
+ * that the other side, or the way to it, is gone.
+ */
+static int
+on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+	const int on = 1, idle = LIMIT_HTTP_DEAD_SECONDS / 2,
+		  again = LIMIT_HTTP_DEAD_SECONDS / 6;
+	const unsigned dead = LIMIT_HTTP_DEAD_SECONDS * 1000;
+
+	(void)ctx;
+	(void)purpose;
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &again, sizeof(again));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
+	return CURL_SOCKOPT_OK;
+}
+
 static void
 set_up(struct http_call *call, const struct http_request *r)
 {
@@ -164,6 +187,7 @@ set_up(struct http_call *call, const struct http_request *r)
 		curl_easy_setopt(
 		    c, CURLOPT_LOW_SPEED_TIME, (long)r->idle_seconds);
 	}
+	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "ingot/" VERSION);
 	if (!r->plain)
@@ -239,8 +263,8 @@ code_of(CURL *easy, CURLcode r)
 
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
 	switch (r) {
-	case CURLE_OPERATION_TIMEDOUT:
-		return ETIMEDOUT;
+	case CURLE_OPERATION_TIMEDOUT: /* or no connection in time */
+		return sent > 0 ? ETIMEDOUT : ECONNREFUSED;
 	case CURLE_COULDNT_CONNECT:
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return ECONNREFUSED;
@@ -252,6 +276,25 @@ code_of(CURL *easy, CURLcode r)
 	}
 }
 
+/* curl counts milliseconds; without them the same trouble reads the same. */
+static void
+cut_count(char *what)
+{
+	static const char *const units[] = { " milliseconds", " ms" };
+	char *from = strstr(what, " after "), *to;
+
+	if (from == NULL)
+		return;
+	to = from + strlen(" after ");
+	to += strspn(to, "0123456789");
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (strncmp(to, units[i], strlen(units[i])) == 0) {
+			to += strlen(units[i]);
+			memmove(from, to, strlen(to) + 1);
+			return;
+		}
+}
+
 static int
 outcome(struct http_call *c, CURLcode result, struct error *e)
 {
@@ -261,6 +304,7 @@ outcome(struct http_call *c, CURLcode result, struct error *e)
 		    "%s: the answer is longer than %zu bytes", c->shown,
 		    c->header_bytes > LIMIT_HTTP_HEADER ? LIMIT_HTTP_HEADER
 							: c->max);
+	cut_count(c->what);
 	if (result != CURLE_OK && !c->stopped)
 		return error_set(e, code_of(c->easy, result), "%s: %s",
 		    c->shown, *c->what ? c->what : curl_easy_strerror(result));

@@ -39,6 +39,10 @@ struct http_request {
 	bool direct; /* never through a proxy */
 	bool plain; /* the bytes as they are: for ranges, nothing is unpacked */
 	enum http_follow follow;
+	/*
+	 * Besides these a server whose kernel acknowledges nothing for
+	 * LIMIT_HTTP_DEAD_SECONDS is gone.
+	 */
 	unsigned seconds; /* for all of it; 0: LIMIT_HTTP_SECONDS */
 	unsigned idle_seconds; /* with hardly a byte; 0: no limit of its own */
 	size_t max; /* bytes of body; 0: LIMIT_HTTP_BODY */
@@ -59,8 +63,9 @@ struct http_reply {
 
 /*
  * Do it.  Returns 0 when a whole response arrived, whatever its status; -1
- * otherwise, with error.code EINVAL for a URL that cannot be asked, else
- * ETIMEDOUT, ECONNREFUSED, EFBIG, EPROTO or 0.
+ * otherwise, with error.code EINVAL for a URL that cannot be asked,
+ * ECONNREFUSED if no connection came about, ETIMEDOUT if its time was over,
+ * else EFBIG, EPROTO, ECONNRESET or 0.
  * Messages never hold the query, user or password of the URL.
  */
 int http_do(const struct http_request *request, struct http_reply *reply,
