@@ -140,10 +140,12 @@ if unshare -m true 2>/dev/null; then
 fi
 
 # A cut: not now; then the next one goes on.
-cat >"$T/rsh" <<'END'
+mkfifo "$T/pipe"
+cat >"$T/rsh" <<END
 #!/bin/sh
 shift
-"$@" | head -c 3000
+"\$@" <&0 >"$T/pipe" &
+exec head -c 3000 <"$T/pipe"
 END
 refused 75 "rsync" "host:$T/b"
 [ -e "$S/staging" ] || fail "a cut left nothing"
