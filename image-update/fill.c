@@ -39,13 +39,13 @@ is_right(const struct filling *f, const struct contents_entry *there,
 	return first != NULL && f->done[first - f->new->entries];
 }
 
-/* The beginning of a file that is wanted, or what rsync has left. */
+/* The beginning of a file that is wanted, or what a program has left. */
 static bool
 is_part(const struct filling *f, const struct contents_entry *there)
 {
 	char sum[DIGEST_TEXT];
 
-	if (strncmp(there->path, RSYNC, strlen(RSYNC)) == 0)
+	if (strncmp(there->path, CONFINED, strlen(CONFINED)) == 0)
 		return true;
 	if (there->type != 'f' || strncmp(there->path, PART, strlen(PART)) != 0)
 		return false;

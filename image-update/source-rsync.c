@@ -8,15 +8,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "image-update/fetch.h"
@@ -51,53 +46,10 @@ rsync_is_place(const char *place)
 
 /* ---- the program ---------------------------------------------------------------- */
 
-struct run {
-	const char *folder; /* its real path: all that it may write to */
-	rlim_t most; /* bytes of a file */
-	char said[512]; /* its last line of complaint */
-};
-
-/*
- * In the child: everything is read-only but the folder, where namespaces are
- * allowed; and no file grows beyond what is wanted.
- */
-static int
-confine(void *ctx)
-{
-	const struct run *r = ctx;
-	struct mount_attr none = { .attr_set = MOUNT_ATTR_RDONLY };
-	struct mount_attr some = { .attr_clr = MOUNT_ATTR_RDONLY };
-	const struct rlimit most = { r->most, r->most };
-
-	if (setrlimit(RLIMIT_FSIZE, &most) == -1)
-		return errno;
-	if (unshare(CLONE_NEWNS) == -1)
-		return 0;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
-	    mount(r->folder, r->folder, NULL, MS_BIND, NULL) == -1)
-		return errno;
-	if (syscall(SYS_mount_setattr, AT_FDCWD, "/", AT_RECURSIVE, &none,
-		sizeof(none)) == -1)
-		return errno == ENOSYS || errno == EPERM ? 0 : errno;
-	return syscall(SYS_mount_setattr, AT_FDCWD, r->folder, 0, &some,
-		   sizeof(some)) == -1
-	    ? errno
-	    : 0;
-}
-
-static void
-on_line(void *ctx, int stream, const char *line, size_t len)
-{
-	struct run *r = ctx;
-
-	log_debug("rsync: %.*s", (int)len, line);
-	if (stream == 2 && len > 0 && strncmp(line, "rsync error", 11) != 0)
-		snprintf(r->said, sizeof(r->said), "%.*s", (int)len, line);
-}
-
 /* What its status means: rsync(1), "EXIT VALUES". */
 static int
-judge(const struct run *r, const struct proc_status *status, struct error *e)
+judge(
+    const struct confined *r, const struct proc_status *status, struct error *e)
 {
 	static const int later[] = { 10, 12, 30, 35, 255 };
 	int code = EBADMSG;
@@ -115,7 +67,7 @@ judge(const struct run *r, const struct proc_status *status, struct error *e)
 
 /* The files in list, each ended by a NUL, from place into the folder. */
 static int
-run_rsync(struct run *r, const char *place, const struct strbuf *list,
+run_rsync(struct confined *r, const char *place, const struct strbuf *list,
     struct error *e)
 {
 	own_free char *from = mem_printf("%s/", place);
@@ -124,20 +76,10 @@ run_rsync(struct run *r, const char *place, const struct strbuf *list,
 		"--files-from=-", "--no-implied-dirs", "--partial",
 		"--compress", "--no-motd", "--timeout=" IDLE, "--", from, to,
 		NULL };
-	const struct proc p = { .argv = (char *const *)argv,
-		.input = list->s,
-		.input_len = list->len,
-		.cwd = "/",
-		.seconds = LIMIT_COMMAND_SECONDS,
-		.line = on_line,
-		.prepare = confine,
-		.ctx = r };
 	struct proc_status status;
 
-	if (proc_run(&p, &status, e) == -1) {
-		e->code = EIO;
-		return error_prefix(e, "rsync");
-	}
+	if (confined_run(r, argv, list, &status, e) == -1)
+		return -1;
 	return judge(r, &status, e);
 }
 
@@ -149,7 +91,9 @@ rsync_get(
 	char folder[] = "/tmp/image-update.XXXXXX";
 	own(strbuf_clear) struct strbuf list = { 0 };
 	own_free char *path = NULL;
-	struct run run = { .folder = folder, .most = LIMIT_CONTENTS_BYTES };
+	struct confined run = {
+		.folder = folder, .dir = -1, .most = LIMIT_CONTENTS_BYTES
+	};
 	struct error ignored;
 	int r;
 
@@ -211,28 +155,8 @@ put_bases(const struct filling *f, int to, struct error *e)
 	return r;
 }
 
-/* Take what came whole; the rest is left for rsync to go on with. */
-static int
-take_all(struct filling *f, int from, struct error *e)
-{
-	for (size_t i = 0; i < f->new->n; i++) {
-		struct error why;
-
-		if (!fill_wants(f, i) ||
-		    fill_take(f, (uint32_t)i, from, f->new->entries[i].path,
-			&why) == 0)
-			continue;
-		if (why.code != ENOENT && why.code != ENOTDIR &&
-		    why.code != ELOOP && why.code != EBADMSG) {
-			*e = why;
-			return -1;
-		}
-	}
-	return 0;
-}
-
 static void
-list_wanted(const struct filling *f, struct strbuf *list, struct run *r)
+list_wanted(const struct filling *f, struct strbuf *list, struct confined *r)
 {
 	for (size_t i = 0; i < f->new->n; i++) {
 		const struct contents_entry *t = &f->new->entries[i];
@@ -251,29 +175,18 @@ bring(struct carrier *c, const struct source *s, struct filling *f,
     struct error *e)
 {
 	own(strbuf_clear) struct strbuf list = { 0 };
-	own_free char *proc = NULL, *folder = NULL;
-	own_fd int dir = -1;
-	struct run run = { 0 };
+	own(confined_clear) struct confined run = { .dir = -1 };
 	struct error why;
 	int r;
 
 	(void)s;
-	if (mkdirat(f->staging, RSYNC, 0700) == -1 && errno != EEXIST)
-		return error_errno(e, RSYNC);
-	dir = openat(f->staging, RSYNC, OPEN_DIR);
-	if (dir == -1)
-		return error_errno(e, RSYNC);
-	proc = mem_printf("/proc/self/fd/%d", dir);
-	folder = realpath(proc, NULL);
-	if (folder == NULL)
-		return error_errno(e, RSYNC);
-	run.folder = folder;
-	if (take_all(f, dir, e) == -1 || put_bases(f, dir, e) == -1)
+	if (confined_open(&run, f->staging, e) == -1 ||
+	    confined_take(&run, f, e) == -1 || put_bases(f, run.dir, e) == -1)
 		return -1;
 	list_wanted(f, &list, &run);
 	log_info("rsync %zu files from %s", f->left, c->place);
 	r = run_rsync(&run, c->place, &list, &why);
-	if (take_all(f, dir, e) == -1)
+	if (confined_take(&run, f, e) == -1)
 		return -1;
 	if (r == -1)
 		*e = why;

@@ -218,6 +218,10 @@ beside(const char *place)
 	while (n > 1 && stem[n - 1] == '/')
 		stem[--n] = '\0';
 	ending = strstr(stem + (path_base(stem) - stem), ".tar");
+	if (ending == NULL && ends_with(stem, ".squashfs"))
+		ending = strrchr(stem, '.');
+	if (ending == NULL && ends_with(stem, ".erofs"))
+		ending = strrchr(stem, '.');
 	if (ending != NULL)
 		*ending = '\0';
 	return mem_printf("%s" ENDING, stem);
@@ -271,9 +275,10 @@ open_single(struct source *s, const char *contents, struct error *e)
 	if (!fetch_is_url(s->place) && !rsync && stat(path, &st) == -1)
 		return error_errno(e, "%s", path);
 	add_carrier(s,
-	    rsync		      ? &carrier_rsync
-		: S_ISDIR(st.st_mode) ? &carrier_folder
-				      : &carrier_archive,
+	    rsync		       ? &carrier_rsync
+		: image_is_place(path) ? &carrier_image
+		: S_ISDIR(st.st_mode)  ? &carrier_folder
+				       : &carrier_archive,
 	    path);
 	s->contents = load_near(&s->carriers[0], contents, e);
 	return s->contents == NULL ? -1 : 0;

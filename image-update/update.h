@@ -24,7 +24,7 @@ struct strbuf;
 
 #define STAGING "staging"
 #define TRASH "trash"
-#define RSYNC ".part.rsync" /* in the staging tree: where rsync may write */
+#define CONFINED ".part.new" /* in the staging tree: for a program */
 #define PART ".part." /* in the staging tree: a file that is not whole */
 #define CURRENT "current"
 #define PREVIOUS "previous"
@@ -112,7 +112,7 @@ struct carrier_kind {
 };
 
 extern const struct carrier_kind carrier_folder, carrier_archive, carrier_pack,
-    carrier_rsync;
+    carrier_rsync, carrier_image;
 
 struct carrier {
 	const struct carrier_kind *kind;
@@ -163,6 +163,9 @@ int carrier_open_pack(struct carrier *c, const struct contents *old,
 bool rsync_is_place(const char *place);
 int rsync_get(
     const char *place, const char *file, struct strbuf *b, struct error *e);
+
+/* Of source-image.c: whether a path is a file system that it can unpack. */
+bool image_is_place(const char *path);
 
 /* Bytes to fetch from an opened pack. */
 uint64_t carrier_pack_cost(const struct carrier *c, const struct contents *new,
@@ -222,6 +225,27 @@ void fill_close(struct filling *f);
 /* Owner, mode and extended attributes of what is in the staging tree. */
 int fill_attributes(
     struct filling *f, const struct contents_entry *t, struct error *e);
+
+/* ---- confined.c: programs that may write to one folder only ------------------- */
+
+struct proc_status;
+
+struct confined {
+	int dir; /* the folder, in the staging tree */
+	char *folder; /* its real path */
+	uint64_t most; /* bytes of a file */
+	char said[512]; /* the program's last line of complaint */
+};
+
+int confined_open(struct confined *c, int staging, struct error *e);
+void confined_clear(struct confined *c);
+
+/* Run it; its status is the caller's to judge. */
+int confined_run(struct confined *c, const char *const *argv,
+    const struct strbuf *input, struct proc_status *status, struct error *e);
+
+/* Take what is wanted and came whole and right; the rest stays. */
+int confined_take(struct confined *c, struct filling *f, struct error *e);
 
 /* ---- plan.c: what an update would do, and what is there ------------------------ */
 
