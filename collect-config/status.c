@@ -16,6 +16,8 @@
 #include "lib/mem.h"
 #include "lib/path.h"
 
+#define END_OF_TIME 253402300800 /* the year 10000: such a time is none */
+
 static const char *
 state_name(const struct source *s)
 {
@@ -144,7 +146,7 @@ time_of(const struct value *v, const char *name)
 {
 	unsigned long n = number(v, name);
 
-	return n != 0 ? clock_from_wall((int64_t)n) : 0;
+	return n != 0 && n < END_OF_TIME ? clock_from_wall((int64_t)n) : 0;
 }
 
 static const struct value *

@@ -370,8 +370,9 @@ base_fetch(struct build *b, const struct base_source *s, struct error *e)
 
 /* ---- state ----------------------------------------------------------------------------- */
 
-int
-base_stat(const char *path, struct strbuf *text, struct error *e)
+/* "2048 1700000000.5 1700000000.5 12 34": whether a file is still the same. */
+static int
+file_state(const char *path, struct strbuf *text, struct error *e)
 {
 	struct stat st;
 
@@ -423,5 +424,5 @@ base_state(struct build *b, const struct base_source *s, struct strbuf *text,
 	if (s->url != NULL && base_fetch(b, s, e) == -1)
 		return -1;
 	strbuf_printf(text, "%s ", s->path);
-	return base_stat(s->path, text, e);
+	return file_state(s->path, text, e);
 }

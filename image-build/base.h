@@ -43,8 +43,6 @@ int base_fetch(struct build *b, const struct base_source *s, struct error *e);
 int base_state(struct build *b, const struct base_source *s,
     struct strbuf *text, struct error *e);
 
-/* "2048 1700000000.5 1700000000.5 12 34": whether a file is still the same. */
-int base_stat(const char *path, struct strbuf *text, struct error *e);
 void base_source_clear(struct base_source *s);
 
 /*

@@ -303,22 +303,12 @@ struct step {
 	const struct native_step *native; /* NULL for a script */
 };
 
-struct steps {
-	struct step *items;
-	size_t len, cap;
-};
-
 struct phase {
 	const char *name;
 	bool chroot;
 };
 
 extern const struct phase phases[]; /* in order; ends at name NULL */
-
-/* The steps of a phase in running order, scripts and native ones. */
-int steps_list(const struct build *b, const struct phase *p,
-    struct steps *steps, struct error *e);
-void steps_clear(struct steps *steps);
 
 /* Run one phase: its environment, its steps. */
 int steps_run(struct build *b, const struct phase *p, struct error *e);

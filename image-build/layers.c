@@ -337,8 +337,8 @@ layers_push(struct layers *l, const char *folder)
 		strlist_add(&l->stack, folder);
 }
 
-void
-layers_close(struct layers *l)
+static void
+unmount(struct layers *l)
 {
 	own_free char *merged = NULL;
 
@@ -355,7 +355,7 @@ layers_close(struct layers *l)
 void
 layers_clear(struct layers *l)
 {
-	layers_close(l);
+	unmount(l);
 	free(l->work);
 	free(l->scratch);
 	free(l->upper);

@@ -52,8 +52,7 @@ int layers_changed(const struct layers *l, bool *changed, struct error *e);
  */
 void layers_push(struct layers *l, const char *folder);
 
-/* Unmount all of it. */
-void layers_close(struct layers *l);
+/* Unmount and forget all of it. */
 void layers_clear(struct layers *l);
 
 #endif

@@ -52,7 +52,7 @@ struct snapshots {
 const char *
 snapshot_key(const struct build *b)
 {
-	return b->snapshots->key;
+	return b->snapshots != NULL ? b->snapshots->key : "";
 }
 
 /* ---- begin and end -------------------------------------------------------------------- */
@@ -140,6 +140,8 @@ snapshot_close(struct build *b)
 int
 snapshot_show(struct build *b, struct error *e)
 {
+	if (b->snapshots == NULL)
+		return 0;
 	b->snapshots->hooks_changed = false;
 	return layers_show(&b->snapshots->layers, e);
 }
@@ -150,6 +152,8 @@ snapshot_fold(struct build *b, bool counts, struct error *e)
 	struct snapshots *s = b->snapshots;
 	bool changed;
 
+	if (s == NULL)
+		return 0;
 	if (layers_changed(&s->layers, &changed, e) == -1)
 		return -1;
 	if (!changed)
@@ -468,10 +472,11 @@ int
 snapshot_replay_mounts(struct build *b, struct error *e)
 {
 	struct snapshots *s = b->snapshots;
-	const struct value *all = s->mounts;
 
-	for (uint32_t i = 0; i < all->len; i++)
-		if (mounts_replay(b, all->items[i], e) == -1)
+	if (s == NULL)
+		return 0;
+	for (uint32_t i = 0; i < s->mounts->len; i++)
+		if (mounts_replay(b, s->mounts->items[i], e) == -1)
 			return -1;
 	snapshot_forget_mounts(b);
 	return 0;
@@ -482,7 +487,8 @@ snapshot_forget_mounts(struct build *b)
 {
 	struct snapshots *s = b->snapshots;
 
-	s->mounts = value_list(s->mounts_doc);
+	if (s != NULL)
+		s->mounts = value_list(s->mounts_doc);
 }
 
 /* ---- what was worked out before ------------------------------------------------------------- */
@@ -509,12 +515,15 @@ int
 snapshot_recall(const struct build *b, const char *id, struct strlist *items,
     struct error *e)
 {
-	own_free char *path = memory_path(b, id);
+	own_free char *path = NULL;
 	own(strlist_clear) struct strlist all = { 0 };
 	ownp(doc_free) struct doc *d = doc_new();
 	const struct value *v;
 	char sum[DIGEST_TEXT];
 
+	if (b->snapshots == NULL)
+		return 0;
+	path = memory_path(b, id);
 	if (!file_exists(AT_FDCWD, path))
 		return 0;
 	v = doc_load(d, AT_FDCWD, path, e);
@@ -537,12 +546,15 @@ int
 snapshot_remember(const struct build *b, const char *id,
     const struct strlist *items, struct error *e)
 {
-	own_free char *path = memory_path(b, id);
+	own_free char *path = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct value *v = value_list(d);
 	char sum[DIGEST_TEXT];
 
+	if (b->snapshots == NULL)
+		return 0;
+	path = memory_path(b, id);
 	list_digest(items, sum);
 	value_add(d, v, value_string(d, sum));
 	for (size_t i = 0; i < items->len; i++)

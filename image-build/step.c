@@ -140,11 +140,11 @@ run_script(struct build *b, const struct phase *p, const struct step *s,
 int
 step_begin(struct build *b, bool chroot, struct error *e)
 {
-	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+	if (snapshot_show(b, e) == -1)
 		return -1;
 	if (b->rooted && !b->entered && enter_mount(b, e) == -1)
 		return -1;
-	if (b->snapshots != NULL && snapshot_replay_mounts(b, e) == -1)
+	if (snapshot_replay_mounts(b, e) == -1)
 		return -1;
 	return enter_hooks(b, chroot, e);
 }
@@ -205,7 +205,7 @@ run_step(struct build *b, const struct phase *p, const struct step *s,
 	r = keep ? run_and_keep(b, p, s, speaker, e) : run(b, p, s, speaker, e);
 	if (step_end(b, p->chroot, r == 0 ? e : &other) == -1)
 		return -1;
-	if (r == 0 && !keep && b->snapshots != NULL)
+	if (r == 0 && !keep)
 		r = snapshot_fold(b, true, e);
 	return r;
 }

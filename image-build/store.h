@@ -50,14 +50,6 @@ struct value *store_load(const struct store *s, const char *slot,
     const char *key, struct doc *d, struct error *e);
 
 /*
- * A digest of all that a folder's entries are but their bytes: names, types,
- * modes, owners, sizes, times of change and inode numbers.  Whoever writes to
- * a file changes it.  *entries and *bytes may be NULL.
- */
-int store_fingerprint(const char *folder, char text[65], uint64_t *entries,
-    uint64_t *bytes, struct error *e);
-
-/*
  * A digest of what a folder holds: names, types, modes, owners, sizes, bytes
  * and where links lead; no times.
  */

@@ -105,6 +105,14 @@ same "one token" "$(requests POST)" 1
 grep 'answered' "$tmp/err" && fail "something was refused"
 unagent
 
+# Times in the status of an earlier run that are none.
+for wrong in 9223372036854775807 -1 '"x"'; do
+	jq ".sources[].last_success = $wrong" "$ROOT/run/collect-config/status.json" >"$tmp/status"
+	cp "$tmp/status" "$ROOT/run/collect-config/status.json"
+	collect --one-time -c true || fail "last success $wrong"
+done
+within 30 near last_success || fail "a time that is none is told on"
+
 # A certificate is not valid yet: one line, no harm to others, and it passes.
 command -v openssl >/dev/null || { echo "no openssl"; exit 77; }
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/key" -out "$tmp/cert" -days 2 \
