@@ -78,14 +78,13 @@ says() {
 }
 
 # ---- links instead of folders, each to a place that is in the target too
-twist() { # how FOLDER...
+twist() { # how "FOLDER..." [where they go instead of $out]
 	how=$1
-	shift
 	rm -rf "$el/twist"
 	mkdir -p "$el/twist/root.d"
 	{
 		printf '#!/bin/bash\nset -eu\nn=0\n'
-		printf 'how=%s out=%s\nset -- %s\n' "$how" "$out" "$*"
+		printf 'how=%s out=%s\nset -- %s\n' "$how" "${3-$out}" "$2"
 		cat <<'EOF'
 for f; do
 	n=$((n + 1))
@@ -100,9 +99,10 @@ EOF
 	} >"$el/twist/root.d/90-twist"
 	chmod +x "$el/twist/root.d/90-twist"
 }
+deep="usr/local usr/share opt srv var/log var/cache root usr/lib/systemd \
+etc/dib-manifests etc/apt"
 for how in absolute climbing; do
-	twist $how usr/local usr/share opt srv var/log var/cache root usr/lib/systemd \
-		etc/dib-manifests etc/apt
+	twist $how "$deep"
 	build tiny-os writes twist || {
 		cat "$T/log"
 		fail "$how links: the build failed"
@@ -122,10 +122,7 @@ for top in etc usr var; do
 	untouched "a link at /$top"
 done
 mkdir "$other/1"
-(
-	out=$other
-	twist absolute tmp
-)
+twist absolute tmp "$other"
 build tiny-os writes twist || {
 	cat "$T/log"
 	fail "a link at /tmp: the build failed"

@@ -48,7 +48,7 @@ copy() { # FILE...: with the libraries that it wants
 	done
 }
 for p in dpkg dpkg-deb dpkg-query dpkg-split dpkg-trigger tar gzip diff \
-	apt-get apt-config gpgv ldconfig start-stop-daemon tr cut wc cmp chown head; do
+	apt-get apt-config gpgv ldconfig start-stop-daemon tr cut wc cmp chown head flock; do
 	copy "$(command -v "$p")"
 done
 copy /usr/lib/apt/methods/http /usr/lib/apt/methods/gpgv \
@@ -136,6 +136,30 @@ n=$(grep -c 'GET .*\.deb ' "$T/http.log")
 build ubuntu || fail "again: the build failed"
 [ "$(grep -c 'GET .*\.deb ' "$T/http.log")" = "$n" ] || fail "fetched twice"
 
+# While another build fetches into the cache, one waits.
+(
+	exec 9<"$T/cache/apt/ubuntu"
+	flock 9
+	exec sleep 300
+) &
+fetches=$!
+for _ in $(seq 300); do
+	flock -n "$T/cache/apt/ubuntu" true || break
+	sleep 0.1
+done
+build --no-cache ubuntu &
+waits=$!
+for _ in $(seq 300); do
+	grep -q 'waiting for another build' "$T/log" && break
+	sleep 0.1
+done
+has "waiting for another build that fetches packages" "$T/log"
+kill $fetches
+wait $waits || {
+	cat "$T/log"
+	fail "it waited, and failed"
+}
+
 # An archive that somebody else signed.
 if DIB_APT_KEYRING=$T/stranger.gpg build --no-cache ubuntu; then
 	fail "an archive signed by a stranger was used"
@@ -170,7 +194,7 @@ cp "$T/hello.deb" "$hello"
 accepted "after a spoilt package"
 # In the cache of packages, where it was right before.
 image-build cache --image-cache "$T/new" gc --limit 0 >"$T/gc"
-for f in $(find "$T/new/apt" -name 'hello_1.1*.deb'); do
+for f in "$T"/new/apt/*/hello_1.1*.deb; do
 	spoil "$f"
 done
 accepted "a cached package that was spoilt"
