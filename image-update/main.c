@@ -23,6 +23,7 @@
 
 static struct {
 	const char *slots, *contents, *name, *number, *expires, *sign;
+	const char *from, *output;
 	struct trust trust;
 	bool plan, json, verbose, quiet;
 } opt = { .slots = "/slots" };
@@ -50,6 +51,10 @@ static const struct option_def defs[] = {
 	    "describe: its last second since 1970" },
 	{ 0, "sign", "KEY", OPTION_STRING, &opt.sign, NULL,
 	    "describe: sign with a private key" },
+	{ 0, "from", "TREE", OPTION_STRING, &opt.from, NULL,
+	    "pack: only what is new to who has TREE" },
+	{ 'o', "output", "FILE", OPTION_STRING, &opt.output, NULL,
+	    "pack: what to write" },
 	{ 0, "json", NULL, OPTION_FLAG, &opt.json, NULL, "print JSON" },
 	{ 'v', "verbose", NULL, OPTION_FLAG, &opt.verbose, NULL, "say more" },
 	{ 'q', "quiet", NULL, OPTION_FLAG, &opt.quiet, NULL, "only errors" },
@@ -59,12 +64,14 @@ static const struct option_def defs[] = {
 static const struct options options = {
 	.program = "image-update",
 	.operands =
-	    "apply SOURCE | rollback | status | history | describe TREE",
+	    "apply SOURCE | rollback | status | history | describe TREE | "
+	    "pack TREE",
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
-	.more = "SOURCE is a folder that holds an image's tree, or an archive "
-		"of one.\n"
+	.more = "SOURCE is a folder that holds an image's tree, an archive of "
+		"one, or\nNAME.contents with what carries the bytes beside it; "
+		"each a path or a URL.\n"
 		"Exit status: 0 done, 1 failed, 2 misused, 75 another one is "
 		"at work.\n",
 };
@@ -253,36 +260,44 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c)
 		       "attributes; %llu bytes\n",
 		    p->added, p->removed, p->changed, p->attributes,
 		    (unsigned long long)p->bytes);
+		if (p->fetch != UINT64_MAX)
+			printf("%llu bytes to fetch\n",
+			    (unsigned long long)p->fetch);
 		return;
 	}
 	set_text(d, v, "id", c->id);
 	set_text(d, v, "name", c->name);
 	set_number(d, v, "version", c->version);
 	set_number(d, v, "bytes", p->bytes);
+	if (p->fetch != UINT64_MAX)
+		set_number(d, v, "fetch", p->fetch);
 	value_set(d, v, "paths", p->paths);
 	print_json(v);
 }
 
 static int
-do_plan(const struct source *from, struct error *e)
+do_plan(const char *place, struct error *e)
 {
 	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(source_clear) struct source from = { 0 };
 	ownp(contents_free) struct contents *old = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
 	struct plan plan;
 
-	if (file_is_dir(AT_FDCWD, opt.slots)) {
-		if (slots_open(&s, opt.slots, false, e) == -1 ||
-		    apply_check(&s, from, &opt.trust, e) == -1)
-			return -1;
-		if (s.current != NULL &&
-		    (old = slots_contents(&s, s.current, e)) == NULL)
-			return -1;
-	}
-	plan_make(&plan, d, old, from->contents);
-	if (s.dir != -1 && plan_fits(&plan, &s, from, e) == -1)
+	if (file_is_dir(AT_FDCWD, opt.slots) &&
+	    slots_open(&s, opt.slots, false, e) == -1)
 		return -1;
-	print_plan(d, &plan, from->contents);
+	if (source_open(&from, place, opt.contents, &s, &opt.trust, e) == -1 ||
+	    apply_check(&s, &from, &opt.trust, e) == -1)
+		return -1;
+	if (s.current != NULL &&
+	    (old = slots_contents(&s, s.current, e)) == NULL)
+		return -1;
+	plan_make(&plan, d, old, from.contents);
+	plan.fetch = source_cost(&from, old, plan.bytes);
+	if (s.dir != -1 && plan_fits(&plan, &s, &from, e) == -1)
+		return -1;
+	print_plan(d, &plan, from.contents);
 	return 0;
 }
 
@@ -292,11 +307,10 @@ do_apply(const char *path, struct error *e)
 	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
 	own(source_clear) struct source from = { 0 };
 
-	if (source_open(&from, path, opt.contents, &opt.trust, e) == -1)
-		return -1;
 	if (opt.plan)
-		return do_plan(&from, e);
-	if (slots_open(&s, opt.slots, true, e) == -1)
+		return do_plan(path, e);
+	if (slots_open(&s, opt.slots, true, e) == -1 ||
+	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1)
 		return -1;
 	return apply(&s, &from, &opt.trust, e);
 }
@@ -318,6 +332,8 @@ run(const char *verb, const char *operand, struct error *e)
 		return do_apply(operand, e);
 	if (strcmp(verb, "describe") == 0)
 		return do_describe(operand, e);
+	if (strcmp(verb, "pack") == 0)
+		return pack(opt.from, operand, opt.output, e);
 	return strcmp(verb, "rollback") == 0 ? do_rollback(e)
 					     : do_show(verb, e);
 }
@@ -326,22 +342,24 @@ run(const char *verb, const char *operand, struct error *e)
 static int
 check_operands(int n, char **operands, struct error *e)
 {
-	static const char *const verbs[] = { "apply", "describe", "rollback",
-		"status", "history" };
+	static const char *const verbs[] = { "apply", "describe", "pack",
+		"rollback", "status", "history" };
 	size_t i = 0;
 
 	if (n == 0)
 		return error_set(e, EINVAL, "what is to be done? see --help");
-	while (i < 5 && strcmp(operands[0], verbs[i]) != 0)
+	while (i < 6 && strcmp(operands[0], verbs[i]) != 0)
 		i++;
-	if (i == 5)
+	if (i == 6)
 		return error_set(
 		    e, EINVAL, "%s: no such verb; see --help", operands[0]);
-	if (n != (i < 2 ? 2 : 1))
+	if (n != (i < 3 ? 2 : 1))
 		return error_set(e, EINVAL, "%s takes %s", operands[0],
-		    i == 0	 ? "one SOURCE"
-			: i == 1 ? "one TREE"
-				 : "no operand");
+		    i == 0	? "one SOURCE"
+			: i < 3 ? "one TREE"
+				: "no operand");
+	if (i == 2 && opt.output == NULL)
+		return error_set(e, EINVAL, "pack needs --output");
 	return 0;
 }
 

@@ -62,18 +62,13 @@ plan_fits(const struct plan *p, const struct slots *s,
     const struct source *from, struct error *e)
 {
 	const struct contents *c = from->contents;
-	uint64_t bytes = 0, room;
+	uint64_t bytes, room;
 	struct statvfs fs;
 
 	if (fstatvfs(s->dir, &fs) == -1)
 		return error_errno(e, "slots");
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	/* An archive is unpacked whole before what is there is shared. */
-	for (size_t i = 0; i < c->n && from->kind == SOURCE_ARCHIVE; i++)
-		if (c->entries[i].type == 'f')
-			bytes += c->entries[i].size;
-	if (from->kind == SOURCE_FOLDER)
-		bytes = p->bytes;
+	bytes = p->bytes;
 	bytes += (uint64_t)c->n * ENTRY_BYTES / 4 +
 	    (p->added + p->changed) * (uint64_t)ENTRY_BYTES;
 	if (bytes > room)

@@ -104,7 +104,7 @@ has "no key" "$T/err"
 echo 3333 >"$T/b/etc/change"
 describe "$T/b" 3
 echo 3334 >"$T/b/etc/change"
-refused "etc/change: has another content" apply "$T/b"
+refused "etc/change: its bytes are not what the contents say" apply "$T/b"
 update history --json | jq -e '.[-1] | .state == "FAILED" and
 	(.error | contains("etc/change"))' >/dev/null || fail "no failure is noted"
 
@@ -124,7 +124,26 @@ echo 5555 >"$T/c/etc/last"
 tar -C "$T/c" --xattrs -cf "$T/d.tar" .
 rm "$T/c/etc/surplus"
 describe "$T/c" 5
-refused "does not belong" --contents "$T/c.contents" apply "$T/d.tar"
+update --contents "$T/c.contents" apply "$T/d.tar"
+[ ! -e "$S/current/etc/surplus" ] || fail "what is not signed came along"
+[ "$(cat "$S/current/etc/last")" = 5555 ] || fail "not from the archive"
+
+# A file system in a file, unpacked by its own program.
+for kind in squashfs erofs; do
+	echo "$kind" >"$T/c/etc/last"
+	describe "$T/c" 5
+	case $kind in
+	squashfs) mksquashfs "$T/c" "$T/c.squashfs" -quiet -no-progress >/dev/null ;;
+	erofs) mkfs.erofs "$T/c.erofs" "$T/c" >/dev/null 2>&1 ;;
+	esac
+	update apply "$T/c.$kind"
+	[ "$(cat "$S/current/etc/last")" = "$kind" ] || fail "not from $kind"
+	[ ! -e "$S/current/.part.new" ] || fail "$kind: something is left"
+done
+printf 'hsqs%02000d' 0 >"$T/c.squashfs"
+echo other >"$T/c/etc/last"
+describe "$T/c" 5
+refused "c.squashfs" apply "$T/c.squashfs"
 
 # A slot that rots is not gone back to.
 echo rotten >"$S/previous/new/file"
