@@ -126,6 +126,8 @@ do_describe(const char *tree, struct error *e)
 		return error_prefix(e, "%s", tree);
 	c->version = version;
 	c->expires = (int64_t)expires;
+	if (contents_describe(c, dir, e) == -1)
+		return error_prefix(e, "%s", tree);
 	contents_seal(c);
 	if (opt.sign != NULL && contents_sign(c, opt.sign, e) == -1)
 		return -1;
