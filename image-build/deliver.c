@@ -115,6 +115,13 @@ deliver_disks(struct build *b, struct strlist *products, struct error *e)
 }
 
 /* A build tells what it made; a tree that is packed does when asked to. */
+static bool
+tells_contents(const struct build *b)
+{
+	return b->nchosen > 0 || b->settings->checksum ||
+	    b->settings->sign != NULL;
+}
+
 static int
 write_inventory(
     struct build *b, const struct strlist *products, struct error *e)
@@ -124,7 +131,7 @@ write_inventory(
 	    mem_alloc((products->len + 1) * sizeof(*sums));
 	double start = report_clock();
 
-	if (b->nchosen == 0 && !s->checksum && s->sign == NULL)
+	if (!tells_contents(b))
 		return 0;
 	log_status("digests");
 	if (checksum_files(products, sums, e) == -1)
@@ -144,6 +151,8 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 {
 	const struct settings *s = b->settings;
 
+	if (tells_contents(b) && contents_write(b, e) == -1)
+		return -1;
 	if (wants_disk(s) && deliver_disks(b, products, e) == -1)
 		return -1;
 	for (size_t i = 0; i < s->formats.len; i++)

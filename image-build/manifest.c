@@ -12,6 +12,7 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -72,6 +73,20 @@ put_documents(struct manifest *m, const struct strlist *products,
 	    m, "cdx.json", sbom_cyclonedx(m->doc, m->b, &packages), true, e);
 }
 
+static int
+add_contents(struct manifest *m, struct error *e)
+{
+	own_free char *path = mem_printf("%s.contents", m->b->settings->name);
+	own(strbuf_clear) struct strbuf text = { 0 };
+	uint8_t sum[DIGEST_BYTES];
+
+	if (file_read(AT_FDCWD, path, LIMIT_CONTENTS_BYTES, &text, e) == -1)
+		return -1;
+	digest_buffer(text.s, text.len, sum);
+	add_file(m, path, text.len, sum);
+	return 0;
+}
+
 /* The root hashes, for who starts the image by a loader of his own. */
 static void
 add_hashes(struct manifest *m, struct value *root)
@@ -100,7 +115,8 @@ manifest_write(const struct build *b, const struct strlist *products,
 
 	for (size_t i = 0; i < products->len; i++)
 		add_file(&m, products->items[i], sums[i].bytes, sums[i].sha256);
-	if (put_documents(&m, products, sums, e) == -1)
+	if (add_contents(&m, e) == -1 ||
+	    put_documents(&m, products, sums, e) == -1)
 		return -1;
 	value_set(d, root, "version", value_int(d, 1));
 	value_set(
