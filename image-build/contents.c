@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -80,10 +81,18 @@ list_tree(const struct build *b, int tree, struct error *e)
 }
 
 int
-contents_write(struct build *b, struct error *e)
+contents_put_beside(const struct build *b, struct error *e)
+{
+	own_free char *path = mem_printf("%s.contents", b->settings->name);
+
+	return file_replace(
+	    AT_FDCWD, path, 0644, b->contents, strlen(b->contents), e);
+}
+
+int
+contents_make(struct build *b, struct error *e)
 {
 	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	own_free char *beside = mem_printf("%s.contents", b->settings->name);
 	own_free char *folder = path_dir(CONTENTS_INSIDE);
 	own(strbuf_clear) struct strbuf text = { 0 };
 	ownp(contents_free) struct contents *c = NULL;
@@ -102,8 +111,7 @@ contents_write(struct build *b, struct error *e)
 	if (b->nchosen > 0 &&
 	    file_put(tree, CONTENTS_INSIDE, 0644, text.s, text.len, e) == -1)
 		return -1;
-	if (file_replace(AT_FDCWD, beside, 0644, text.s, text.len, e) == -1)
-		return -1;
+	b->contents = strbuf_take(&text);
 	log_status("%s", "");
 	report_part(b->report, "contents", report_clock() - start);
 	return 0;

@@ -139,7 +139,8 @@ write_inventory(
 	for (size_t i = 0; s->checksum && i < products->len; i++)
 		if (checksum_write(products->items[i], &sums[i], e) == -1)
 			return -1;
-	if (manifest_write(b, products, sums, e) == -1)
+	if (contents_put_beside(b, e) == -1 ||
+	    manifest_write(b, products, sums, e) == -1)
 		return -1;
 	log_status("%s", "");
 	report_part(b->report, "digests", report_clock() - start);
@@ -151,7 +152,7 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 {
 	const struct settings *s = b->settings;
 
-	if (tells_contents(b) && contents_write(b, e) == -1)
+	if (tells_contents(b) && contents_make(b, e) == -1)
 		return -1;
 	if (wants_disk(s) && deliver_disks(b, products, e) == -1)
 		return -1;

@@ -234,6 +234,7 @@ struct build {
 	struct package_plan packages; /* from extra-data on */
 	struct pins *pins; /* --lock or --locked, else NULL */
 	struct report *report;
+	char *contents; /* what the image holds, as text; or NULL */
 };
 
 /*

@@ -74,8 +74,11 @@ struct value *inventory_time(struct doc *d, const struct build *b);
 
 /* ---- contents.c -------------------------------------------------------------- */
 
-/* NAME.contents, and of a build the same inside the tree. */
-int contents_write(struct build *b, struct error *e);
+/* What the image holds, in b->contents and of a build inside the tree. */
+int contents_make(struct build *b, struct error *e);
+
+/* The same as NAME.contents. */
+int contents_put_beside(const struct build *b, struct error *e);
 
 /* ---- manifest.c ------------------------------------------------------------- */
 

@@ -12,7 +12,6 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
-#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -73,18 +72,15 @@ put_documents(struct manifest *m, const struct strlist *products,
 	    m, "cdx.json", sbom_cyclonedx(m->doc, m->b, &packages), true, e);
 }
 
-static int
-add_contents(struct manifest *m, struct error *e)
+static void
+add_contents(struct manifest *m)
 {
 	own_free char *path = mem_printf("%s.contents", m->b->settings->name);
-	own(strbuf_clear) struct strbuf text = { 0 };
+	size_t n = strlen(m->b->contents);
 	uint8_t sum[DIGEST_BYTES];
 
-	if (file_read(AT_FDCWD, path, LIMIT_CONTENTS_BYTES, &text, e) == -1)
-		return -1;
-	digest_buffer(text.s, text.len, sum);
-	add_file(m, path, text.len, sum);
-	return 0;
+	digest_buffer(m->b->contents, n, sum);
+	add_file(m, path, n, sum);
 }
 
 /* The root hashes, for who starts the image by a loader of his own. */
@@ -115,8 +111,8 @@ manifest_write(const struct build *b, const struct strlist *products,
 
 	for (size_t i = 0; i < products->len; i++)
 		add_file(&m, products->items[i], sums[i].bytes, sums[i].sha256);
-	if (add_contents(&m, e) == -1 ||
-	    put_documents(&m, products, sums, e) == -1)
+	add_contents(&m);
+	if (put_documents(&m, products, sums, e) == -1)
 		return -1;
 	value_set(d, root, "version", value_int(d, 1));
 	value_set(

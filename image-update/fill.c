@@ -33,6 +33,7 @@ struct filling {
 	int source; /* the folder, or -1 */
 	int current; /* the current slot's tree, or -1 */
 	const struct contents *new, *old; /* old may be NULL */
+	bool apart; /* on another file system than the current slot */
 };
 
 /* ---- attributes -------------------------------------------------------------- */
@@ -91,7 +92,7 @@ is_there(const struct filling *f, const struct contents_entry *t)
 	const struct contents_entry *old =
 	    f->old != NULL ? contents_find(f->old, t->path) : NULL;
 
-	return old != NULL && old->type == 'f' && t->type == 'f' &&
+	return !f->apart && old != NULL && old->type == 'f' && t->type == 'f' &&
 	    contents_differ(old, t) == CONTENTS_SAME;
 }
 
@@ -226,6 +227,15 @@ fill_archive(struct filling *f, const struct source *from, struct error *e)
 	return 0;
 }
 
+static bool
+is_apart(int a, int b)
+{
+	struct stat x, y;
+
+	return b != -1 && fstat(a, &x) == 0 && fstat(b, &y) == 0 &&
+	    x.st_dev != y.st_dev;
+}
+
 int
 fill(const struct slots *s, const struct source *from,
     const struct contents *old, struct error *e)
@@ -237,9 +247,10 @@ fill(const struct slots *s, const struct source *from,
 
 	if (old != NULL && current == -1)
 		return error_errno(e, "slot %.12s", s->current);
-	if (mkdirat(s->dir, STAGING, 0700) == -1 ||
+	if ((mkdirat(s->dir, STAGING, 0700) == -1 && errno != EEXIST) ||
 	    (staging = openat(s->dir, STAGING, OPEN_DIR)) == -1)
 		return error_errno(e, STAGING);
+	f.apart = is_apart(staging, current);
 	f.staging = staging;
 	f.current = current;
 	return from->kind == SOURCE_FOLDER ? fill_folder(&f, from, e)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "image-update/update.h"
+#include "image-update/machine.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -22,14 +22,23 @@
 #include "lib/strbuf.h"
 
 static struct {
-	const char *slots, *contents, *name, *number, *expires, *sign;
+	const char *slots, *root, *contents, *name, *number, *expires, *sign;
 	struct trust trust;
-	bool plan, json, verbose, quiet;
-} opt = { .slots = "/slots" };
+	struct trial trial;
+	bool plan, json, no_reboot, verbose, quiet;
+} opt = { .root = "/", .trial = { .limit = 600, .hold = 30 } };
 
 static const struct option_def defs[] = {
 	{ 0, "slots", "DIR", OPTION_STRING, &opt.slots, NULL,
-	    "where the slots are (/slots)" },
+	    "where the slots are (the machine's, or /slots)" },
+	{ 0, "root", "DIR", OPTION_STRING, &opt.root, NULL,
+	    "the machine whose partitions are the slots (/)" },
+	{ 0, "limit", "SECONDS", OPTION_NUMBER, &opt.trial.limit, NULL,
+	    "since its boot that an image has to prove itself (600)" },
+	{ 0, "hold", "SECONDS", OPTION_NUMBER, &opt.trial.hold, NULL,
+	    "that its checks have to hold on end (30)" },
+	{ 0, "no-reboot", NULL, OPTION_FLAG, &opt.no_reboot, NULL,
+	    "leave the reboot that starts the image to others" },
 	{ 'k', "key", "FILE", OPTION_STRING, &opt.trust.key, NULL,
 	    "the public key, Ed25519 in PEM, to trust" },
 	{ 0, "contents", "FILE", OPTION_STRING, &opt.contents, NULL,
@@ -59,7 +68,7 @@ static const struct option_def defs[] = {
 static const struct options options = {
 	.program = "image-update",
 	.operands =
-	    "apply SOURCE | rollback | status | history | describe TREE",
+	    "apply SOURCE | rollback | boot | status | history | describe TREE",
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
@@ -225,18 +234,38 @@ do_history(const struct journal *j)
 	return 0;
 }
 
-/* A folder that is not there yet is one without slots. */
+/* Without a folder that is named, those that the machine boots. */
+static int
+open_slots(struct slots *s, bool change, struct error *e)
+{
+	if (opt.slots == NULL && machine_has_slots(opt.root))
+		return machine_open(s, opt.root, change, e);
+	return slots_open(s, opt.slots != NULL ? opt.slots : SLOTS, change, e);
+}
+
 static int
 do_show(const char *verb, struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(journal_clear) struct journal j = { 0 };
 
-	if (slots_open(&s, opt.slots, false, e) == -1 ||
-	    journal_load(&j, &s, e) == -1)
+	if (open_slots(&s, false, e) == -1 || journal_load(&j, &s, e) == -1)
 		return -1;
 	return strcmp(verb, "history") == 0 ? do_history(&j)
 					    : do_status(&s, &j, e);
+}
+
+/* A machine starts what was chosen by booting it. */
+static int
+start(struct slots *s, struct error *e)
+{
+	if (s->machine == NULL || !s->machine->chosen)
+		return 0;
+	if (opt.no_reboot || strcmp(opt.root, "/") != 0) {
+		log_info("the next boot starts the image");
+		return 0;
+	}
+	return machine_reboot(e);
 }
 
 /* ---- apply --------------------------------------------------------------------- */
@@ -268,13 +297,15 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c)
 static int
 do_plan(const struct source *from, struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 	ownp(contents_free) struct contents *old = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
 	struct plan plan;
 
-	if (file_is_dir(AT_FDCWD, opt.slots)) {
-		if (slots_open(&s, opt.slots, false, e) == -1 ||
+	/* A folder that is not there yet is one without slots. */
+	if ((opt.slots == NULL && machine_has_slots(opt.root)) ||
+	    file_is_dir(AT_FDCWD, opt.slots != NULL ? opt.slots : SLOTS)) {
+		if (open_slots(&s, false, e) == -1 ||
 		    apply_check(&s, from, &opt.trust, e) == -1)
 			return -1;
 		if (s.current != NULL &&
@@ -291,26 +322,38 @@ do_plan(const struct source *from, struct error *e)
 static int
 do_apply(const char *path, struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(source_clear) struct source from = { 0 };
 
 	if (source_open(&from, path, opt.contents, &opt.trust, e) == -1)
 		return -1;
 	if (opt.plan)
 		return do_plan(&from, e);
-	if (slots_open(&s, opt.slots, true, e) == -1)
+	if (open_slots(&s, true, e) == -1 ||
+	    apply(&s, &from, &opt.trust, &opt.trial, e) == -1)
 		return -1;
-	return apply(&s, &from, &opt.trust, e);
+	return start(&s, e);
 }
 
 static int
 do_rollback(struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 
-	if (slots_open(&s, opt.slots, true, e) == -1)
+	if (open_slots(&s, true, e) == -1 || rollback(&s, e) == -1)
 		return -1;
-	return rollback(&s, e);
+	return start(&s, e);
+}
+
+static int
+do_boot(struct error *e)
+{
+	own(slots_clear) struct slots s = SLOTS_NONE;
+
+	if (machine_open(&s, opt.root, true, e) == -1 ||
+	    trial_boot(&s, opt.root, e) == -1)
+		return -1;
+	return start(&s, e);
 }
 
 static int
@@ -320,6 +363,8 @@ run(const char *verb, const char *operand, struct error *e)
 		return do_apply(operand, e);
 	if (strcmp(verb, "describe") == 0)
 		return do_describe(operand, e);
+	if (strcmp(verb, "boot") == 0)
+		return do_boot(e);
 	return strcmp(verb, "rollback") == 0 ? do_rollback(e)
 					     : do_show(verb, e);
 }
@@ -329,14 +374,15 @@ static int
 check_operands(int n, char **operands, struct error *e)
 {
 	static const char *const verbs[] = { "apply", "describe", "rollback",
-		"status", "history" };
+		"boot", "status", "history" };
+	const size_t count = sizeof(verbs) / sizeof(*verbs);
 	size_t i = 0;
 
 	if (n == 0)
 		return error_set(e, EINVAL, "what is to be done? see --help");
-	while (i < 5 && strcmp(operands[0], verbs[i]) != 0)
+	while (i < count && strcmp(operands[0], verbs[i]) != 0)
 		i++;
-	if (i == 5)
+	if (i == count)
 		return error_set(
 		    e, EINVAL, "%s: no such verb; see --help", operands[0]);
 	if (n != (i < 2 ? 2 : 1))

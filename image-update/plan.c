@@ -2,7 +2,6 @@
 /* What would change, from two lists: pure. */
 #include <errno.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "image-update/update.h"
 #include "lib/doc.h"
@@ -63,16 +62,16 @@ plan_fits(const struct plan *p, const struct slots *s,
 {
 	const struct contents *c = from->contents;
 	uint64_t bytes = 0, room;
-	struct statvfs fs;
 
-	if (fstatvfs(s->dir, &fs) == -1)
-		return error_errno(e, "slots");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (slots_room(s, &room, e) == -1)
+		return -1;
 	/* An archive is unpacked whole before what is there is shared. */
-	for (size_t i = 0; i < c->n && from->kind == SOURCE_ARCHIVE; i++)
+	for (size_t i = 0;
+	     i < c->n && (from->kind == SOURCE_ARCHIVE || s->machine != NULL);
+	     i++)
 		if (c->entries[i].type == 'f')
 			bytes += c->entries[i].size;
-	if (from->kind == SOURCE_FOLDER)
+	if (from->kind == SOURCE_FOLDER && s->machine == NULL)
 		bytes = p->bytes;
 	bytes += (uint64_t)c->n * ENTRY_BYTES / 4 +
 	    (p->added + p->changed) * (uint64_t)ENTRY_BYTES;
