@@ -6,7 +6,7 @@
  * Specification): one that fails three times is not tried first any more.
  * With a hash tree or a key it is one signed program (boot-uki.c).  On a
  * disk with two slots the entry is as image-update will write the next one
- * (lib/boot-entry.h), GRUB's part included.
+ * (lib/boot.h), GRUB's part included.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "image-build/boot-uki.h"
 #include "image-build/disk.h"
 #include "image-build/image-build.h"
-#include "lib/boot-entry.h"
+#include "lib/boot.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/boot-entry.h"
+#include "lib/boot.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -30,6 +30,7 @@
 #define DEVICES "dev/disk/by-partlabel"
 #define ESP "esp"
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define BUSY_TRIES 100 /* of a tenth of a second */
 #define JOURNAL_BYTES MIB(16) /* of the file systems that are made */
 
 /* ---- which slot runs --------------------------------------------------------- */
@@ -276,6 +277,24 @@ machine_close(struct slots *s)
 
 /* ---- filling the other slot ------------------------------------------------------ */
 
+/*
+ * Nobody has it mounted.  Mounts of one of us that has just ended go a moment
+ * after it.
+ */
+static int
+wait_free(const char *device, struct error *e)
+{
+	for (unsigned i = 0;; i++) {
+		own_fd int fd = open(device, O_RDWR | O_EXCL | O_CLOEXEC);
+
+		if (fd != -1)
+			return 0;
+		if (errno != EBUSY || i == BUSY_TRIES)
+			return error_errno(e, "%s", device);
+		usleep(100000);
+	}
+}
+
 static int
 make_fs(const char *device, struct error *e)
 {
@@ -316,7 +335,7 @@ machine_begin(struct slots *s, struct error *e)
 	free(s->previous);
 	s->previous = NULL;
 	if (!is_unfinished(s, device)) {
-		if (make_fs(device, e) == -1 ||
+		if (wait_free(device, e) == -1 || make_fs(device, e) == -1 ||
 		    mount_at(s, device, STAGING, "ext4", 0, e) == -1)
 			return -1;
 	}

@@ -67,8 +67,8 @@ static const struct option_def defs[] = {
 
 static const struct options options = {
 	.program = "image-update",
-	.operands =
-	    "apply SOURCE | rollback | boot | status | history | describe TREE",
+	.operands = "apply SOURCE | rollback | boot | follow | status | "
+		    "history | describe TREE",
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
@@ -345,6 +345,20 @@ do_rollback(struct error *e)
 	return start(&s, e);
 }
 
+/* While another one is at work there is nothing to be done. */
+static int
+do_follow(struct error *e)
+{
+	own(slots_clear) struct slots s = SLOTS_NONE;
+
+	if (machine_open(&s, opt.root, true, e) == 0)
+		return follow(&s, opt.root, e);
+	if (e->code != EAGAIN)
+		return -1;
+	puts("an update is under way");
+	return 0;
+}
+
 static int
 do_boot(struct error *e)
 {
@@ -365,6 +379,8 @@ run(const char *verb, const char *operand, struct error *e)
 		return do_describe(operand, e);
 	if (strcmp(verb, "boot") == 0)
 		return do_boot(e);
+	if (strcmp(verb, "follow") == 0)
+		return do_follow(e);
 	return strcmp(verb, "rollback") == 0 ? do_rollback(e)
 					     : do_show(verb, e);
 }
@@ -374,7 +390,7 @@ static int
 check_operands(int n, char **operands, struct error *e)
 {
 	static const char *const verbs[] = { "apply", "describe", "rollback",
-		"boot", "status", "history" };
+		"boot", "follow", "status", "history" };
 	const size_t count = sizeof(verbs) / sizeof(*verbs);
 	size_t i = 0;
 

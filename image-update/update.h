@@ -180,6 +180,11 @@ int machine_reboot(struct error *e);
 /* What is to be done at each boot. */
 int trial_boot(struct slots *s, const char *root, struct error *e);
 
+/* ---- follow.c ------------------------------------------------------------------ */
+
+/* Start the update that the metadata ask for; fail when it has failed. */
+int follow(struct slots *s, const char *root, struct error *e);
+
 /* ---- apply.c ------------------------------------------------------------------ */
 
 int apply(struct slots *s, const struct source *from, const struct trust *trust,

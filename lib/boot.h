@@ -12,8 +12,8 @@
  * when they are used up it comes last.  For GRUB the same stands in grubenv.
  * No file is renamed: on FAT a crash in between could lose both names.
  */
-#ifndef LIB_BOOT_ENTRY_H
-#define LIB_BOOT_ENTRY_H
+#ifndef LIB_BOOT_H
+#define LIB_BOOT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries of systemd-boot and GRUB for the slots a and b. */
-#include "lib/boot-entry.h"
+#include "lib/boot.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What loaders find on the ESP of a machine with two slots. */
-#include "lib/boot-entry.h"
+#include "lib/boot.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -122,7 +122,7 @@ check_life(void)
 int
 main(void)
 {
-	char path[] = "/tmp/boot-entry-XXXXXX";
+	char path[] = "/tmp/boot-XXXXXX";
 
 	CHECK(mkdtemp(path) != NULL);
 	esp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
