@@ -4,6 +4,7 @@
 #   make golden          build a golden image, boot it, configure it, show it
 #   make check           every test (T="word..." picks some by name)
 #   make check-heat      deployments seen by a real Heat, started on loopback
+#   make check-update    a machine that gets its next image, and bad ones
 #   make SAN=1 check     the same under the address and undefined sanitizers
 #   make lint            formatting, static analysis, manual pages, house rules
 #   make format          lay out the C sources
@@ -161,6 +162,11 @@ check-run: all $(UNITS) $(FUZZ)
 .PHONY: check-heat
 check-heat: all
 	@tests/heat/scenario --bin $(B)/bin || [ $$? -eq 77 ]
+
+# Two images are built, and a machine boots a dozen times: it takes an hour.
+.PHONY: check-update
+check-update: all
+	@tests/vm/update --bin $(B)/bin --dir $(B)/update $(T)
 
 fuzz:
 	$(MAKE) CC=clang B=build/fuzzing FUZZ_ENGINE=-fsanitize=fuzzer \

@@ -28,6 +28,7 @@
 struct wish {
 	const char *url, *key; /* either may be NULL */
 	long long version;
+	long long limit, hold; /* seconds, or 0: what is usual */
 };
 
 /* ---- what was ------------------------------------------------------------------- */
@@ -100,6 +101,8 @@ read_wish(const struct value *metadata, struct wish *w, struct error *e)
 		w->version = strtoll(version->text, NULL, 10);
 	else
 		(void)value_to_int(version, &w->version);
+	(void)value_to_int(value_get(image, "limit"), &w->limit);
+	(void)value_to_int(value_get(image, "hold"), &w->hold);
 	if (w->version <= 0)
 		return error_set(
 		    e, EINVAL, "metadata: image.version is no number");
@@ -129,7 +132,7 @@ find_key(const struct slots *s, const char *root, const struct wish *w,
 
 /* On its own, since it waits for the run of hooks that this is part of. */
 static int
-start_update(const char *key, const char *url, struct error *e)
+start_update(const char *key, const struct wish *w, struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
 
@@ -138,8 +141,12 @@ start_update(const char *key, const char *url, struct error *e)
 	    "--unit=image-update-apply image-update apply --key",
 	    " ");
 	strlist_add(&argv, key);
+	if (w->limit > 0)
+		strlist_printf(&argv, "--limit=%lld", w->limit);
+	if (w->hold > 0)
+		strlist_printf(&argv, "--hold=%lld", w->hold);
 	strlist_add(&argv, "--");
-	strlist_add(&argv, url);
+	strlist_add(&argv, w->url);
 	return proc_do(strlist_argv(&argv), e);
 }
 
@@ -157,7 +164,7 @@ begin(const struct journal *j, const struct slots *s, const char *root,
 		    w->version, value_text(gone, "ended", "?"),
 		    value_text(gone, "error", "?"));
 	key = find_key(s, root, w, e);
-	if (key == NULL || start_update(key, w->url, e) == -1)
+	if (key == NULL || start_update(key, w, e) == -1)
 		return -1;
 	printf("update to image version %lld begins: %s\n", w->version, w->url);
 	return 0;
