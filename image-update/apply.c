@@ -104,6 +104,11 @@ check_trial(const struct journal *j, const struct slots *s, struct error *e)
 {
 	const char *id = journal_text(j, "id", "");
 
+	if (s->machine != NULL && journal_live(j) != NULL)
+		return error_set(e, EBUSY,
+		    "image %s is in use from the other slot since the last "
+		    "update: reboot first",
+		    value_text(journal_live(j), "name", "?"));
 	if (s->machine == NULL || strcmp(id, s->current) != 0)
 		return 0;
 	return error_set(e, EAGAIN,

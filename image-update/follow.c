@@ -194,6 +194,7 @@ follow(struct slots *s, const char *root, struct error *e)
 	ownp(doc_free) struct doc *d = doc_new();
 	struct value *metadata;
 	struct wish w;
+	long long version;
 
 	if (journal_load(&j, s, e) == -1 || tell(&j, s, e) == -1)
 		return -1;
@@ -201,11 +202,12 @@ follow(struct slots *s, const char *root, struct error *e)
 	c = slots_contents(s, s->current, e);
 	if (metadata == NULL || c == NULL || read_wish(metadata, &w, e) == -1)
 		return -1;
-	printf("image %s, version %llu, runs%s\n", c->name,
-	    (unsigned long long)c->version,
+	version = (long long)c->version;
+	(void)value_to_int(value_get(journal_live(&j), "version"), &version);
+	printf("image version %lld runs%s\n", version,
 	    journal_text(&j, "state", NULL) != NULL ? ", an update is under way"
 						    : "");
-	if (w.url == NULL || (uint64_t)w.version == c->version ||
+	if (w.url == NULL || w.version == version ||
 	    journal_text(&j, "state", NULL) != NULL)
 		return 0;
 	return begin(&j, s, root, &w, e);

@@ -109,6 +109,35 @@ journal_set_int(struct journal *j, const char *name, long long n)
 		value_set(j->doc, update, name, value_int(j->doc, n));
 }
 
+const struct value *
+journal_live(const struct journal *j)
+{
+	const struct value *live = value_get(j->root, "live");
+
+	return live != NULL && live->kind == VALUE_MAP ? live : NULL;
+}
+
+void
+journal_set_live(struct journal *j, const struct contents *c)
+{
+	struct value *live = value_map(j->doc);
+
+	set(j, live, "id", c->id);
+	set(j, live, "name", c->name);
+	value_set(
+	    j->doc, live, "version", value_int(j->doc, (long long)c->version));
+	value_set(j->doc, j->root, "live", live);
+}
+
+int
+journal_no_live(struct journal *j, const struct slots *s, struct error *e)
+{
+	if (journal_live(j) == NULL)
+		return 0;
+	value_set(j->doc, j->root, "live", value_null(j->doc));
+	return journal_save(j, s, e);
+}
+
 static void
 set_time(struct journal *j, struct value *map, const char *name)
 {
@@ -191,8 +220,11 @@ journal_fail(
 	id = value_text(update, "id", "");
 	if (s->machine != NULL) {
 		/* What is to be tried must not be tried any more. */
+		const struct strlist none = { 0 };
+
 		if (value_get(update, "back") == NULL &&
-		    machine_forget(s, false, e) == -1)
+		    (machine_forget(s, false, e) == -1 ||
+			live_stop(s->machine->where, &none, e) == -1))
 			return -1;
 		return journal_end(j, s, "FAILED", why, e);
 	}

@@ -88,6 +88,12 @@ root_device(const struct machine *m, char slot)
 	return device_of(m, label);
 }
 
+char *
+machine_device(const struct slots *s)
+{
+	return root_device(s->machine, s->machine->other);
+}
+
 static int
 mount_at(const struct slots *s, const char *device, const char *name,
     const char *type, unsigned long flags, struct error *e)
@@ -231,7 +237,8 @@ machine_new(const char *root, struct error *e)
 		return NULL;
 	}
 	m = mem_alloc(sizeof(*m));
-	*m = (struct machine){ .root = take_fd(&dir),
+	*m = (struct machine){ .where = root,
+		.root = take_fd(&dir),
 		.esp = -1,
 		.slot = slot,
 		.other = slot == 'a' ? 'b' : 'a' };
@@ -325,7 +332,7 @@ is_unfinished(struct slots *s, const char *device)
 int
 machine_begin(struct slots *s, struct error *e)
 {
-	own_free char *device = root_device(s->machine, s->machine->other);
+	own_free char *device = machine_device(s);
 
 	/* Before a byte of it changes nothing may start it any more. */
 	if (machine_forget(s, false, e) == -1)
@@ -348,7 +355,7 @@ machine_begin(struct slots *s, struct error *e)
 int
 machine_reread(struct slots *s, struct error *e)
 {
-	own_free char *device = root_device(s->machine, s->machine->other);
+	own_free char *device = machine_device(s);
 	own_fd int tree = openat(s->dir, STAGING, OPEN_DIR);
 
 	if (tree == -1 || syncfs(tree) == -1)
@@ -362,7 +369,7 @@ machine_reread(struct slots *s, struct error *e)
 int
 machine_room(const struct slots *s, uint64_t *bytes, struct error *e)
 {
-	own_free char *device = root_device(s->machine, s->machine->other);
+	own_free char *device = machine_device(s);
 	own_fd int fd = open(device, O_RDONLY | O_CLOEXEC);
 	uint64_t all;
 

@@ -13,7 +13,8 @@
 #define MACHINE_STATE "state/image-update" /* below the root */
 
 struct machine {
-	int root; /* folder that the machine's paths are below */
+	const char *where; /* the folder that the machine's paths are below */
+	int root; /* the same, open */
 	int esp; /* folder, or -1: not mounted */
 	char slot; /* the running one */
 	char other;
@@ -42,6 +43,9 @@ int machine_choose(
 /* No entry starts the other slot (or, with mine, the running one). */
 int machine_forget(struct slots *s, bool mine, struct error *e);
 
+/* The other slot's device; the caller's. */
+char *machine_device(const struct slots *s);
+
 /* How many tries the running slot's entry has left, -1: it is not on trial. */
 int machine_tries(struct slots *s, int *tries, struct error *e);
 
@@ -49,9 +53,29 @@ int machine_tries(struct slots *s, int *tries, struct error *e);
 int machine_keep(
     struct slots *s, const struct contents *c, bool trial, struct error *e);
 
-/* ---- etc.c: what the machine changed in /etc ----------------------------------- */
+/* ---- activation.c: what it takes to have an image in use -------------------------- */
 
-struct strlist;
+struct activation {
+	bool reboot; /* else restarting the units is enough */
+	char *why;
+	struct strlist units; /* to be restarted */
+	struct strlist paths; /* to be mounted from the new slot before that */
+};
+
+void activation_choose(struct activation *a, const struct contents *old,
+    const struct contents *new);
+void activation_clear(struct activation *a);
+
+/* ---- live.c: in use without a reboot ------------------------------------------------ */
+
+/* Mount the paths from the slot on device, and restart the units. */
+int live_start(const char *root, const char *device, const struct activation *a,
+    struct error *e);
+
+/* Take the mounts away, if there are any, and restart the units. */
+int live_stop(const char *root, const struct strlist *units, struct error *e);
+
+/* ---- etc.c: what the machine changed in /etc ----------------------------------- */
 
 struct etc_places {
 	int upper; /* an overlay's folder: what the machine changed */

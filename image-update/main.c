@@ -270,8 +270,35 @@ start(struct slots *s, struct error *e)
 
 /* ---- apply --------------------------------------------------------------------- */
 
+/* How a machine would have the image in use. */
 static void
-print_plan(struct doc *d, const struct plan *p, const struct contents *c)
+print_activation(struct doc *d, const struct activation *a, struct value *into)
+{
+	struct value *v = value_map(d), *units = value_list(d);
+	own_free char *names = strlist_join(&a->units, " ");
+
+	if (!opt.json) {
+		printf("activation: %s%s (%s)\n",
+		    a->reboot		   ? "reboot"
+			: a->units.len > 0 ? "restart of "
+					   : "nothing",
+		    names, a->why);
+		return;
+	}
+	for (size_t i = 0; i < a->units.len; i++)
+		value_add(d, units, value_string(d, a->units.items[i]));
+	set_text(d, v, "kind",
+	    a->reboot		   ? "reboot"
+		: a->units.len > 0 ? "restart"
+				   : "nothing");
+	set_text(d, v, "why", a->why);
+	value_set(d, v, "units", units);
+	value_set(d, into, "activation", v);
+}
+
+static void
+print_plan(struct doc *d, const struct plan *p, const struct contents *c,
+    const struct activation *a)
 {
 	struct value *v = value_map(d);
 
@@ -284,6 +311,8 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c)
 		       "attributes; %llu bytes\n",
 		    p->added, p->removed, p->changed, p->attributes,
 		    (unsigned long long)p->bytes);
+		if (a->why != NULL)
+			print_activation(d, a, v);
 		return;
 	}
 	set_text(d, v, "id", c->id);
@@ -291,6 +320,8 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c)
 	set_number(d, v, "version", c->version);
 	set_number(d, v, "bytes", p->bytes);
 	value_set(d, v, "paths", p->paths);
+	if (a->why != NULL)
+		print_activation(d, a, v);
 	print_json(v);
 }
 
@@ -300,6 +331,7 @@ do_plan(const struct source *from, struct error *e)
 	own(slots_clear) struct slots s = SLOTS_NONE;
 	ownp(contents_free) struct contents *old = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
+	own(activation_clear) struct activation a = { 0 };
 	struct plan plan;
 
 	/* A folder that is not there yet is one without slots. */
@@ -315,7 +347,9 @@ do_plan(const struct source *from, struct error *e)
 	plan_make(&plan, d, old, from->contents);
 	if (s.dir != -1 && plan_fits(&plan, &s, from, e) == -1)
 		return -1;
-	print_plan(d, &plan, from->contents);
+	if (s.machine != NULL)
+		activation_choose(&a, old, from->contents);
+	print_plan(d, &plan, from->contents, &a);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
@@ -205,6 +206,96 @@ resume_services(void)
 		log_error(&e);
 }
 
+/* The other slot starts with the very changes that the machine goes on with. */
+static int
+share_changes(const struct slots *s, struct error *e)
+{
+	const struct machine *m = s->machine;
+	own_free char *folder = changes_of(m->other, "");
+	own_free char *new = mem_printf("%s.new", folder);
+	own_free char *mine = changes_of(m->slot, "");
+	own_fd int state = open_below(m->root, "state", e);
+
+	if (state == -1 || tree_remove(m->root, folder, e) == -1 ||
+	    tree_remove(m->root, new, e) == -1)
+		return -1;
+	if (symlinkat(path_base(mine), m->root, new) == -1 ||
+	    renameat(m->root, new, m->root, folder) == -1 ||
+	    syncfs(state) == -1)
+		return error_errno(e, "%s", folder);
+	return 0;
+}
+
+int
+switch_own_changes(const struct slots *s, struct error *e)
+{
+	const struct machine *m = s->machine;
+	own_free char *mine = changes_of(m->slot, "");
+	own_free char *other = changes_of(m->other, "");
+	struct stat st;
+
+	if (fstatat(m->root, mine, &st, AT_SYMLINK_NOFOLLOW) == -1 ||
+	    !S_ISLNK(st.st_mode))
+		return 0;
+	if (renameat2(m->root, mine, m->root, other, RENAME_EXCHANGE) == -1 ||
+	    unlinkat(m->root, other, 0) == -1)
+		return error_errno(e, "%s", mine);
+	return 0;
+}
+
+/* Hooks, then the same checks as at boot. */
+static int
+try_live(struct slots *s, const struct activation *a, const struct trial *trial,
+    struct strbuf *why)
+{
+	static const char *const phases[] = { "configure", "post-configure",
+		"migration" };
+	own_free char *device = machine_device(s);
+	struct error e;
+
+	if (live_start(s->machine->where, device, a, &e) == -1) {
+		strbuf_puts(why, e.text);
+		return -1;
+	}
+	for (size_t i = 0; i < sizeof(phases) / sizeof(*phases); i++)
+		if (run_phase(phases[i], &e) == -1) {
+			strbuf_puts(why, e.text);
+			return -1;
+		}
+	return trial_watch(s->machine->where, trial, why);
+}
+
+static int
+back_from_live(struct journal *j, struct slots *s, const struct activation *a,
+    const char *why, struct error *e)
+{
+	if (machine_forget(s, false, e) == -1 ||
+	    live_stop(s->machine->where, &a->units, e) == -1 ||
+	    journal_end(j, s, "ROLLEDBACK", why, e) == -1)
+		return -1;
+	resume_services();
+	return error_set(e, ECANCELED, "back to the old image: %s", why);
+}
+
+/* A reboot in the midst of it starts the new image, on trial. */
+static int
+go_live(struct journal *j, struct slots *s, const struct contents *c,
+    const struct activation *a, const struct trial *trial, struct error *e)
+{
+	own(strbuf_clear) struct strbuf why = { 0 };
+
+	if (share_changes(s, e) == -1 ||
+	    journal_note(j, s, "TRIAL", c, e) == -1)
+		return -1;
+	if (try_live(s, a, trial, &why) == -1)
+		return back_from_live(j, s, a, strbuf_text(&why), e);
+	if (machine_choose(s, c, false, e) == -1)
+		return -1;
+	s->machine->chosen = false; /* it is in use already */
+	journal_set_live(j, c);
+	return journal_end(j, s, "COMMITTED", NULL, e);
+}
+
 static int
 switch_quiesced(struct journal *j, struct slots *s, const struct contents *c,
     struct error *e)
@@ -221,16 +312,25 @@ int
 switch_machine(struct journal *j, struct slots *s, const struct contents *c,
     const struct trial *trial, struct error *e)
 {
+	own(activation_clear) struct activation a = { 0 };
+	ownp(contents_free) struct contents *old =
+	    slots_contents(s, s->current, e);
+
+	if (old == NULL)
+		return -1;
+	activation_choose(&a, old, c);
+	log_info("%s: %s", a.reboot ? "reboot" : "no reboot", a.why);
 	journal_set_int(j, "limit", trial->limit);
 	journal_set_int(j, "hold", trial->hold);
 	if (merge_etc(s, c, false, e) == -1 || note_units(s, e) == -1 ||
 	    put_reserve(s, e) == -1 || journal_note(j, s, "ARMED", c, e) == -1)
 		return -1;
-	if (run_phase("pre-configure", e) == 0 &&
-	    switch_quiesced(j, s, c, e) == 0)
-		return 0;
-	resume_services();
-	return -1;
+	if (run_phase("pre-configure", e) == -1 ||
+	    switch_quiesced(j, s, c, e) == -1) {
+		resume_services();
+		return -1;
+	}
+	return a.reboot ? 0 : go_live(j, s, c, &a, trial, e);
 }
 
 /* ---- starting anew -------------------------------------------------------------------- */

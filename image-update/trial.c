@@ -136,6 +136,21 @@ watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
 	return -1;
 }
 
+int
+trial_watch(const char *root, const struct trial *trial, struct strbuf *why)
+{
+	own_free char *folder = path_join(root, HEALTH);
+	const struct sigaction act = { .sa_handler = stop };
+
+	sigaction(SIGTERM, &act, NULL);
+	sigaction(SIGINT, &act, NULL);
+	setenv("IMAGE_UPDATE_LIVE", "1", 1);
+	strbuf_cut(why, 0);
+	strbuf_puts(why, "no check has ended");
+	return watch_checks(
+	    folder, since_boot() + trial->limit, trial->hold, why);
+}
+
 /* ---- the three ends of a trial ---------------------------------------------------- */
 
 static int
@@ -227,7 +242,8 @@ trial_boot(struct slots *s, const char *root, struct error *e)
 	const char *state;
 	bool switched, mine;
 
-	if (journal_load(&j, s, e) == -1)
+	if (journal_load(&j, s, e) == -1 || switch_own_changes(s, e) == -1 ||
+	    journal_no_live(&j, s, e) == -1)
 		return -1;
 	state = journal_text(&j, "state", NULL);
 	if (state == NULL)

@@ -112,6 +112,12 @@ long long
 journal_int(const struct journal *j, const char *name, long long otherwise);
 void journal_set_text(struct journal *j, const char *name, const char *text);
 void journal_set_int(struct journal *j, const char *name, long long n);
+/* An image in use without a reboot, until the next one; NULL: there is none. */
+const struct value *journal_live(const struct journal *j);
+void journal_set_live(struct journal *j, const struct contents *c);
+int journal_no_live(struct journal *j, const struct slots *s, struct error *e);
+
+/* Write all of it. */
 int
 journal_save(const struct journal *j, const struct slots *s, struct error *e);
 
@@ -173,6 +179,13 @@ struct trial {
 /* All between a verified slot and the reboot; undone when it fails. */
 int switch_machine(struct journal *j, struct slots *s, const struct contents *c,
     const struct trial *trial, struct error *e);
+
+/* What slots share of the changes of /etc becomes the running one's. */
+int switch_own_changes(const struct slots *s, struct error *e);
+
+/* 0 when the checks held; else why they did not. */
+int
+trial_watch(const char *root, const struct trial *trial, struct strbuf *why);
 
 /* Does not come back, unless it fails. */
 int machine_reboot(struct error *e);

@@ -20,7 +20,13 @@ cat >"$T/bin/refresh-config" <<EOF
 echo "\$*" >>"$T/phases"
 [ ! -e "$T/phase-fails" ] || { echo "nginx does not stop"; exit 1; }
 EOF
-printf '#!/bin/sh\necho web.service loaded active running\n' >"$T/bin/systemctl"
+cat >"$T/bin/systemctl" <<EOF
+#!/bin/sh
+case \$1 in
+list-units) echo web.service loaded active running ;;
+try-restart) echo "\$3 \$(cat "$M/usr/share/web/page")" >>"$T/restarts" ;;
+esac
+EOF
 chmod +x "$T"/bin/*
 PATH=$T/bin:$PATH
 
@@ -67,6 +73,9 @@ image() { # NAME VERSION
 	echo "as in $1" >"$t/etc/differs"
 	echo "as in $1" >"$t/etc/web/conf"
 	head -c 3000000 /dev/urandom >"$t/usr/bin/large"
+	mkdir -p "$t/usr/share/web" "$t/usr/lib/ingot/restart.d"
+	echo "page of $1" >"$t/usr/share/web/page"
+	echo "/usr/share/web web.service" >"$t/usr/lib/ingot/restart.d/web"
 	describe "$1" "$2"
 }
 describe() {
@@ -226,5 +235,54 @@ has "current" "$T/out"
 has "previous" "$T/out"
 running b
 image three 3
-quiet apply "$T/three"
+quiet apply --hold 1 --limit 4000000000 "$T/three"
 entries_are "ingot-a-3+3.conf ingot-b-2.conf "
+running a
+quiet boot
+state_is COMMITTED
+[ ! -e "$T/restarts" ] || fail "a reboot restarts nothing"
+
+# ---- what needs no reboot: mounted from the new slot, its unit restarted
+cp -a "$T/three" "$T/four"
+echo "page of four" >"$T/four/usr/share/web/page"
+describe four 4
+mkdir -p "$M/usr/share/web"
+echo "page of three" >"$M/usr/share/web/page"
+update apply --plan "$T/four" >"$T/out"
+has "activation: restart of web.service (all that changed belongs to these units)" "$T/out"
+update apply --plan "$T/two" --older >"$T/out"
+has "activation: reboot (another kernel)" "$T/out"
+rm "$T/phases"
+quiet apply --hold 1 --limit 100 "$T/four"
+[ "$(cat "$T/restarts")" = "web.service page of four" ] ||
+	fail "restarts: $(cat "$T/restarts")"
+[ "$(cat "$T/phases")" = "--phase pre-configure
+--phase configure
+--phase post-configure
+--phase migration" ] || fail "phases: $(cat "$T/phases")"
+state_is COMMITTED
+entries_are "ingot-a-3.conf ingot-b-5.conf "
+update apply "$T/one" --older >"$T/out" 2>&1 && fail "the slot in use was filled"
+has "reboot first" "$T/out"
+echo "since then" >"$M/state/etc-a/upper/later"
+running b
+quiet boot
+if [ ! -d "$M/state/etc-b/upper" ] || [ -L "$M/state/etc-b" ] ||
+	[ -e "$M/state/etc-a" ]; then
+	fail "the changes of /etc are not the new slot's"
+fi
+[ "$(cat "$M/state/etc-b/upper/later")" = "since then" ] ||
+	fail "a change of /etc is lost"
+
+# ---- and one that is not good
+cp -a "$T/four" "$T/five"
+echo "page of five" >"$T/five/usr/share/web/page"
+describe five 5
+rm "$T/restarts"
+printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
+update apply --limit 2 "$T/five" >"$T/out" 2>&1 && fail "a bad image was kept"
+has "back to the old image: 10-web: the page is not there" "$T/out"
+[ "$(cat "$T/restarts")" = "web.service page of five
+web.service page of three" ] || fail "restarts: $(cat "$T/restarts")"
+state_is ROLLEDBACK
+entries_are "ingot-b-5.conf "
