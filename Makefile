@@ -76,6 +76,7 @@ LINKS  := $(NAMES:%=$(B)/bin/%)
 UNITS  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*/*.c))
 FUZZ   := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/*/*.c))
 MAN    := $(wildcard */*.[1578])
+page    = $(notdir $(wildcard $1/$1.[1578]))
 UNITFILES := $(wildcard */*.service */*.path)
 C_FILES := $(wildcard */*.[ch] tests/unit/*.h tests/unit/*/*.c fuzz/*/*.c)
 SH_FILES = $(shell git ls-files -co --exclude-standard | xargs -r awk \
@@ -159,8 +160,10 @@ check-run: all $(UNITS) $(FUZZ)
 	@tests/run --build $(B) $(T)
 
 # It installs Keystone and Heat, so it is asked for by name.  77: cannot run.
-.PHONY: check-heat
-check-heat: all
+.PHONY: check-heat check-heat-run
+check-heat: deps
+	@$(FRESH) check-heat-run
+check-heat-run: all
 	@tests/heat/scenario --bin $(B)/bin || [ $$? -eq 77 ]
 
 # Two images are built, and a machine boots a dozen times: it takes an hour.
@@ -211,11 +214,15 @@ install: all
 	for u in $(UNITFILES); do install -m 644 $$u $(DESTDIR)$(UNITDIR); done
 	for m in $(MAN); do s=$${m##*.}; \
 	  install -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$$s/$${m##*/}; done
+	cd $(DESTDIR)$(MANDIR); \
+	$(foreach t,$(TOOLS),$(foreach n,$(NAMES_$t),$(if $(wildcard $t/$n.[1578]),, \
+	  ln -sf $(call page,$t) man$(subst .,,$(suffix $(call page,$t)))/$n$(suffix $(call page,$t));)))
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(TOOLS) $(NAMES))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITFILES)))
 	for m in $(MAN); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
+	rm -f $(NAMES:%=$(DESTDIR)$(MANDIR)/man?/%.?)
 	rm -rf $(DESTDIR)$(DATADIR) $(DESTDIR)$(LIBEXECDIR)
 
 dist:

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "apply-config/identity.h"
 #include "apply-config/secrets.h"
 #include "apply-config/version.h"
 #include "lib/own.h"
@@ -58,8 +59,8 @@ char *settings_outside(const struct settings *s, const char *path);
 struct template
 {
 	char *path; /* below the template root, and below the output root */
-	struct stat st; /* of the file, after symlinks; st_mode 0: none */
-	struct stat control; /* of the control file; st_mode 0: none */
+	struct identity file; /* after symlinks */
+	struct identity control; /* of the control file */
 };
 
 struct templates {
@@ -95,7 +96,6 @@ void control_clear(struct control *c);
 
 struct rendered {
 	const struct template *template;
-	bool current; /* not rendered: it would change nothing */
 	struct strbuf body;
 	struct control control;
 	bool secret; /* a secret went in */
@@ -107,7 +107,8 @@ struct rendered {
 	struct stat made; /* the file that it became; st_mode 0: not yet */
 };
 
-void rendered_clear(struct rendered *r);
+void rendered_free(struct rendered *r); /* NULL is fine */
+OWN_POINTER(rendered)
 
 struct renderer;
 
@@ -117,9 +118,9 @@ struct renderer *renderer_new(const struct settings *s,
 void renderer_free(struct renderer *r);
 OWN_POINTER(renderer)
 
-/* Render one template and read its control file. */
-int renderer_run(struct renderer *r, const struct template *t,
-    struct rendered *to, struct error *e);
+/* Render one template and read its control file; NULL on failure. */
+struct rendered *
+renderer_run(struct renderer *r, const struct template *t, struct error *e);
 
 /* Render a file that is no part of the tree. */
 int renderer_text(

@@ -14,6 +14,7 @@
 #include "lib/error.h"
 #include "lib/mem.h"
 #include "lib/own.h"
+#include "lib/python.h"
 #include "lib/yaml.h"
 
 struct setter {
@@ -29,7 +30,7 @@ refuse(const struct setter *s, const char *before, const struct value *v,
 {
 	own(strbuf_clear) struct strbuf b = { 0 };
 
-	values_str(v, &b);
+	python_str(v, &b);
 	return error_set(
 	    s->error, EINVAL, "%s'%.200s'%s", before, strbuf_text(&b), after);
 }

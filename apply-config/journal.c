@@ -2,6 +2,7 @@
 /* Journals to bytes and back. */
 #include "apply-config/journal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 #include "lib/error.h"
 #include "lib/mem.h"
 
-#define MAGIC "apply-config journal 1"
+#define MAGIC "apply-config journal 2"
 
 void
 journal_init(struct journal *j)
@@ -37,11 +38,13 @@ journal_clear(struct journal *j)
 {
 	for (size_t i = 0; i < j->len; i++) {
 		free(j->items[i].path);
+		free(j->items[i].staged);
 		free(j->items[i].on_change);
 	}
 	free(j->items);
 	free(j->boot);
 	strlist_clear(&j->folders);
+	strlist_clear(&j->trees);
 	doc_free(j->arena);
 	*j = (struct journal){ 0 };
 }
@@ -50,6 +53,68 @@ char *
 generation_name(uint64_t number)
 {
 	return mem_printf("generations/%llu", (unsigned long long)number);
+}
+
+/* ---- where things are staged ---------------------------------------------- */
+
+/* Whether the first n bytes of path are a tree's; these are in order. */
+static bool
+is_tree(const struct strlist *trees, const char *path, size_t n)
+{
+	size_t low = 0, high = trees->len;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int c = strncmp(trees->items[mid], path, n);
+
+		if (c == 0 && trees->items[mid][n] == '\0')
+			return true;
+		if (c < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return false;
+}
+
+/* How much of path is the tree that it stands in; 0: it is in none. */
+static size_t
+tree_length(const struct strlist *trees, const char *path)
+{
+	if (trees->len == 0)
+		return 0;
+	for (const char *s = path; (s = strchr(s, '/')) != NULL; s++)
+		if (is_tree(trees, path, (size_t)(s - path)))
+			return (size_t)(s - path);
+	return 0;
+}
+
+char *
+journal_staged(const struct journal *j, const char *path)
+{
+	size_t n = tree_length(&j->trees, path);
+	own_free char *tree = NULL;
+	own_free char *temp = NULL;
+
+	if (n == 0)
+		return version_temp(path);
+	tree = mem_dupn(path, n);
+	temp = version_temp(tree);
+	return mem_printf("%s%s", temp, path + n);
+}
+
+void
+journal_place(struct journal *j)
+{
+	for (size_t i = 0; i < j->folders.len; i++)
+		if (tree_length(&j->trees, j->folders.items[i]) == 0)
+			strlist_add(&j->trees, j->folders.items[i]);
+	for (size_t i = 0; i < j->len; i++) {
+		struct entry *entry = &j->items[i];
+
+		entry->in_tree = tree_length(&j->trees, entry->path) > 0;
+		entry->staged = journal_staged(j, entry->path);
+	}
 }
 
 /* ---- writing ------------------------------------------------------------ */
@@ -153,21 +218,70 @@ journal_read(struct journal *j, const struct state *st, const char *name,
 	if (r != 1)
 		return r;
 	journal_init(j);
-	if (decode(j, &raw))
-		return 1;
-	journal_clear(j);
-	return 2;
+	if (!decode(j, &raw)) {
+		journal_clear(j);
+		return 2;
+	}
+	journal_place(j);
+	return 1;
 }
 
 /* ---- carrying out --------------------------------------------------------- */
 
+/* Whether entry stands in the tree. */
+static bool
+is_in(const struct entry *entry, const char *tree)
+{
+	size_t n = strlen(tree);
+
+	return strncmp(entry->path, tree, n) == 0 && entry->path[n] == '/';
+}
+
+/* Somebody made a folder of that name meanwhile: go file by file. */
+static int
+merge_tree(const struct journal *j, const char *tree, struct output *o,
+    struct error *e)
+{
+	own_free char *temp = version_temp(tree);
+	own(strlist_clear) struct strlist paths = { 0 };
+
+	for (size_t i = 0; i < j->len; i++) {
+		const struct entry *entry = &j->items[i];
+
+		if (!is_in(entry, tree))
+			continue;
+		if (version_move(o, entry->staged, entry->path, e) == -1)
+			return -1;
+		strlist_add(&paths, entry->path);
+	}
+	if (output_sync(o, paths.items, paths.len, false, e) == -1)
+		return -1;
+	return output_remove(o, temp, e);
+}
+
+/* EINVAL: this filesystem cannot tell whether the name is in use. */
+static int
+publish_tree(const struct journal *j, const char *tree, struct output *o,
+    struct error *e)
+{
+	if (version_publish_folder(o, tree, e) != -1)
+		return 0;
+	if (e->code != EEXIST && e->code != EINVAL)
+		return -1;
+	return merge_tree(j, tree, o, e);
+}
+
 int
 journal_forward(const struct journal *j, struct output *o, struct error *e)
 {
+	for (size_t i = 0; i < j->trees.len; i++)
+		if (publish_tree(j, j->trees.items[i], o, e) == -1)
+			return -1;
 	for (size_t i = 0; i < j->len; i++) {
 		const struct entry *entry = &j->items[i];
-		int r = entry->gone ? version_remove(o, entry->path, e)
-				    : version_publish(o, entry->path, e);
+		int r = entry->gone  ? version_remove(o, entry->path, e)
+		    : entry->in_tree ? 0
+				     : version_publish(o, entry->path, e);
 
 		if (r == -1)
 			return -1;
@@ -182,11 +296,12 @@ restore(const struct entry *entry, struct output *o, struct error *e)
 	struct staged staged;
 	own_fd int fd = -1;
 
-	if (!entry->gone && version_is_staged(o, entry->path))
+	if (!entry->gone && version_exists(o, entry->staged))
 		return 0;
 	if (entry->old.mode == 0)
 		return version_remove(o, entry->path, e);
-	if (version_stage(o, entry->path, &entry->old, &staged, e) == -1)
+	if (version_stage(
+		o, entry->path, entry->staged, &entry->old, &staged, e) == -1)
 		return -1;
 	fd = staged.fd;
 	if (fd != -1 && fsync(fd) == -1)
@@ -206,8 +321,15 @@ journal_backward(const struct journal *j, struct output *o, struct error *e)
 int
 journal_discard(const struct journal *j, struct output *o, struct error *e)
 {
+	for (size_t i = 0; i < j->trees.len; i++) {
+		own_free char *temp = version_temp(j->trees.items[i]);
+
+		if (output_remove(o, temp, e) == -1)
+			return -1;
+	}
 	for (size_t i = 0; i < j->len; i++)
-		if (version_discard(o, j->items[i].path, e) == -1)
+		if (!j->items[i].in_tree &&
+		    version_remove(o, j->items[i].staged, e) == -1)
 			return -1;
 	journal_tidy(j, o);
 	return 0;

@@ -23,6 +23,8 @@ struct state;
 
 struct entry {
 	char *path; /* below the output root */
+	char *staged; /* the new file, until it is published */
+	bool in_tree; /* that is in one of the trees */
 	char *on_change; /* "" if there is none */
 	bool gone; /* the file is removed */
 	struct version old;
@@ -36,6 +38,7 @@ struct journal {
 	    deadline; /* to confirm it: milliseconds since boot; 0: no need */
 	char *boot; /* which boot that was */
 	struct strlist folders; /* that are made, outermost first */
+	struct strlist trees; /* those of them that are in no other */
 	struct entry *items;
 	size_t len, cap;
 	struct doc *arena; /* what the versions point into */
@@ -45,6 +48,16 @@ void journal_init(struct journal *j);
 struct entry *journal_add(struct journal *j, const char *path);
 void journal_clear(struct journal *j);
 
+/*
+ * Once all folders and entries are known: say where each is staged.  A file
+ * in a folder that exists is staged beside its place; a tree of new folders is
+ * made beside its place, with all files in it.
+ */
+void journal_place(struct journal *j);
+
+/* The same for one of the folders; the caller's. */
+char *journal_staged(const struct journal *j, const char *path);
+
 int journal_write(const struct journal *j, const struct state *st,
     const char *name, struct error *e);
 
@@ -53,8 +66,8 @@ int journal_read(struct journal *j, const struct state *st, const char *name,
     struct error *e);
 
 /*
- * Rename all that was staged to its place, and remove what is to go.  It
- * does no harm to do so again.
+ * Rename all that was staged to its place, each tree at once, and remove what
+ * is to go.  It does no harm to do so again.
  */
 int journal_forward(const struct journal *j, struct output *o, struct error *e);
 
@@ -62,7 +75,7 @@ int journal_forward(const struct journal *j, struct output *o, struct error *e);
 int
 journal_backward(const struct journal *j, struct output *o, struct error *e);
 
-/* Remove what was staged, and the folders that were made for it. */
+/* Remove what was staged, and the folders that it made. */
 int journal_discard(const struct journal *j, struct output *o, struct error *e);
 
 /* Remove the folders that it made and that are empty now. */

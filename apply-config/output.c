@@ -13,6 +13,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "lib/path.h"
+#include "lib/tree.h"
 
 struct output {
 	const struct settings *settings;
@@ -151,6 +152,30 @@ output_mkdirs(struct output *o, const char *path, struct error *e)
 	return output_dir(o, path, e);
 }
 
+int
+output_mkdir(struct output *o, const char *path, struct error *e)
+{
+	int dir = output_mkdirs(o, path, e);
+
+	if (dir == -1)
+		return -1;
+	if (mkdirat(dir, path_base(path), 0777) == 0)
+		return 0;
+	if (errno != EEXIST || output_remove(o, path, e) == -1)
+		return -1;
+	return make_folder(o, path, e);
+}
+
+int
+output_remove(struct output *o, const char *path, struct error *e)
+{
+	int dir = output_dir(o, path, e);
+
+	if (dir == -1)
+		return e->code == ENOENT ? 0 : -1;
+	return tree_remove(dir, path_base(path), e);
+}
+
 void
 output_rmdir(struct output *o, const char *path)
 {
@@ -189,7 +214,7 @@ output_sync(
 		bool open = is_open(o, paths[i]);
 		int fd = output_dir(o, paths[i], e), r = 0;
 
-		if (fd == -1 && e->code == ENOENT)
+		if (fd == -1 && (e->code == ENOENT || e->code == ENOTDIR))
 			continue;
 		if (fd == -1)
 			return -1;

@@ -35,6 +35,12 @@ int output_dir(struct output *o, const char *path, struct error *e);
 /* The same; folders that are missing are made, mode 0777 less the umask. */
 int output_mkdirs(struct output *o, const char *path, struct error *e);
 
+/* Make one folder, in one that exists; whatever is in its place goes. */
+int output_mkdir(struct output *o, const char *path, struct error *e);
+
+/* Remove whatever path is, and all that is in it; it may be gone. */
+int output_remove(struct output *o, const char *path, struct error *e);
+
 /* Remove an empty folder; others and those that are gone are let be. */
 void output_rmdir(struct output *o, const char *path);
 

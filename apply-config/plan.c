@@ -210,8 +210,6 @@ plan_add(struct output *o, const struct settings *s, struct rendered *r,
 {
 	size_t before = c->len;
 
-	if (r->current)
-		return 0;
 	if (plan_change(o, s, r, c, e) == -1)
 		return -1;
 	if (c->len == before || c->items[before].kind == CHANGE_CREATE)

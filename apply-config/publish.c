@@ -20,7 +20,7 @@
 #include "lib/mem.h"
 #include "lib/path.h"
 
-/* From so many files on, one sync of all is faster than one for each. */
+/* With more files and new folders, one sync of all is faster than many. */
 #define BULK 8
 
 struct publication {
@@ -103,28 +103,58 @@ note_old(struct publication *p, const struct changes *c, struct error *e)
 		entry->on_change =
 		    mem_dup(one->on_change != NULL ? one->on_change : "");
 		entry->gone = one->kind == CHANGE_DELETE;
-		if (version_read(p->output, one->path, p->journal->arena,
-			&entry->old, e) == -1)
+		if (one->kind == CHANGE_CREATE)
+			entry->old =
+			    (struct version){ .text = "", .xattrs = "" };
+		else if (version_read(p->output, one->path, p->journal->arena,
+			     &entry->old, e) == -1)
 			return -1;
 	}
-	return note_folders(p, c, e);
+	if (note_folders(p, c, e) == -1)
+		return -1;
+	p->bulk = c->len + p->journal->folders.len > BULK;
+	journal_place(p->journal);
+	return 0;
 }
 
 /* ---- before the commit ------------------------------------------------------ */
 
+/* What stands in the place of a tree would be no folder. */
+static int
+stage_trees(struct publication *p, struct error *e)
+{
+	const struct strlist *trees = &p->journal->trees;
+
+	for (size_t i = 0; i < trees->len; i++) {
+		own_free char *temp = version_temp(trees->items[i]);
+
+		if (version_exists(p->output, trees->items[i])) {
+			own_free char *name =
+			    output_name(p->output, trees->items[i]);
+
+			return error_set(
+			    e, ENOTDIR, "%s: %s", name, strerror(ENOTDIR));
+		}
+		if (output_mkdir(p->output, temp, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 stage_one(struct publication *p, const struct change *one,
-    const struct version *old, struct error *e)
+    const struct entry *entry, struct error *e)
 {
 	struct version new = one->new;
 	struct staged staged;
 
 	if (new.xattrs == NULL) {
-		new.xattrs = old->xattrs;
-		new.xattrs_len = old->xattrs_len;
+		new.xattrs = entry->old.xattrs;
+		new.xattrs_len = entry->old.xattrs_len;
 	}
-	if (output_mkdirs(p->output, one->path, e) == -1 ||
-	    version_stage(p->output, one->path, &new, &staged, e) == -1)
+	if (output_mkdirs(p->output, entry->staged, e) == -1 ||
+	    version_stage(
+		p->output, entry->path, entry->staged, &new, &staged, e) == -1)
 		return -1;
 	if (one->made != NULL)
 		*one->made = staged.st;
@@ -143,33 +173,48 @@ stage_one(struct publication *p, const struct change *one,
 static int
 stage(struct publication *p, const struct changes *c, struct error *e)
 {
+	const struct entry *entries = p->journal->items;
+
+	if (stage_trees(p, e) == -1)
+		return -1;
 	for (size_t i = 0; i < c->len; i++)
 		if (c->items[i].kind != CHANGE_DELETE &&
-		    stage_one(p, &c->items[i], &p->journal->items[i].old, e) ==
-			-1)
+		    stage_one(p, &c->items[i], &entries[i], e) == -1)
 			return -1;
 	for (size_t i = 0; i < c->len; i++)
 		if (c->items[i].validate != NULL &&
-		    validate_run(p->output, &c->items[i], e) == -1)
+		    validate_run(
+			p->output, &c->items[i], entries[i].staged, e) == -1)
 			return -1;
 	return 0;
 }
 
-/* See all folders with changes to the disk; made: those with new folders too. */
+/* See to the disk the folders that what was staged stands in. */
 static int
-sync_folders(struct publication *p, bool made, struct error *e)
+sync_staged_folders(struct publication *p, struct error *e)
 {
+	own(strlist_clear) struct strlist paths = { 0 };
 	const struct journal *j = p->journal;
-	struct strlist paths = { 0 };
-	int r;
 
-	if (made)
-		strlist_add_all(&paths, &j->folders);
+	for (size_t i = 0; i < j->folders.len; i++)
+		strlist_take(&paths, journal_staged(j, j->folders.items[i]));
 	for (size_t i = 0; i < j->len; i++)
-		strlist_add(&paths, j->items[i].path);
-	r = output_sync(p->output, paths.items, paths.len, p->bulk, e);
-	strlist_clear(&paths);
-	return r;
+		strlist_add(&paths, j->items[i].staged);
+	return output_sync(p->output, paths.items, paths.len, p->bulk, e);
+}
+
+/* The same for what took its place; all: for what is in trees as well. */
+static int
+sync_folders(struct publication *p, bool all, struct error *e)
+{
+	own(strlist_clear) struct strlist paths = { 0 };
+	const struct journal *j = p->journal;
+
+	strlist_add_all(&paths, all ? &j->folders : &j->trees);
+	for (size_t i = 0; i < j->len; i++)
+		if (all || !j->items[i].in_tree)
+			strlist_add(&paths, j->items[i].path);
+	return output_sync(p->output, paths.items, paths.len, p->bulk, e);
 }
 
 /*
@@ -182,7 +227,7 @@ sync_staged(struct publication *p, struct error *e)
 	for (size_t i = 0; i < p->fd_count; i++)
 		if (fsync(p->fds[i]) == -1)
 			return error_errno(e, "what was staged");
-	if (sync_folders(p, true, e) == -1 ||
+	if (sync_staged_folders(p, e) == -1 ||
 	    (p->state->fresh && state_sync(p->state, "output", e) == -1))
 		return -1;
 	return state_sync(p->state, "staging", e);
@@ -259,11 +304,9 @@ publish(const struct settings *s, struct output *o, const struct state *st,
     const struct changes *c, struct journal *j, struct changed *done,
     struct error *e)
 {
-	struct publication p = { .settings = s,
-		.output = o,
-		.state = st,
-		.journal = j,
-		.bulk = c->len > BULK };
+	struct publication p = {
+		.settings = s, .output = o, .state = st, .journal = j
+	};
 
 	/* Whoever is to be told can be told, or nothing happens. */
 	if (changed_tell(s, done, e) == -1)

@@ -10,6 +10,7 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/own.h"
+#include "lib/python.h"
 #include "lib/strbuf.h"
 #include "lib/utf8.h"
 
@@ -21,7 +22,7 @@ add_files(const struct strlist *files, struct strbuf *b)
 	for (size_t i = 0; i < files->len; i++) {
 		if (i > 0)
 			strbuf_puts(b, ", ");
-		values_repr_text(files->items[i], strlen(files->items[i]), b);
+		python_repr_text(files->items[i], strlen(files->items[i]), b);
 	}
 	strbuf_putc(b, ']');
 }
@@ -73,7 +74,7 @@ query_key(const struct query *q, const struct value *root, struct strbuf *b,
 		if (is_secret(q, v))
 			strbuf_puts(&text, "***");
 		else
-			values_str(v, &text);
+			python_str(v, &text);
 		return error_set(e, EINVAL,
 		    "cannot interpret value '%.800s' as type %s",
 		    strbuf_text(&text), q->type);

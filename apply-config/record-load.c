@@ -22,30 +22,11 @@
 
 /* ---- identities -------------------------------------------------------------- */
 
-static int64_t
-nanoseconds(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
-
-struct identity
-identity_of(const struct stat *st)
-{
-	if (st->st_mode == 0)
-		return (struct identity){ 0 };
-	return (struct identity){ .inode = st->st_ino,
-		.size = (uint64_t)st->st_size,
-		.modified = nanoseconds(&st->st_mtim),
-		.changed = nanoseconds(&st->st_ctim),
-		.mode = st->st_mode,
-		.uid = st->st_uid,
-		.gid = st->st_gid };
-}
-
+/* was is an identity in the record, or NULL. */
 static bool
-is_same(const struct identity *a, const struct identity *b)
+is_same(const struct identity *is, const char *was)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return was == NULL ? is->mode == 0 : memcmp(is, was, sizeof(*is)) == 0;
 }
 
 /*
@@ -64,7 +45,7 @@ record_clock(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &t);
-	return nanoseconds(&t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 struct identity
@@ -180,17 +161,18 @@ decode_run(struct decoder *d)
 	return r;
 }
 
-static void
-decode_identity(struct decoder *d, struct identity *i)
+/* Where it is in the record; NULL when there was no such file. */
+static const char *
+decode_identity(struct decoder *d)
 {
 	size_t n;
 	const char *s = decode_bytes(d, &n);
 
-	*i = (struct identity){ 0 };
-	if (n == sizeof(*i))
-		memcpy(i, s, n);
-	else if (n != 0)
+	if (n == sizeof(struct identity))
+		return s;
+	if (n != 0)
 		d->bad = true;
+	return NULL;
 }
 
 /* The places, as the run's reads number them. */
@@ -255,14 +237,14 @@ decode_partials(struct decoder *d, struct record *r, struct renderer *renderer)
 	r->partial_changed = mem_alloc(n + 1);
 	for (uint64_t i = 0; i < n && !d->bad; i++) {
 		struct run name = decode_run(d);
-		struct identity was, is;
+		const char *was = decode_identity(d);
+		struct identity is;
 
-		decode_identity(d, &was);
 		r->partials[i] = renderer_partial(renderer, name.s, name.len);
 		is = identity_of(
 		    renderer_partial_stat(renderer, r->partials[i]));
 		r->partial_changed[i] =
-		    !is_same(&was, &is) || !is_settled(&is, r->started);
+		    !is_same(&is, was) || !is_settled(&is, r->started);
 	}
 }
 
@@ -279,9 +261,9 @@ decode_items(struct decoder *d, struct record *r)
 		struct item *item = &r->items[i];
 
 		item->path = decode_run(d);
-		decode_identity(d, &item->template);
-		decode_identity(d, &item->control);
-		decode_identity(d, &item->output);
+		item->template = decode_identity(d);
+		item->control = decode_identity(d);
+		item->output = decode_identity(d);
 		item->depends = decode_run(d);
 		item->partials = decode_run(d);
 		item->spans = decode_run(d);
@@ -401,21 +383,19 @@ record_is_current(
     const struct record *r, const struct template *t, struct output *o)
 {
 	const struct item *item = record_find(r, t->path);
-	struct identity template, control, output;
+	struct identity output;
 
-	if (item == NULL || (t->st.st_mode & 0111) != 0)
+	if (item == NULL || (t->file.mode & 0111) != 0)
 		return false;
-	template = identity_of(&t->st);
-	control = identity_of(&t->control);
-	if (!is_same(&template, &item->template) ||
-	    !is_same(&control, &item->control) ||
-	    !is_settled(&template, r->started) ||
-	    !is_settled(&control, r->started) ||
+	if (!is_same(&t->file, item->template) ||
+	    !is_same(&t->control, item->control) ||
+	    !is_settled(&t->file, r->started) ||
+	    !is_settled(&t->control, r->started) ||
 	    any(&item->depends, r->changed, r->mark_count) ||
 	    any(&item->partials, r->partial_changed, r->partial_count))
 		return false;
 	output = record_output(o, t->path);
-	return is_same(&output, &item->output) && is_settled(&output, r->saved);
+	return is_same(&output, item->output) && is_settled(&output, r->saved);
 }
 
 bool
@@ -425,7 +405,7 @@ record_spans(const struct record *r, const char *path, const struct stat *st,
 	const struct item *item = record_find(r, path);
 	struct identity i = record_made(st);
 
-	if (item == NULL || !is_same(&i, &item->output))
+	if (item == NULL || !is_same(&i, item->output))
 		return false;
 	for (size_t k = 0; k + 16 <= item->spans.len; k += 16)
 		spans_add(spans, get_le64(item->spans.s + k),

@@ -8,6 +8,7 @@
 #ifndef APPLY_CONFIG_RECORD_PRIVATE_H
 #define APPLY_CONFIG_RECORD_PRIVATE_H
 
+#include "apply-config/identity.h"
 #include "apply-config/record.h"
 #include "lib/strbuf.h"
 
@@ -22,7 +23,7 @@ struct run {
 
 struct item {
 	struct run path;
-	struct identity template, control, output;
+	const char *template, *control, *output; /* identities, or NULL */
 	struct run depends; /* numbers of marks, four bytes each */
 	struct run partials; /* the same */
 	struct run spans; /* starts and lengths, eight bytes each */

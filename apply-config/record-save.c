@@ -66,13 +66,11 @@ encode_identity(struct strbuf *b, const struct identity *i)
 	encode_bytes(b, i, i->mode == 0 ? 0 : sizeof(*i));
 }
 
+/* The same of one that stands in the old record, or NULL. */
 static void
-encode_identities(struct strbuf *b, const struct identity *template,
-    const struct identity *control, const struct identity *output)
+copy_identity(struct strbuf *b, const char *old)
 {
-	encode_identity(b, template);
-	encode_identity(b, control);
-	encode_identity(b, output);
+	encode_bytes(b, old, old == NULL ? 0 : sizeof(struct identity));
 }
 
 /* A template that was not rendered: what the old record says of it. */
@@ -82,8 +80,9 @@ encode_kept(struct saver *v, const struct item *item)
 	own(strbuf_clear) struct strbuf b = { 0 };
 	const struct record *old = v->run->old;
 
-	encode_identities(
-	    &v->items, &item->template, &item->control, &item->output);
+	copy_identity(&v->items, item->template);
+	copy_identity(&v->items, item->control);
+	copy_identity(&v->items, item->output);
 	for (size_t i = 0; i + 4 <= item->depends.len; i += 4)
 		add_u32(&b,
 		    number_of(v, old->marks[get_le32(item->depends.s + i)]));
@@ -99,8 +98,7 @@ encode_rendered(struct saver *v, const struct rendered *rendered)
 {
 	own(strbuf_clear) struct strbuf b = { 0 };
 	const struct template *t = rendered->template;
-	struct identity template = identity_of(&t->st),
-			control = identity_of(&t->control),
+	struct identity template = t->file,
 			output = rendered->made.st_mode != 0
 	    ? record_made(&rendered->made)
 	    : record_output(v->run->output, t->path);
@@ -109,7 +107,9 @@ encode_rendered(struct saver *v, const struct rendered *rendered)
 	if (rendered->control.uid != (uid_t)-1 ||
 	    rendered->control.gid != (gid_t)-1)
 		template = (struct identity){ 0 };
-	encode_identities(&v->items, &template, &control, &output);
+	encode_identity(&v->items, &template);
+	encode_identity(&v->items, &t->control);
+	encode_identity(&v->items, &output);
 	for (size_t i = 0; i < rendered->mark_count; i++)
 		add_u32(&b, number_of(v, rendered->marks[i]));
 	encode_buffer(&v->items, &b);
@@ -130,10 +130,10 @@ encode_items(struct saver *v)
 
 	encode_number(&v->items, t->len);
 	for (size_t i = 0; i < t->len; i++) {
-		const struct rendered *rendered = &v->run->rendered[i];
+		const struct rendered *rendered = v->run->rendered[i];
 
 		encode_text(&v->items, t->items[i].path);
-		if (rendered->current)
+		if (rendered == NULL)
 			encode_kept(
 			    v, record_find(v->run->old, t->items[i].path));
 		else

@@ -30,19 +30,6 @@ struct template;
 struct templates;
 struct value;
 
-/*
- * Which file it is, as far as the system tells.  Plain bytes: two of the same
- * file are the same.  All zero: there is none.
- */
-struct identity {
-	uint64_t inode, size;
-	int64_t modified, changed; /* nanoseconds */
-	uint32_t mode, uid, gid, unused;
-};
-
-/* st_mode 0 gives the identity of no file. */
-struct identity identity_of(const struct stat *st);
-
 /* Now, as files' times have it. */
 int64_t record_clock(void);
 
@@ -74,7 +61,7 @@ struct record_run {
 	const struct settings *settings;
 	const struct record *old; /* or NULL */
 	const struct templates *templates;
-	const struct rendered *rendered; /* one for each */
+	struct rendered *const *rendered; /* one for each; NULL: current */
 	struct renderer *renderer;
 	const struct reads *reads;
 	const struct value *root;

@@ -46,14 +46,27 @@ struct renderer {
 	struct rendered *now; /* what is being rendered */
 };
 
-void
-rendered_clear(struct rendered *r)
+static struct rendered *
+rendered_new(const struct template *t)
 {
+	struct rendered *r = mem_alloc(sizeof(*r));
+
+	r->template = t;
+	control_init(&r->control);
+	return r;
+}
+
+void
+rendered_free(struct rendered *r)
+{
+	if (r == NULL)
+		return;
 	strbuf_clear(&r->body);
 	control_clear(&r->control);
 	spans_clear(&r->spans);
 	free(r->marks);
 	free(r->partials);
+	free(r);
 }
 
 struct renderer *
@@ -286,7 +299,7 @@ render_mustache(struct renderer *r, const struct template *t, const char *name,
 
 	if (fd == -1)
 		return error_errno(e, "%s", name);
-	if (!S_ISREG(t->st.st_mode))
+	if (!S_ISREG(t->file.mode))
 		return error_set(e, EINVAL, "%s: is no regular file", name);
 	if (file_read_fd(fd, name, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
 		return -1;
@@ -297,9 +310,9 @@ render_mustache(struct renderer *r, const struct template *t, const char *name,
 /* ---- programs ----------------------------------------------------------- */
 
 static bool
-is_program(int dir, const char *path, const struct stat *st)
+is_program(int dir, const char *path, mode_t mode)
 {
-	return S_ISREG(st->st_mode) && (st->st_mode & 0111) != 0 &&
+	return S_ISREG(mode) && (mode & 0111) != 0 &&
 	    faccessat(dir, path, X_OK, 0) == 0;
 }
 
@@ -397,26 +410,26 @@ keep_marks(struct renderer *r, struct rendered *to)
 		memcpy(to->marks, marks, to->mark_count * sizeof(*marks));
 }
 
-int
-renderer_run(struct renderer *r, const struct template *t, struct rendered *to,
-    struct error *e)
+struct rendered *
+renderer_run(struct renderer *r, const struct template *t, struct error *e)
 {
 	own_free char *name = path_join(r->settings->templates, t->path);
+	ownp(rendered_free) struct rendered *to = rendered_new(t);
 
-	*to = (struct rendered){ .template = t };
-	control_init(&to->control);
 	if (r->reads != NULL)
 		reads_begin(r->reads);
-	if (is_program(r->templates->fd, t->path, &t->st)) {
+	if (is_program(r->templates->fd, t->path, t->file.mode)) {
 		if (render_program(r, name, to, e) == -1)
-			return -1;
+			return NULL;
 	} else if (render_mustache(r, t, name, to, e) == -1) {
-		return error_prefix(e, "could not render moustache template");
+		error_prefix(e, "could not render moustache template");
+		return NULL;
 	}
 	keep_marks(r, to);
-	if (t->control.st_mode != 0)
-		return read_control(r, t, name, &to->control, e);
-	return 0;
+	if (t->control.mode != 0 &&
+	    read_control(r, t, name, &to->control, e) == -1)
+		return NULL;
+	return take(to);
 }
 
 /* ---- one that is no part of the tree ------------------------------------- */
@@ -434,7 +447,7 @@ render_loose(
 
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return error_errno(e, "%s", path);
-	if (is_program(r->settings->root, below, &st))
+	if (is_program(r->settings->root, below, st.st_mode))
 		return render_program(r, path, to, e);
 	if (file_read_fd(fd, path, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
 		return -1;
@@ -445,12 +458,11 @@ int
 renderer_text(
     struct renderer *r, const char *path, struct strbuf *to, struct error *e)
 {
-	own(rendered_clear) struct rendered rendered = { 0 };
+	ownp(rendered_free) struct rendered *rendered = rendered_new(NULL);
 
-	control_init(&rendered.control);
-	if (render_loose(r, path, &rendered, e) == -1)
+	if (render_loose(r, path, rendered, e) == -1)
 		return -1;
-	*to = rendered.body;
-	rendered.body = (struct strbuf){ 0 };
+	*to = rendered->body;
+	rendered->body = (struct strbuf){ 0 };
 	return 0;
 }

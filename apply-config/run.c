@@ -26,7 +26,7 @@ struct run {
 	struct reads *reads;
 	struct renderer *renderer;
 	struct record *record; /* of the last run, or NULL */
-	struct rendered *rendered; /* one for each template */
+	struct rendered **rendered; /* for each template; NULL: current */
 	size_t done; /* that were rendered, not current */
 };
 
@@ -39,7 +39,7 @@ static void
 run_clear(struct run *r)
 {
 	for (size_t i = 0; r->rendered != NULL && i < r->templates.len; i++)
-		rendered_clear(&r->rendered[i]);
+		rendered_free(r->rendered[i]);
 	free(r->rendered);
 	record_free(r->record);
 	renderer_free(r->renderer);
@@ -86,16 +86,12 @@ run_render(
 		    r->settings, st, r->root, r->renderer, r->reads);
 	for (size_t i = 0; i < r->templates.len; i++) {
 		const struct template *t = &r->templates.items[i];
-		struct rendered *to = &r->rendered[i];
 
-		if (record_is_current(r->record, t, o)) {
-			*to =
-			    (struct rendered){ .template = t, .current = true };
-			control_init(&to->control);
+		if (record_is_current(r->record, t, o))
 			continue;
-		}
 		r->done++;
-		if (renderer_run(r->renderer, t, to, e) == -1)
+		r->rendered[i] = renderer_run(r->renderer, t, e);
+		if (r->rendered[i] == NULL)
 			return -1;
 	}
 	return check_missing(r->renderer, e);
@@ -105,7 +101,8 @@ static int
 run_plan(struct run *r, struct output *o, struct changes *c, struct error *e)
 {
 	for (size_t i = 0; i < r->templates.len; i++)
-		if (plan_add(o, r->settings, &r->rendered[i], c, e) == -1)
+		if (r->rendered[i] != NULL &&
+		    plan_add(o, r->settings, r->rendered[i], c, e) == -1)
 			return -1;
 	return 0;
 }

@@ -32,6 +32,7 @@ session_close(struct session *s)
 static void
 tell_changes(const struct output *o, const struct changes *c)
 {
+	talk_hold(true);
 	for (size_t i = 0; i < c->len; i++) {
 		own_free char *name = output_name(o, c->items[i].path);
 
@@ -39,6 +40,7 @@ tell_changes(const struct output *o, const struct changes *c)
 		    c->items[i].kind == CHANGE_DELETE ? "deleting" : "writing",
 		    name);
 	}
+	talk_hold(false);
 }
 
 int

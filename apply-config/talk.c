@@ -16,7 +16,8 @@
 
 #define LOG_FILE "/var/log/os-apply-config.log"
 
-static bool is_compat;
+static bool is_compat, holding;
+static struct strbuf held; /* of the older program's lines */
 
 void
 talk_open(const char *program, bool compat)
@@ -25,12 +26,36 @@ talk_open(const char *program, bool compat)
 	log_open(program, LOG_INFO);
 }
 
+/* Nobody is left to be told when these fail. */
+static void
+put_compat(const struct strbuf *lines)
+{
+	own_fd int fd = -1;
+
+	if (geteuid() == 0)
+		fd = open(
+		    LOG_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	if (fd != -1)
+		(void)file_write_all(fd, lines->s, lines->len);
+	(void)file_write_all(STDERR_FILENO, lines->s, lines->len);
+}
+
+void
+talk_hold(bool on)
+{
+	holding = on;
+	log_hold(on);
+	if (on || held.len == 0)
+		return;
+	put_compat(&held);
+	strbuf_clear(&held);
+}
+
 /* "[2013/01/31 04:05:06 PM] [INFO] text" */
 static void
 say_compat(const char *level, const char *text)
 {
 	own(strbuf_clear) struct strbuf b = { 0 };
-	own_fd int fd = -1;
 	time_t now = time(NULL);
 	struct tm tm;
 	char when[40];
@@ -38,13 +63,10 @@ say_compat(const char *level, const char *text)
 	localtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%Y/%m/%d %I:%M:%S %p", &tm);
 	strbuf_printf(&b, "[%s] [%s] %s\n", when, level, text);
-	if (geteuid() == 0)
-		fd = open(
-		    LOG_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	/* Nobody is left to be told when these fail. */
-	if (fd != -1)
-		(void)file_write_all(fd, b.s, b.len);
-	(void)file_write_all(STDERR_FILENO, b.s, b.len);
+	if (holding)
+		strbuf_add(&held, b.s, b.len);
+	else
+		put_compat(&b);
 }
 
 void

@@ -16,4 +16,7 @@ void talk_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void talk_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void talk_error(const struct error *e);
 
+/* Keep what is said back, and say it all at once when it ends. */
+void talk_hold(bool on);
+
 #endif

@@ -40,8 +40,8 @@ add(struct templates *t, const char *path, size_t n, const struct stat *st,
 		return error_set(e, E2BIG, "%s: more than %d templates", path,
 		    LIMIT_TEMPLATES);
 	t->items = mem_grow(t->items, &t->cap, t->len + 1, sizeof(*t->items));
-	t->items[t->len++] =
-	    (struct template){ .path = mem_dupn(path, n), .st = *st };
+	t->items[t->len++] = (struct template){ .path = mem_dupn(path, n),
+		.file = identity_of(st) };
 	return 0;
 }
 
@@ -93,7 +93,7 @@ join(struct templates *t, const struct templates *controls)
 		    (c = strcmp(controls->items[k].path, t->items[i].path)) < 0)
 			k++;
 		if (k < controls->len && c == 0)
-			t->items[i].control = controls->items[k].st;
+			t->items[i].control = controls->items[k].file;
 	}
 }
 

@@ -18,7 +18,6 @@
 static char *
 staged_path(struct output *o, const char *path, struct error *e)
 {
-	own_free char *temp = version_temp(path);
 	own_free char *link = NULL;
 	char dir[4096];
 	int fd = output_dir(o, path, e);
@@ -33,7 +32,7 @@ staged_path(struct output *o, const char *path, struct error *e)
 		return NULL;
 	}
 	dir[n] = '\0';
-	return path_join(dir, temp);
+	return path_join(dir, path_base(path));
 }
 
 /* The arguments with the path for each %s. */
@@ -61,9 +60,10 @@ keep_line(void *ctx, int stream, const char *line, size_t len)
 }
 
 int
-validate_run(struct output *o, const struct change *c, struct error *e)
+validate_run(struct output *o, const struct change *c, const char *staged,
+    struct error *e)
 {
-	own_free char *path = staged_path(o, c->path, e);
+	own_free char *path = staged_path(o, staged, e);
 	own_free char *name = output_name(o, c->path);
 	own(strlist_clear) struct strlist argv = { 0 };
 	own(strbuf_clear) struct strbuf talk = { 0 };

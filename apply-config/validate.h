@@ -7,7 +7,8 @@ struct change;
 struct error;
 struct output;
 
-/* Run change->validate with the staged file's path in place of "%s". */
-int validate_run(struct output *o, const struct change *c, struct error *e);
+/* Run change->validate with the path of what was staged in place of "%s". */
+int validate_run(struct output *o, const struct change *c, const char *staged,
+    struct error *e);
 
 #endif

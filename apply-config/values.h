@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Values as Python sees and prints them: os-apply-config's answers are
- * Python's, so its rules for truth, indexes, str() and types are kept.
+ * Values as Python sees them: os-apply-config's answers are Python's, so its
+ * rules for truth, indexes, printing and types are kept.
  */
 #ifndef APPLY_CONFIG_VALUES_H
 #define APPLY_CONFIG_VALUES_H
@@ -31,12 +31,6 @@ const struct value *values_lookup(const struct value *root, const char *key);
 
 /* Append v as --key prints it: JSON for maps, lists and booleans. */
 void values_print(const struct value *v, struct strbuf *b);
-
-/* Append str(v); maps and lists are full of repr(). */
-void values_str(const struct value *v, struct strbuf *b);
-
-/* Append repr() of n bytes of text. */
-void values_repr_text(const char *s, size_t n, struct strbuf *b);
 
 /*
  * Whether str(v) is of the named type: int, default, netaddress, netdevice,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -151,14 +152,15 @@ version_temp(const char *path)
 {
 	static const uint8_t key[16];
 	const char *base = path_base(path);
+	int n = (int)(base - path);
 	struct hash h;
 
 	if (strlen(TEMP_PREFIX) + strlen(base) <= NAME_LONGEST)
-		return mem_printf(TEMP_PREFIX "%s", base);
+		return mem_printf("%.*s" TEMP_PREFIX "%s", n, path, base);
 	hash_begin(&h, key);
 	hash_add(&h, base, strlen(base));
-	return mem_printf(
-	    TEMP_PREFIX "%016llx", (unsigned long long)hash_end(&h));
+	return mem_printf("%.*s" TEMP_PREFIX "%016llx", n, path,
+	    (unsigned long long)hash_end(&h));
 }
 
 static bool
@@ -207,72 +209,97 @@ stage_link(int dir, const char *temp, const struct version *v)
 }
 
 int
-version_stage(struct output *o, const char *path, const struct version *v,
-    struct staged *to, struct error *e)
+version_stage(struct output *o, const char *path, const char *staged,
+    const struct version *v, struct staged *to, struct error *e)
 {
-	own_free char *temp = version_temp(path);
-	int dir = output_dir(o, path, e), r;
+	const char *name = path_base(staged);
+	int dir = output_dir(o, staged, e), r;
 
 	*to = (struct staged){ .fd = -1 };
 	if (dir == -1)
 		return -1;
 	for (int try = 0; try < 2; try++) {
-		r = S_ISLNK(v->mode) ? stage_link(dir, temp, v)
-				     : stage_regular(dir, temp, v, to);
+		r = S_ISLNK(v->mode) ? stage_link(dir, name, v)
+				     : stage_regular(dir, name, v, to);
 		if (r == 0 || errno != EEXIST)
 			break;
-		(void)unlinkat(dir, temp, 0);
+		(void)unlinkat(dir, name, 0);
 	}
 	return r == -1 ? failed(o, path, e) : 0;
 }
 
-bool
-version_is_staged(struct output *o, const char *path)
+/* ---- what was staged --------------------------------------------------------- */
+
+/* Whether a folder was not to be found, or is none any more. */
+static bool
+is_gone(const struct error *e)
 {
-	own_free char *temp = version_temp(path);
+	return e->code == ENOENT || e->code == ENOTDIR;
+}
+
+bool
+version_exists(struct output *o, const char *path)
+{
 	struct error ignored;
 	struct stat st;
 	int dir = output_dir(o, path, &ignored);
 
-	return dir != -1 && fstatat(dir, temp, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return dir != -1 &&
+	    fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int
+publish(struct output *o, const char *path, unsigned flags, struct error *e)
+{
+	own_free char *temp = version_temp(path);
+	int dir = output_dir(o, path, e);
+
+	if (dir == -1)
+		return is_gone(e) ? 0 : -1;
+	if (renameat2(dir, path_base(temp), dir, path_base(path), flags) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : failed(o, path, e);
 }
 
 int
 version_publish(struct output *o, const char *path, struct error *e)
 {
-	own_free char *temp = version_temp(path);
-	int dir = output_dir(o, path, e);
-
-	if (dir == -1)
-		return e->code == ENOENT ? 0 : -1;
-	if (renameat(dir, temp, dir, path_base(path)) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : failed(o, path, e);
-}
-
-static int
-remove_name(
-    struct output *o, const char *path, const char *name, struct error *e)
-{
-	int dir = output_dir(o, path, e);
-
-	if (dir == -1)
-		return e->code == ENOENT ? 0 : -1;
-	if (unlinkat(dir, name, 0) == -1 && errno != ENOENT)
-		return failed(o, path, e);
-	return 0;
+	return publish(o, path, 0, e);
 }
 
 int
-version_discard(struct output *o, const char *path, struct error *e)
+version_publish_folder(struct output *o, const char *path, struct error *e)
 {
-	own_free char *temp = version_temp(path);
+	return publish(o, path, RENAME_NOREPLACE, e);
+}
 
-	return remove_name(o, path, temp, e);
+int
+version_move(
+    struct output *o, const char *from, const char *to, struct error *e)
+{
+	int dir = output_dir(o, from, e);
+	own_fd int old = dir == -1 ? -1 : fcntl(dir, F_DUPFD_CLOEXEC, 0);
+
+	if (dir == -1)
+		return is_gone(e) ? 0 : -1;
+	if (old == -1)
+		return failed(o, from, e);
+	dir = output_mkdirs(o, to, e);
+	if (dir == -1)
+		return -1;
+	if (renameat(old, path_base(from), dir, path_base(to)) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : failed(o, to, e);
 }
 
 int
 version_remove(struct output *o, const char *path, struct error *e)
 {
-	return remove_name(o, path, path_base(path), e);
+	int dir = output_dir(o, path, e);
+
+	if (dir == -1)
+		return is_gone(e) ? 0 : -1;
+	if (unlinkat(dir, path_base(path), 0) == -1 && errno != ENOENT)
+		return failed(o, path, e);
+	return 0;
 }

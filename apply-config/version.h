@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One file as it is, was or is to be, and how it gets to the disk: written
- * under another name beside its place, later renamed.
+ * under another name, later renamed.
  */
 #ifndef APPLY_CONFIG_VERSION_H
 #define APPLY_CONFIG_VERSION_H
@@ -32,7 +32,10 @@ struct version {
 int version_read(struct output *o, const char *path, struct doc *arena,
     struct version *v, struct error *e);
 
-/* The name in the same folder that it is first written under; the caller's. */
+/*
+ * What stands for path, a file or a folder, until it is published: another
+ * name in the same folder; the caller's.
+ */
 char *version_temp(const char *path);
 
 struct staged {
@@ -41,22 +44,27 @@ struct staged {
 };
 
 /*
- * Write it there, in a folder that exists.  What an earlier run left there is
- * replaced.
+ * Write it as staged, a path in a folder that exists, where an earlier run
+ * may have left something; path is what it is to become.
  */
-int version_stage(struct output *o, const char *path, const struct version *v,
-    struct staged *to, struct error *e);
+int version_stage(struct output *o, const char *path, const char *staged,
+    const struct version *v, struct staged *to, struct error *e);
 
-/* Whether something is staged. */
-bool version_is_staged(struct output *o, const char *path);
+/* Whether there is such a file. */
+bool version_exists(struct output *o, const char *path);
 
-/* Rename what was staged to its place: 1, 0 if nothing was staged, -1. */
+/*
+ * Rename what stands for path to it.  1, 0 if nothing does (it may have been
+ * done before), or -1; error.code is EEXIST when a folder is there.
+ */
 int version_publish(struct output *o, const char *path, struct error *e);
+int version_publish_folder(struct output *o, const char *path, struct error *e);
 
-/* Remove what was staged, if it was. */
-int version_discard(struct output *o, const char *path, struct error *e);
+/* Rename a file to another folder, which is made if it is missing. */
+int version_move(
+    struct output *o, const char *from, const char *to, struct error *e);
 
-/* Remove the file itself, if it is there. */
+/* Remove a file, if it is there. */
 int version_remove(struct output *o, const char *path, struct error *e);
 
 #endif

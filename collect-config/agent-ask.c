@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 #include "collect-config/agent.h"
-#include "collect-config/clock.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/log.h"
@@ -30,6 +30,8 @@ set_failure(struct round *r, const struct error *e)
 	http_reply_clear(&r->reply);
 	r->failure = *e;
 }
+
+static void act(struct agent *a, struct source *s);
 
 static void
 on_reply(void *ctx, struct http_reply *reply, const struct error *e)
@@ -61,7 +63,7 @@ on_enough(void *ctx, struct http_reply *reply, const struct error *e)
 		return;
 	}
 	s->call = NULL;
-	agent_act(s->agent, s);
+	act(s->agent, s);
 }
 
 /*
@@ -226,8 +228,8 @@ agent_child_limit(const struct source *s)
 
 /* ---- a round ------------------------------------------------------------ */
 
-void
-agent_act(struct agent *a, struct source *s)
+static void
+act(struct agent *a, struct source *s)
 {
 	if (s->round->result == STEP_ASK)
 		start_call(a, s);
@@ -239,7 +241,7 @@ void
 agent_go_on(struct agent *a, struct source *s)
 {
 	round_step(s->round);
-	agent_act(a, s);
+	act(a, s);
 }
 
 void

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "collect-config/agent.h"
-#include "collect-config/clock.h"
 #include "collect-config/notify.h"
 #include "collect-config/unit.h"
+#include "lib/clock.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"

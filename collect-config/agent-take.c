@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "collect-config/agent.h"
-#include "collect-config/clock.h"
+#include "collect-config/chance.h"
 #include "collect-config/extra.h"
 #include "collect-config/watch.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 

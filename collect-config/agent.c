@@ -11,13 +11,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "collect-config/clock.h"
+#include "collect-config/chance.h"
 #include "collect-config/detect.h"
 #include "collect-config/memory.h"
 #include "collect-config/notify.h"
 #include "collect-config/reload.h"
 #include "collect-config/status.h"
 #include "collect-config/watch.h"
+#include "lib/clock.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -25,6 +26,7 @@
 #define FIRST_MS 10000 /* that the first run waits for silent sources */
 #define IDLE_MS 60000 /* longest sleep */
 #define TRIM_MS 5000 /* a time that is worth giving memory back */
+#define RESTING KIB(4608) /* bytes that may stay in use between rounds */
 #define TELL_MS 1000 /* between two writes of the status */
 #define SOURCES 48 /* at most */
 
@@ -328,8 +330,8 @@ is_asking(const struct agent *a, int64_t now)
 /*
  * All that the start or a command took, before a long sleep or, if rounds
  * follow one another too fast for one, after a while.  What a round took,
- * before a long sleep, and only the largest part, the cryptographic library:
- * to give everything back each time would double what a round costs.
+ * before a long sleep, if that is much, and only the largest libraries: to
+ * give everything back each time would double what a round costs.
  */
 static void
 trim(struct agent *a, int64_t sleep_ms)
@@ -340,7 +342,10 @@ trim(struct agent *a, int64_t sleep_ms)
 	if (a->trimmed == TRIM_ALL || is_asking(a, now) ||
 	    (sleep_ms < TRIM_MS && quiet < TRIM_MS))
 		return;
-	memory_trim(a->trimmed == TRIM_NONE ? 0 : MIB(1));
+	if (a->trimmed == TRIM_NONE)
+		memory_trim(0);
+	else if (memory_resident() > RESTING)
+		memory_trim(MIB(1));
 	a->trimmed = TRIM_ALL;
 }
 

@@ -74,7 +74,6 @@ void agent_ask(struct agent *a, struct source *s);
 
 /* Let the source's kind make the next step, and do what it says. */
 void agent_go_on(struct agent *a, struct source *s);
-void agent_act(struct agent *a, struct source *s);
 
 /* The source's program ended; end it if it took too long. */
 void agent_child_over(struct agent *a, struct source *s);

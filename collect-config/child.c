@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "collect-config/clock.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 
 #define GRACE_MS 5000 /* between SIGTERM and SIGKILL */

@@ -44,11 +44,9 @@ round_file(struct round *r, struct value *content, const char *suffix,
 	    mem_printf("%s.%s", r->source->kind->name, suffix);
 	own_free char *path = path_join(folder, name);
 	struct value *v = value_map(r->doc);
-	uint8_t sum[DIGEST_BYTES];
 	char text[DIGEST_TEXT];
 
-	digest_buffer(data, n, sum);
-	digest_print(sum, text);
+	digest_text(data, n, text);
 	value_set(r->doc, v, "file", value_string(r->doc, path));
 	value_set(r->doc, v, "sha256", value_string(r->doc, text));
 	value_set(r->doc, content, suffix, v);

@@ -156,10 +156,9 @@ static char *
 plain_url(const struct round *r)
 {
 	char *url = mem_dup(round_text(r, "auth_url"));
-	size_t n = strlen(url);
+	size_t n = url_length(url);
 
-	while (n > 0 && url[n - 1] == '/')
-		url[--n] = '\0';
+	url[n] = '\0';
 	if (ends_in(url, "/v2.0"))
 		url[n - strlen("/v2.0")] = '\0';
 	return url;
@@ -250,12 +249,8 @@ print_request(struct round *r, struct strbuf *b)
 static enum step
 ask_token(struct round *r, const char *url)
 {
-	size_t n = strlen(url);
-
-	while (n > 0 && url[n - 1] == '/')
-		n--;
 	r->place = KEYSTONE_TOKEN;
-	round_get(r, "%.*s/auth/tokens", (int)n, url);
+	round_get(r, "%.*s/auth/tokens", (int)url_length(url), url);
 	r->ask.method = "POST";
 	r->ask.follow = HTTP_FOLLOW_HOST;
 	r->ask.has_body = true;

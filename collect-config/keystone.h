@@ -20,6 +20,16 @@ enum {
 /* The group [keystone] of settings. */
 extern const struct setting keystone_settings[];
 
+/* Rows of the settings of a kind that has itself known there. */
+#define SETTINGS_KEYSTONE \
+	{ .name = "user-id", .help = "user who asks" }, \
+	    { .name = "password", .help = "password of that user" }, \
+	    { .name = "project-id", .help = "project of that user" }, \
+	{ \
+		.name = "auth-url", .kind = SETTING_URL, \
+		.help = "URL of the identity service" \
+	}
+
 /*
  * The steps towards a token and the public endpoint of a service, with the
  * settings auth_url, user_id, password, project_id and region_name of the

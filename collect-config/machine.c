@@ -201,6 +201,15 @@ machine_cmdline(const struct machine *m, const char *name)
 	return last_named(&m->cmdline, name);
 }
 
+bool
+machine_says(const char *name, const char *text, const char *want, char **why)
+{
+	if (strcmp(text, want) != 0)
+		return false;
+	*why = mem_printf("firmware says %s \"%s\"", name, text);
+	return true;
+}
+
 const char *
 machine_disc(const struct machine *m, const char *label)
 {

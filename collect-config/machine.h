@@ -6,6 +6,8 @@
 #ifndef COLLECT_CONFIG_MACHINE_H
 #define COLLECT_CONFIG_MACHINE_H
 
+#include <stdbool.h>
+
 #include "lib/strlist.h"
 
 struct config;
@@ -37,6 +39,13 @@ void machine_parse_dmi(struct machine *m, const void *table, size_t len);
  */
 const char *machine_cmdline(const struct machine *m, const char *name);
 const char *machine_oem(const struct machine *m, const char *name);
+
+/*
+ * Whether what the firmware calls its name (a vendor, an asset tag) is just
+ * what a platform has there; *why is then what it says, the caller's.
+ */
+bool
+machine_says(const char *name, const char *text, const char *want, char **why);
 
 /* The device with the disc labelled label (in any case), or NULL. */
 const char *machine_disc(const struct machine *m, const char *label);

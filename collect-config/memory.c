@@ -5,11 +5,15 @@
  */
 #include "collect-config/memory.h"
 
+#include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include "lib/own.h"
 
 /* Segments that were never writable hold nothing but what the file has. */
 static int
@@ -31,6 +35,18 @@ drop(struct dl_phdr_info *info, size_t size, void *ctx)
 		(void)madvise((void *)start, end - start, MADV_DONTNEED);
 	}
 	return 0;
+}
+
+size_t
+memory_resident(void)
+{
+	own_fd int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	char text[128] = "";
+	unsigned long pages = 0;
+
+	if (fd != -1 && read(fd, text, sizeof(text) - 1) > 0)
+		(void)sscanf(text, "%*u %lu", &pages);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 void

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/* Bytes of memory in use now; 0 if that is not known. */
+size_t memory_resident(void);
+
 /*
  * Give back memory that was needed once: free heap, and pages of programs and
  * libraries, of those parts that have at least so many bytes.  The pages are

@@ -14,6 +14,15 @@
 #include "lib/own.h"
 #include "lib/path.h"
 
+const struct setting platform_settings[] = {
+	{ .name = "metadata-url",
+	    .kind = SETTING_LIST,
+	    .value = "http://169.254.169.254",
+	    .help = "URL of the service" },
+	SETTING_TIMEOUT,
+	{ .name = NULL },
+};
+
 struct walk {
 	size_t base; /* which of the bases */
 	struct value *content;
@@ -113,11 +122,9 @@ ask(struct round *r, const struct platform *p)
 {
 	const struct walk *w = r->data;
 	own_free char *base = with_interface(bases(r)->items[w->base]);
-	size_t n = strlen(base);
 
-	while (n > 0 && base[n - 1] == '/')
-		n--;
-	round_get(r, "%.*s/%s", (int)n, base, p->parts[r->place].path);
+	round_get(
+	    r, "%.*s/%s", (int)url_length(base), base, p->parts[r->place].path);
 	r->ask.direct = true;
 	r->ask.idle_seconds = round_number(r, "timeout");
 	if (p->header != NULL) {
@@ -168,6 +175,12 @@ platform_step(struct round *r, const struct platform *p, struct error *e)
 	if (p->parts[r->place].path != NULL)
 		return ask(r, p);
 	return finish(r, p, w->content);
+}
+
+enum step
+platform_ask(struct round *r, struct error *e)
+{
+	return platform_step(r, r->source->kind->platform, e);
 }
 
 /* ---- from a disc or a folder -------------------------------------------- */

@@ -44,7 +44,13 @@ struct platform {
 enum step
 platform_step(struct round *r, const struct platform *p, struct error *e);
 
-/* The same from a disc or a folder, at once. */
+/* The step of a kind that only asks for its platform's parts. */
+enum step platform_ask(struct round *r, struct error *e);
+
+/* The settings of one whose service is at the usual address. */
+extern const struct setting platform_settings[];
+
+/* The same as platform_step() from a disc or a folder, at once. */
 enum step platform_disc(struct round *r, const struct platform *p,
     const struct disc *disc, struct error *e);
 enum step platform_folder(struct round *r, const struct platform *p,

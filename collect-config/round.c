@@ -83,6 +83,24 @@ round_header(struct round *r, const char *fmt, ...)
 	strlist_take(&r->ask.headers, header);
 }
 
+void
+round_tls(struct round *r)
+{
+	r->ask.ca_file = round_text(r, "ca_file");
+	r->ask.cert_file = round_text(r, "cert_file");
+	r->ask.key_file = round_text(r, "key_file");
+}
+
+size_t
+url_length(const char *url)
+{
+	size_t n = strlen(url);
+
+	while (n > 0 && url[n - 1] == '/')
+		n--;
+	return n;
+}
+
 int
 round_check(const struct round *r, struct error *e)
 {

@@ -11,11 +11,17 @@
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
-struct sign_url
-sign_url(const char *url)
+/* The host (with a port that is written) and the path of a URL. */
+struct place {
+	const char *host, *path;
+	int host_len, path_len;
+};
+
+static struct place
+place_of(const char *url)
 {
 	const char *host = strstr(url, "://"), *at;
-	struct sign_url u;
+	struct place u;
 
 	host = host != NULL ? host + 3 : url;
 	at = memchr(host, '@', strcspn(host, "/?#"));
@@ -32,8 +38,12 @@ sign_url(const char *url)
 	return u;
 }
 
-void
-sign_query(struct strlist *parameters, struct strbuf *b)
+/*
+ * The query of a GET with these parameters ("name=value" items, not encoded,
+ * in any order; sorted here), encoded, without a question mark.
+ */
+static void
+add_query(struct strlist *parameters, struct strbuf *b)
 {
 	strlist_sort(parameters);
 	for (size_t i = 0; i < parameters->len; i++) {
@@ -53,28 +63,19 @@ sign_v2(const char *url, struct strlist *parameters, const struct sign_key *key,
     struct strbuf *query)
 {
 	own(strbuf_clear) struct strbuf text = { 0 }, signature = { 0 };
-	struct sign_url u = sign_url(url);
+	struct place u = place_of(url);
 	uint8_t mac[DIGEST_BYTES];
 
 	strlist_printf(parameters, "AWSAccessKeyId=%s", key->id);
 	strlist_add(parameters, "SignatureVersion=2");
 	strlist_add(parameters, "SignatureMethod=HmacSHA256");
-	sign_query(parameters, query);
+	add_query(parameters, query);
 	strbuf_printf(&text, "GET\n%.*s\n%.*s\n%s", u.host_len, u.host,
 	    u.path_len, u.path, query->s);
 	digest_hmac(key->secret, strlen(key->secret), text.s, text.len, mac);
 	base64_encode(mac, sizeof(mac), &signature);
 	strbuf_puts(query, "&Signature=");
 	percent_encode(signature.s, "", query);
-}
-
-static void
-hex_digest(const char *s, size_t n, char text[DIGEST_TEXT])
-{
-	uint8_t sum[DIGEST_BYTES];
-
-	digest_buffer(s, n, sum);
-	digest_print(sum, text);
 }
 
 /* The key for one day, region and service. */
@@ -101,7 +102,7 @@ sign_v4(const char *url, struct strlist *parameters, const struct sign_key *key,
     time_t now, struct strbuf *query, struct strlist *headers)
 {
 	own(strbuf_clear) struct strbuf request = { 0 }, text = { 0 };
-	struct sign_url u = sign_url(url);
+	struct place u = place_of(url);
 	char stamp[32], day[16], sum[DIGEST_TEXT], empty[DIGEST_TEXT];
 	uint8_t mac[DIGEST_BYTES], derived[DIGEST_BYTES];
 	struct tm tm;
@@ -109,13 +110,13 @@ sign_v4(const char *url, struct strlist *parameters, const struct sign_key *key,
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
 	strftime(day, sizeof(day), "%Y%m%d", &tm);
-	sign_query(parameters, query);
-	hex_digest("", 0, empty);
+	add_query(parameters, query);
+	digest_text("", 0, empty);
 	strbuf_printf(&request,
 	    "GET\n%.*s\n%s\nhost:%.*s\nx-amz-date:%s\n\nhost;x-amz-date\n%s",
 	    u.path_len, u.path, strbuf_text(query), u.host_len, u.host, stamp,
 	    empty);
-	hex_digest(request.s, request.len, sum);
+	digest_text(request.s, request.len, sum);
 	strbuf_printf(&text, "AWS4-HMAC-SHA256\n%s\n%s/%s/%s/aws4_request\n%s",
 	    stamp, day, key->region, key->service, sum);
 	derive(key, day, derived);

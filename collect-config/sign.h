@@ -13,20 +13,11 @@ struct sign_key {
 	const char *region, *service; /* of version 4 */
 };
 
-/* The host (with a port that is written) and the path of a URL. */
-struct sign_url {
-	const char *host, *path;
-	int host_len, path_len;
-};
-struct sign_url sign_url(const char *url);
-
 /*
- * The query of a GET of url with these parameters ("name=value" items, not
- * encoded, in any order; sorted here), encoded, without a question mark.
+ * Signature version 2 of a GET of url with these parameters ("name=value"
+ * items, not encoded, in any order; sorted here): its query, encoded, without
+ * a question mark, with the signature at its end.
  */
-void sign_query(struct strlist *parameters, struct strbuf *b);
-
-/* Signature version 2: the query with the signature at its end. */
 void sign_v2(const char *url, struct strlist *parameters,
     const struct sign_key *key, struct strbuf *query);
 

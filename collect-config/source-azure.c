@@ -3,15 +3,12 @@
  * Azure: the instance metadata service, and the disc of the first boot, whose
  * ovf-env.xml has the machine's name and custom data.
  */
-#include <errno.h>
-#include <string.h>
 
 #include "collect-config/disc.h"
 #include "collect-config/platform.h"
 #include "collect-config/sources.h"
 #include "collect-config/xml.h"
 #include "lib/encode.h"
-#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 
@@ -21,26 +18,11 @@
 	"Environment/ProvisioningSection/" \
 	"LinuxProvisioningConfigurationSet/"
 
-static const struct setting settings[] = {
-	{ .name = "metadata-url",
-	    .kind = SETTING_LIST,
-	    .value = "http://169.254.169.254",
-	    .help = "URL of the service" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
-	{ .name = NULL },
-};
-
 static bool
 azure_detect(const struct config *c, const struct machine *m, char **why)
 {
 	(void)c;
-	if (strcmp(m->asset_tag, TAG) != 0)
-		return false;
-	*why = mem_printf("firmware says asset tag \"%s\"", m->asset_tag);
-	return true;
+	return machine_says("asset tag", m->asset_tag, TAG, why);
 }
 
 /* Set a member from an element of the disc's document, if it has one. */
@@ -99,16 +81,11 @@ static const struct platform azure = {
 	.finish = take_disc,
 };
 
-static enum step
-azure_step(struct round *r, struct error *e)
-{
-	return platform_step(r, &azure, e);
-}
-
 const struct source_kind source_azure = {
 	.name = "azure",
 	.summary = "Azure's instance metadata and first disc",
-	.settings = settings,
+	.settings = platform_settings,
 	.detect = azure_detect,
-	.step = azure_step,
+	.step = platform_ask,
+	.platform = &azure,
 };

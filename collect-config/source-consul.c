@@ -20,13 +20,8 @@ static const struct setting settings[] = {
 	{ .name = "prefix", .help = "prefix of the keys to read" },
 	{ .name = "token", .help = "token to show" },
 	{ .name = "datacenter", .help = "data centre to ask" },
-	{ .name = "ca-file", .help = "certificates to trust, a PEM file" },
-	{ .name = "cert-file", .help = "certificate to show, a PEM file" },
-	{ .name = "key-file", .help = "its key, a PEM file" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTINGS_TLS,
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 
@@ -39,10 +34,6 @@ ask(struct round *r)
 	const char *index = round_memory(r, "index");
 	const char *token = round_text(r, "token");
 	own(strbuf_clear) struct strbuf path = { 0 };
-	size_t n = strlen(base);
-
-	while (n > 0 && base[n - 1] == '/')
-		n--;
 	percent_encode(prefix != NULL ? prefix : "", "/", &path);
 	strbuf_puts(&path, "?recurse=true");
 	if (center != NULL) {
@@ -51,7 +42,7 @@ ask(struct round *r)
 	}
 	if (index != NULL)
 		strbuf_printf(&path, "&index=%s&wait=%ds", index, WAIT_SECONDS);
-	round_get(r, "%.*s/v1/kv/%s", (int)n, base, path.s);
+	round_get(r, "%.*s/v1/kv/%s", (int)url_length(base), base, path.s);
 	if (token != NULL)
 		round_header(r, "X-Consul-Token: %s", token);
 	/* The server adds up to a sixteenth to the time that it waits. */
@@ -61,9 +52,7 @@ ask(struct round *r)
 	else
 		r->ask.idle_seconds = round_number(r, "timeout");
 	r->ask.follow = HTTP_FOLLOW_HOST;
-	r->ask.ca_file = round_text(r, "ca_file");
-	r->ask.cert_file = round_text(r, "cert_file");
-	r->ask.key_file = round_text(r, "key_file");
+	round_tls(r);
 	return STEP_ASK;
 }
 

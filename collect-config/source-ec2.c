@@ -25,10 +25,7 @@ static const struct setting settings[] = {
 	{ .name = "metadata-url",
 	    .kind = SETTING_URL,
 	    .help = "URL of the metadata's root" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTING_TIMEOUT,
 	{ .name = "once",
 	    .kind = SETTING_FLAG,
 	    .value = "false",
@@ -89,9 +86,7 @@ root_url(const struct round *r, size_t *n)
 
 	if (url == NULL)
 		url = usual[w->base];
-	*n = strlen(url);
-	while (*n > 0 && url[*n - 1] == '/')
-		--*n;
+	*n = url_length(url);
 	return url;
 }
 

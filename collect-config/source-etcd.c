@@ -22,13 +22,8 @@ static const struct setting settings[] = {
 	{ .name = "prefix", .help = "prefix of the keys to read" },
 	{ .name = "user", .help = "user to be" },
 	{ .name = "password", .help = "password of that user" },
-	{ .name = "ca-file", .help = "certificates to trust, a PEM file" },
-	{ .name = "cert-file", .help = "certificate to show, a PEM file" },
-	{ .name = "key-file", .help = "its key, a PEM file" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTINGS_TLS,
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 
@@ -69,11 +64,7 @@ post(struct round *r, const char *path, struct value *body)
 {
 	const char *base = members(r)->items[member(r)];
 	const char *token = round_memory(r, "token");
-	size_t n = strlen(base);
-
-	while (n > 0 && base[n - 1] == '/')
-		n--;
-	round_get(r, "%.*s%s", (int)n, base, path);
+	round_get(r, "%.*s%s", (int)url_length(base), base, path);
 	r->ask.method = "POST";
 	r->ask.has_body = true;
 	value_print(body, STYLE_PYTHON, &r->ask.body);
@@ -82,9 +73,7 @@ post(struct round *r, const char *path, struct value *body)
 		round_header(r, "Authorization: %s", token);
 	r->ask.idle_seconds = round_number(r, "timeout");
 	r->ask.follow = HTTP_FOLLOW_HOST;
-	r->ask.ca_file = round_text(r, "ca_file");
-	r->ask.cert_file = round_text(r, "cert_file");
-	r->ask.key_file = round_text(r, "key_file");
+	round_tls(r);
 	return STEP_ASK;
 }
 

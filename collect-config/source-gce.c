@@ -20,10 +20,7 @@ static const struct setting settings[] = {
 	    .kind = SETTING_URL,
 	    .value = "http://169.254.169.254/computeMetadata/v1/",
 	    .help = "URL of the metadata's root" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 

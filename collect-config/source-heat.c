@@ -3,7 +3,6 @@
  * Heat's POLL_SERVER_HEAT: the metadata of one resource of a stack.  With a
  * token in hand that is one request a round.
  */
-#include <string.h>
 
 #include "collect-config/keystone.h"
 #include "collect-config/sources.h"
@@ -11,12 +10,7 @@
 #include "lib/own.h"
 
 static const struct setting settings[] = {
-	{ .name = "user-id", .help = "user who asks" },
-	{ .name = "password", .help = "password of that user" },
-	{ .name = "project-id", .help = "project of that user" },
-	{ .name = "auth-url",
-	    .kind = SETTING_URL,
-	    .help = "URL of the identity service" },
+	SETTINGS_KEYSTONE,
 	{ .name = "stack-id", .help = "stack, NAME/UUID" },
 	{ .name = "resource-name", .help = "resource of the stack" },
 	{ .name = "region-name", .help = "region of the endpoint to ask" },
@@ -45,15 +39,13 @@ ask_metadata(struct round *r)
 {
 	own(strbuf_clear) struct strbuf path = { 0 };
 	const char *endpoint = round_memory(r, "endpoint");
-	size_t n = strlen(endpoint);
 
-	while (n > 0 && endpoint[n - 1] == '/')
-		n--;
 	percent_encode(round_text(r, "stack_id"), "/", &path);
 	strbuf_puts(&path, "/resources/");
 	percent_encode(round_text(r, "resource_name"), "", &path);
 	r->place = METADATA;
-	round_get(r, "%.*s/stacks/%s/metadata", (int)n, endpoint, path.s);
+	round_get(r, "%.*s/stacks/%s/metadata", (int)url_length(endpoint),
+	    endpoint, path.s);
 	round_header(r, "Accept: application/json");
 	round_header(r, "X-Auth-Token: %s", round_memory(r, "token"));
 	r->ask.follow = HTTP_FOLLOW_HOST;

@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hetzner Cloud: metadata in YAML, user data beside it. */
-#include <string.h>
-
 #include "collect-config/platform.h"
 #include "collect-config/sources.h"
-#include "lib/mem.h"
-
-static const struct setting settings[] = {
-	{ .name = "metadata-url",
-	    .kind = SETTING_LIST,
-	    .value = "http://169.254.169.254",
-	    .help = "URL of the service" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
-	{ .name = NULL },
-};
 
 static bool
 hetzner_detect(const struct config *c, const struct machine *m, char **why)
 {
 	(void)c;
-	if (strcmp(m->vendor, "Hetzner") != 0)
-		return false;
-	*why = mem_printf("firmware says vendor \"%s\"", m->vendor);
-	return true;
+	return machine_says("vendor", m->vendor, "Hetzner", why);
 }
 
 static const struct platform hetzner = {
@@ -40,16 +22,11 @@ static const struct platform hetzner = {
 	    { .path = NULL } },
 };
 
-static enum step
-hetzner_step(struct round *r, struct error *e)
-{
-	return platform_step(r, &hetzner, e);
-}
-
 const struct source_kind source_hetzner = {
 	.name = "hetzner",
 	.summary = "Hetzner Cloud's server metadata",
-	.settings = settings,
+	.settings = platform_settings,
 	.detect = hetzner_detect,
-	.step = hetzner_step,
+	.step = platform_ask,
+	.platform = &hetzner,
 };

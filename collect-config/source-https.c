@@ -15,15 +15,10 @@ static const struct setting settings[] = {
 	{ .name = "url",
 	    .kind = SETTING_URL,
 	    .help = "URL of the JSON document" },
-	{ .name = "ca-file", .help = "certificates to trust, a PEM file" },
-	{ .name = "cert-file", .help = "certificate to show, a PEM file" },
-	{ .name = "key-file", .help = "its key, a PEM file" },
+	SETTINGS_TLS,
 	{ .name = "token-file",
 	    .help = "file with a token, sent as Authorization: Bearer" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 
@@ -57,9 +52,7 @@ https_step(struct round *r, struct error *e)
 	if (r->replied)
 		return conditional_take(r, e);
 	conditional_ask(r, url);
-	r->ask.ca_file = round_text(r, "ca_file");
-	r->ask.cert_file = round_text(r, "cert_file");
-	r->ask.key_file = round_text(r, "key_file");
+	round_tls(r);
 	r->ask.follow = HTTP_FOLLOW_HOST;
 	return add_token(r, e) == -1 ? STEP_FAILED : STEP_ASK;
 }

@@ -26,10 +26,7 @@ static const struct setting settings[] = {
 	{ .name = "metadata-url",
 	    .kind = SETTING_LIST,
 	    .help = "URL below which the data is" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 

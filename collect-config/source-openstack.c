@@ -19,10 +19,7 @@ static const struct setting settings[] = {
 	    .kind = SETTING_LIST,
 	    .value = "http://169.254.169.254 http://[fe80::a9fe:a9fe%25*]",
 	    .help = "URL of the service; the first that answers is used" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Oracle Cloud: version 2 of the service, which wants a header, else 1. */
-#include <string.h>
-
 #include "collect-config/platform.h"
 #include "collect-config/sources.h"
-#include "lib/mem.h"
 
 static const struct setting settings[] = {
 	{ .name = "metadata-url",
@@ -13,10 +10,7 @@ static const struct setting settings[] = {
 		     "http://[fd00:c1::a9fe:a9fe]/opc/v2 "
 		     "http://169.254.169.254/opc/v1",
 	    .help = "URL of the service; the first that answers is used" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 
@@ -24,10 +18,7 @@ static bool
 oracle_detect(const struct config *c, const struct machine *m, char **why)
 {
 	(void)c;
-	if (strcmp(m->asset_tag, "OracleCloud.com") != 0)
-		return false;
-	*why = mem_printf("firmware says asset tag \"%s\"", m->asset_tag);
-	return true;
+	return machine_says("asset tag", m->asset_tag, "OracleCloud.com", why);
 }
 
 static const struct platform oracle = {
@@ -39,16 +30,11 @@ static const struct platform oracle = {
 	.base64 = true,
 };
 
-static enum step
-oracle_step(struct round *r, struct error *e)
-{
-	return platform_step(r, &oracle, e);
-}
-
 const struct source_kind source_oracle = {
 	.name = "oracle",
 	.summary = "Oracle Cloud's instance metadata",
 	.settings = settings,
 	.detect = oracle_detect,
-	.step = oracle_step,
+	.step = platform_ask,
+	.platform = &oracle,
 };

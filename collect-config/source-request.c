@@ -13,10 +13,7 @@ static const struct setting settings[] = {
 	{ .name = "metadata-url",
 	    .kind = SETTING_URL,
 	    .help = "URL of the JSON document" },
-	{ .name = "timeout",
-	    .kind = SETTING_NUMBER,
-	    .value = "10",
-	    .help = "seconds to wait for a connection and for data" },
+	SETTING_TIMEOUT,
 	{ .name = NULL },
 };
 

@@ -17,12 +17,7 @@
 #include "lib/own.h"
 
 static const struct setting settings[] = {
-	{ .name = "user-id", .help = "user who asks" },
-	{ .name = "password", .help = "password of that user" },
-	{ .name = "project-id", .help = "project of that user" },
-	{ .name = "auth-url",
-	    .kind = SETTING_URL,
-	    .help = "URL of the identity service" },
+	SETTINGS_KEYSTONE,
 	{ .name = "queue-id", .help = "queue to read" },
 	{ .name = "use-websockets",
 	    .kind = SETTING_FLAG,
@@ -97,10 +92,8 @@ ask(struct round *r, unsigned place, const char *method, const char *query)
 {
 	const char *endpoint = round_memory(r, "endpoint");
 	own(strbuf_clear) struct strbuf queue = { 0 };
-	size_t n = strlen(endpoint);
+	size_t n = url_length(endpoint);
 
-	while (n > 0 && endpoint[n - 1] == '/')
-		n--;
 	if (n > 3 && memcmp(endpoint + n - 3, "/v2", 3) == 0)
 		n -= 3;
 	percent_encode(round_text(r, "queue_id"), "", &queue);

@@ -25,6 +25,7 @@
 #include "lib/strlist.h"
 
 struct agent;
+struct platform;
 struct round;
 
 enum step {
@@ -50,7 +51,22 @@ struct source_kind {
 	bool (*detect)(
 	    const struct config *c, const struct machine *m, char **why);
 	enum step (*step)(struct round *r, struct error *e);
+	const struct platform *platform; /* of platform_ask(), else NULL */
 };
+
+/* Rows of several kinds' tables of settings. */
+#define SETTING_TIMEOUT \
+	{ \
+		.name = "timeout", .kind = SETTING_NUMBER, .value = "10", \
+		.help = "seconds to wait for a connection and for data" \
+	}
+#define SETTINGS_TLS \
+	{ .name = "ca-file", .help = "certificates to trust, a PEM file" }, \
+	    { .name = "cert-file", \
+		    .help = "certificate to show, a PEM file" }, \
+	{ \
+		.name = "key-file", .help = "its key, a PEM file" \
+	}
 
 /* What is asked over the network. */
 struct ask {
@@ -169,6 +185,12 @@ enum step round_get(struct round *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void round_header(struct round *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The files of SETTINGS_TLS for what is asked next. */
+void round_tls(struct round *r);
+
+/* How long a URL is without the slashes at its end. */
+size_t url_length(const char *url);
 
 /* 0 if the reply's status is 200 to 299; else -1 with the error. */
 int round_check(const struct round *r, struct error *e);

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect-config/clock.h"
+#include "collect-config/chance.h"
 #include "collect-config/config.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "collect-config/agent.h"
-#include "collect-config/clock.h"
+#include "lib/clock.h"
 #include "lib/mem.h"
 
 #define EVENTS \

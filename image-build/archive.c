@@ -11,6 +11,7 @@
 
 #include "image-build/archive.h"
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -105,15 +106,14 @@ parse_stanzas(const char *text, struct strlist *urls)
 }
 
 static int
-parse_file(const char *path, struct strlist *urls, struct error *e)
+parse_file(
+    const char *tree, const char *path, struct strlist *urls, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
 	size_t n = strlen(path);
 
-	if (!file_exists(AT_FDCWD, path))
-		return 0;
-	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, e) == -1)
-		return -1;
+	if (target_read(tree, path, LIMIT_TEXT_BYTES, &text, e) == -1)
+		return e->code == ENOENT ? 0 : -1;
 	if (n > 8 && strcmp(path + n - 8, ".sources") == 0)
 		parse_stanzas(strbuf_text(&text), urls);
 	else if (n > 5 && strcmp(path + n - 5, ".list") == 0)
@@ -124,20 +124,17 @@ parse_file(const char *path, struct strlist *urls, struct error *e)
 int
 archive_urls(const char *tree, struct strlist *urls, struct error *e)
 {
-	own_free char *list = path_join(tree, "etc/apt/sources.list");
-	own_free char *dir = path_join(tree, "etc/apt/sources.list.d");
+	static const char dir[] = "etc/apt/sources.list.d";
 	own(strlist_clear) struct strlist names = { 0 };
 
-	if (parse_file(list, urls, e) == -1)
+	if (parse_file(tree, "etc/apt/sources.list", urls, e) == -1)
 		return -1;
-	if (!file_is_dir(AT_FDCWD, dir))
-		return 0;
-	if (file_names(AT_FDCWD, dir, &names, e) == -1)
-		return -1;
+	if (target_names(tree, dir, &names, e) == -1)
+		return e->code == ENOENT ? 0 : -1;
 	for (size_t i = 0; i < names.len; i++) {
 		own_free char *path = path_join(dir, names.items[i]);
 
-		if (parse_file(path, urls, e) == -1)
+		if (parse_file(tree, path, urls, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -158,8 +155,8 @@ digest_of_list(
 	for (char *s = name; *s != '\0'; s++)
 		if (*s == '/')
 			*s = '_';
-	path = mem_printf("%s/var/lib/apt/lists/%s", tree, name);
-	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &body, e) == -1)
+	path = path_join("var/lib/apt/lists", name);
+	if (target_read(tree, path, LIMIT_TEXT_BYTES, &body, e) == -1)
 		return -1;
 	digest_text(strbuf_text(&body), body.len, text);
 	return 0;

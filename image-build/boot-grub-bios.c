@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "image-build/disk.h"
+#include "image-build/target.h"
 #include "lib/bytes.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -46,23 +47,19 @@ boot_partition(const struct disk *disk)
 static bool
 fits(const struct boot_job *job)
 {
-	own_free char *boot = path_join(job->tree, BOOT_IMG);
-	own_free char *core = path_join(job->tree, CORE_IMG);
-
 	return boot_partition(&job->layout->disks[job->disk]) != NULL &&
-	    file_exists(AT_FDCWD, boot) && file_exists(AT_FDCWD, core);
+	    target_exists(job->tree, BOOT_IMG) &&
+	    target_exists(job->tree, CORE_IMG);
 }
 
 static int
 load(const char *tree, const char *name, size_t least, struct strbuf *b,
     struct error *e)
 {
-	own_free char *path = path_join(tree, name);
-
-	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, b, e) == -1)
+	if (target_read(tree, name, LIMIT_TEXT_BYTES, b, e) == -1)
 		return -1;
 	if (b->len < least)
-		return error_set(e, EINVAL, "%s: only %zu bytes", path, b->len);
+		return error_set(e, EINVAL, "%s: only %zu bytes", name, b->len);
 	return 0;
 }
 

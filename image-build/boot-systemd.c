@@ -16,6 +16,7 @@
 #include "image-build/boot-uki.h"
 #include "image-build/disk.h"
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/boot.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -41,10 +42,12 @@ efi_arch(const struct boot_job *job)
 }
 
 static char *
-loader_path(const struct boot_job *job)
+loader_path(const struct boot_job *job, struct error *e)
 {
-	return mem_printf(
-	    "%s/" LOADERS "/systemd-boot%s.efi", job->tree, efi_arch(job));
+	own_free char *path =
+	    mem_printf(LOADERS "/systemd-boot%s.efi", efi_arch(job));
+
+	return target_path(job->tree, path, e);
 }
 
 /* A tree that fills the ESP's EFI/BOOT itself needs no loader of ours. */
@@ -52,12 +55,13 @@ static bool
 fits(const struct boot_job *job)
 {
 	own_free char *loader = NULL, *other = NULL;
+	struct error none;
 
 	if (job->esp == NULL || efi_arch(job) == NULL)
 		return false;
-	loader = loader_path(job);
+	loader = loader_path(job, &none);
 	other = path_join(job->esp, "EFI/BOOT");
-	return file_exists(AT_FDCWD, loader) &&
+	return loader != NULL &&
 	    (job->fd != -1 || !file_exists(AT_FDCWD, other));
 }
 
@@ -67,11 +71,10 @@ fits(const struct boot_job *job)
 static char *
 find_release(const struct boot_job *job, struct error *e)
 {
-	own_free char *boot = path_join(job->tree, "boot");
 	own(strlist_clear) struct strlist names = { 0 };
 	const char *best = NULL;
 
-	if (file_names(AT_FDCWD, boot, &names, e) == -1)
+	if (target_names(job->tree, "boot", &names, e) == -1)
 		return NULL;
 	for (size_t i = 0; i < names.len; i++) {
 		const char *name = names.items[i];
@@ -82,7 +85,7 @@ find_release(const struct boot_job *job, struct error *e)
 	}
 	if (best != NULL)
 		return mem_dup(best + strlen(KERNEL));
-	error_set(e, ENOENT, "%s: no kernel (" KERNEL "*)", boot);
+	error_set(e, ENOENT, "%s/boot: no kernel (" KERNEL "*)", job->tree);
 	return NULL;
 }
 
@@ -95,10 +98,9 @@ static int
 command_line(const struct boot_job *job, struct strbuf *line, struct error *e)
 {
 	const struct filesystem *root = layout_root(job->layout);
-	own_free char *path = path_join(job->tree, CMDLINE);
 
-	if (file_exists(AT_FDCWD, path)) {
-		if (file_read(AT_FDCWD, path, KIB(64), line, e) == -1)
+	if (target_exists(job->tree, CMDLINE)) {
+		if (target_read(job->tree, CMDLINE, KIB(64), line, e) == -1)
 			return -1;
 		for (size_t i = 0; i < line->len; i++)
 			if (line->s[i] == '\n' || line->s[i] == '\0')
@@ -152,9 +154,9 @@ stage_loader(const struct boot_job *job, struct error *e)
 		    strcmp(efi_arch(job), "x64") == 0 ? "X64" : "AA64"),
 		mem_printf("EFI/systemd/systemd-boot%s.efi", efi_arch(job))
 	};
-	own_free char *loader = loader_path(job);
+	own_free char *loader = loader_path(job, e);
 	own(strbuf_clear) struct strbuf conf = { 0 };
-	int r = 0;
+	int r = loader == NULL ? -1 : 0;
 
 	for (int i = 0; i < 2; i++) {
 		own_free char *to = path_join(job->esp, names[i]);
@@ -186,15 +188,19 @@ kernel_clear(struct kernel *k)
 static int
 find_kernel(const struct boot_job *job, struct kernel *k, struct error *e)
 {
-	own_free char *initrd = NULL;
+	own_free char *image = NULL, *initrd = NULL;
 
 	k->release = find_release(job, e);
 	if (k->release == NULL)
 		return -1;
-	k->image = mem_printf("%s/boot/" KERNEL "%s", job->tree, k->release);
-	initrd = mem_printf("%s/boot/initrd.img-%s", job->tree, k->release);
-	if (file_exists(AT_FDCWD, initrd))
-		k->initrd = take(initrd);
+	image = mem_printf("boot/" KERNEL "%s", k->release);
+	initrd = mem_printf("boot/initrd.img-%s", k->release);
+	k->image = target_path(job->tree, image, e);
+	if (k->image == NULL)
+		return -1;
+	if (target_exists(job->tree, initrd) &&
+	    (k->initrd = target_path(job->tree, initrd, e)) == NULL)
+		return -1;
 	return command_line(job, &k->line, e);
 }
 
@@ -202,10 +208,7 @@ find_kernel(const struct boot_job *job, struct kernel *k, struct error *e)
 static char *
 entry_name(const struct boot_job *job, const struct kernel *k)
 {
-	own_free char *bless =
-	    path_join(job->tree, "lib/systemd/systemd-bless-boot");
-
-	return file_exists(AT_FDCWD, bless)
+	return target_exists(job->tree, "lib/systemd/systemd-bless-boot")
 	    ? mem_printf("ingot-%s+%d", k->release, TRIES)
 	    : mem_printf("ingot-%s", k->release);
 }
@@ -268,8 +271,9 @@ stage_slot(const struct boot_job *job, const struct kernel *k, struct error *e)
 static int
 stage_uki(const struct boot_job *job, const struct kernel *k, struct error *e)
 {
-	own_free char *stub = mem_printf(
-	    "%s/" LOADERS "/linux%s.efi.stub", job->tree, efi_arch(job));
+	own_free char *name_of_stub =
+	    mem_printf(LOADERS "/linux%s.efi.stub", efi_arch(job));
+	own_free char *stub = target_path(job->tree, name_of_stub, e);
 	own_free char *name = entry_name(job, k);
 	own_free char *to = mem_printf("%s/EFI/Linux/%s.efi", job->esp, name);
 	const struct uki u = { .stub = stub,
@@ -277,7 +281,7 @@ stage_uki(const struct boot_job *job, const struct kernel *k, struct error *e)
 		.initrd = k->initrd,
 		.cmdline = strbuf_text(&k->line) };
 
-	return uki_write(job, &u, to, e);
+	return stub == NULL ? -1 : uki_write(job, &u, to, e);
 }
 
 static int

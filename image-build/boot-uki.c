@@ -12,6 +12,7 @@
 
 #include "image-build/boot-uki.h"
 #include "image-build/disk.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -87,14 +88,16 @@ run_objcopy(const struct boot_job *job, const struct uki *u, const char *to,
 		.now = job->now };
 	own(strlist_clear) struct strlist argv = { 0 };
 	own_free char *cmdline = NULL;
-	own_free char *osrel = path_join(job->tree, "usr/lib/os-release");
+	struct error none;
+	own_free char *osrel =
+	    target_path(job->tree, "usr/lib/os-release", &none);
 	int r;
 
 	if (put(job, "uki-cmdline", u->cmdline, &cmdline, e) == -1)
 		return -1;
 	/* Without it objcopy would write the time of day into the header. */
 	strlist_split(&argv, "objcopy --enable-deterministic-archives", " ");
-	if (file_exists(AT_FDCWD, osrel))
+	if (osrel != NULL)
 		add_section(&argv, 0, osrel);
 	add_section(&argv, 1, cmdline);
 	add_section(&argv, 2, u->kernel);

@@ -7,6 +7,7 @@
 
 #include "image-build/disk.h"
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/gpt.h"
@@ -65,9 +66,11 @@ copy_esp(const struct build *b, const struct filesystem *f, const char *to,
 		return -1;
 	if (f->mount_point == NULL)
 		return 0;
-	from = path_join(b->tree, f->mount_point);
-	if (!file_is_dir(AT_FDCWD, from))
+	if (!target_exists(b->tree, f->mount_point))
 		return 0;
+	from = target_path(b->tree, f->mount_point, e);
+	if (from == NULL)
+		return -1;
 	return tree_copy(AT_FDCWD, from, AT_FDCWD, to, e);
 }
 

@@ -21,6 +21,7 @@
 #include "image-build/pins.h"
 #include "image-build/privileges.h"
 #include "image-build/snapshot.h"
+#include "image-build/target.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -187,12 +188,10 @@ run_phases(struct build *b, const char *const *names, struct error *e)
 static int
 check_root(const struct build *b, struct error *e)
 {
-	own_free char *etc = path_join(b->tree, "etc");
+	own_fd int etc = target_open(b->tree, "etc", O_PATH | O_DIRECTORY, e);
 
-	if (file_is_dir(AT_FDCWD, etc))
-		return 0;
-	return error_set(
-	    e, ENOENT, "root.d made no root file system: %s is not there", etc);
+	return etc == -1 ? error_prefix(e, "root.d made no root file system")
+			 : 0;
 }
 
 /* -p: handed to install-packages without environment.d, as it always was. */
@@ -254,10 +253,9 @@ static int
 write_fstab(struct build *b, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
-	own_free char *path = path_join(b->tree, "etc/fstab");
 
 	layout_fstab(&b->layout, &text);
-	return file_put(AT_FDCWD, path, 0644, strbuf_text(&text), text.len, e);
+	return target_put(b->tree, "etc/fstab", 0644, &text, e);
 }
 
 static int

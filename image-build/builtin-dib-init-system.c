@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/own.h"
@@ -39,19 +40,16 @@ install_scripts(struct build *b, const struct step *s, struct error *e)
 	const char *folder = folder_of(init);
 	own_free char *all = path_join(b->hooks, "init-scripts");
 	own_free char *from = NULL;
-	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_fd int to = -1;
 
 	(void)s;
-	if (tree == -1)
-		return error_errno(e, "%s", b->tree);
 	if (folder == NULL)
 		return error_set(e, EINVAL, "DIB_INIT_SYSTEM is not set");
 	from = path_join(all, init);
 	if (!file_is_dir(AT_FDCWD, from))
 		return 0;
-	if (file_mkdirs(tree, folder, 0755, e) == -1)
-		return -1;
-	return tree_copy(AT_FDCWD, from, tree, folder, e);
+	to = target_folder(b->tree, folder, 0755, e);
+	return to == -1 ? -1 : tree_copy(AT_FDCWD, from, to, ".", e);
 }
 
 /* Only openrc's are enabled for the elements; systemd's are by them. */

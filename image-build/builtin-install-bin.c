@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -33,7 +34,7 @@ install_bin(struct build *b, const struct step *s, struct error *e)
 			continue;
 		if (file_read(AT_FDCWD, from, LIMIT_DOC_BYTES, &text, e) ==
 			-1 ||
-		    builtin_put(b, to, 0755, &text, e) == -1)
+		    target_put(b->tree, to, 0755, &text, e) == -1)
 			return -1;
 	}
 	return 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -38,8 +39,9 @@ is_excluded(const char *name)
 	return false;
 }
 
+/* An entry goes into a folder of the target, to. */
 static int
-put_symlink(int tree, const struct tree_entry *t, struct error *e)
+put_symlink(int to, const struct tree_entry *t, struct error *e)
 {
 	own_free char *target = mem_alloc(PATH_MAX);
 	ssize_t n = readlinkat(t->dir, t->name, target, PATH_MAX - 1);
@@ -47,15 +49,15 @@ put_symlink(int tree, const struct tree_entry *t, struct error *e)
 	if (n == -1)
 		return error_errno(e, "static/%s", t->path);
 	target[n] = '\0';
-	if (unlinkat(tree, t->path, 0) == -1 && errno != ENOENT)
+	if (unlinkat(to, t->name, 0) == -1 && errno != ENOENT)
 		return error_errno(e, "%s", t->path);
-	if (symlinkat(target, tree, t->path) == -1)
+	if (symlinkat(target, to, t->name) == -1)
 		return error_errno(e, "%s", t->path);
 	return 0;
 }
 
 static int
-put_regular(int tree, const struct tree_entry *t, struct error *e)
+put_regular(int to, const struct tree_entry *t, struct error *e)
 {
 	own(file_discard) struct file_writer w = { 0 };
 	own_fd int from =
@@ -65,10 +67,10 @@ put_regular(int tree, const struct tree_entry *t, struct error *e)
 
 	if (from == -1)
 		return error_errno(e, "static/%s", t->path);
-	if (fstatat(tree, t->path, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (fstatat(to, t->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISREG(old.st_mode))
 		mode = old.st_mode & 07777;
-	if (file_begin(&w, tree, t->path, mode, e) == -1)
+	if (file_begin(&w, to, t->name, mode, e) == -1)
 		return -1;
 	w.uid = w.gid = 0;
 	w.hasty = true;
@@ -80,36 +82,35 @@ put_regular(int tree, const struct tree_entry *t, struct error *e)
 static int
 put_entry(void *ctx, const struct tree_entry *t, struct error *e)
 {
-	int tree = *(int *)ctx;
+	const char *tree = ctx;
+	own_fd int to = -1;
 
 	if (t->depth == 0)
 		return 0;
 	if (is_excluded(t->name))
 		return 1;
+	if (S_ISDIR(t->st->st_mode)) {
+		to = target_folder(
+		    tree, t->path, t->st->st_mode & 07777 & ~CREATE_MASK, e);
+		return to == -1 ? -1 : 0;
+	}
+	to = target_parent(tree, t->path, e);
+	if (to == -1)
+		return -1;
 	if (S_ISLNK(t->st->st_mode))
-		return put_symlink(tree, t, e);
-	if (S_ISREG(t->st->st_mode))
-		return put_regular(tree, t, e);
-	if (S_ISDIR(t->st->st_mode) &&
-	    mkdirat(tree, t->path, t->st->st_mode & 07777 & ~CREATE_MASK) ==
-		-1 &&
-	    errno != EEXIST)
-		return error_errno(e, "%s", t->path);
-	return 0;
+		return put_symlink(to, t, e);
+	return S_ISREG(t->st->st_mode) ? put_regular(to, t, e) : 0;
 }
 
 static int
 install_static(struct build *b, const struct step *s, struct error *e)
 {
 	own_free char *from = path_join(b->hooks, "static");
-	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	(void)s;
 	if (!file_is_dir(AT_FDCWD, from))
 		return 0;
-	if (tree == -1)
-		return error_errno(e, "%s", b->tree);
-	return tree_walk(AT_FDCWD, from, put_entry, &tree, e);
+	return tree_walk(AT_FDCWD, from, put_entry, b->tree, e);
 }
 
 static const struct native_step steps[] = {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/own.h"
@@ -33,12 +34,10 @@ image_dir(const struct build *b)
 static int
 make_folder(struct build *b, const struct step *s, struct error *e)
 {
-	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_fd int dir = target_folder(b->tree, image_dir(b), 0755, e);
 
 	(void)s;
-	if (tree == -1)
-		return error_errno(e, "%s", b->tree);
-	return file_mkdirs(tree, image_dir(b), 0755, e);
+	return dir == -1 ? -1 : 0;
 }
 
 /* ---- secrets ------------------------------------------------------------ */
@@ -98,7 +97,7 @@ put(struct build *b, const char *name, const struct strbuf *text,
 {
 	own_free char *path = path_join(image_dir(b), name);
 
-	return builtin_put(b, path, 0600, text, e);
+	return target_put(b->tree, path, 0600, text, e);
 }
 
 static int
@@ -120,14 +119,16 @@ save(struct build *b, const struct step *s, struct error *e)
 	    strlist_env_get(&b->phase_env, "DIB_MANIFEST_SAVE_DIR");
 	const char *args = strlist_env_get(&b->env, "DIB_ARGS");
 	own(strbuf_clear) struct strbuf env = { 0 }, arguments = { 0 };
-	own_free char *from = path_join(b->tree, image_dir(b));
+	own_free char *from = NULL;
 
 	(void)s;
 	masked(strlist_env_get(&b->env, "DIB_ENV"), &env);
 	strbuf_printf(&arguments, "%s\n", args);
 	if (put(b, "dib_environment", &env, e) == -1 ||
-	    put(b, "dib_arguments", &arguments, e) == -1 ||
-	    tree_walk(AT_FDCWD, from, own_entry, NULL, e) == -1)
+	    put(b, "dib_arguments", &arguments, e) == -1)
+		return -1;
+	from = target_path(b->tree, image_dir(b), e);
+	if (from == NULL || tree_walk(AT_FDCWD, from, own_entry, NULL, e) == -1)
 		return -1;
 	if (to == NULL || *to == '\0')
 		return 0;
@@ -162,8 +163,8 @@ list_elements(struct build *b, const struct step *s, struct error *e)
 	(void)s;
 	for (size_t i = 0; i < b->nchosen; i++)
 		strbuf_printf(&text, "%s\n", b->chosen[i]->name);
-	return builtin_put(
-	    b, path != NULL ? path_relative(path) : usual, 0644, &text, e);
+	return target_put(b->tree, path != NULL ? path_relative(path) : usual,
+	    0644, &text, e);
 }
 
 static const struct native_step element_steps[] = {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -66,9 +67,9 @@ copy_map(struct build *b, const struct element *el, struct error *e)
 	if (map == NULL)
 		return -1;
 	resolve(b, map, &lines);
-	if (builtin_put(b, to, 0644, &text, e) == -1)
+	if (target_put(b->tree, to, 0644, &text, e) == -1)
 		return -1;
-	return builtin_put(b, resolved, 0644, &lines, e);
+	return target_put(b->tree, resolved, 0644, &lines, e);
 }
 
 static int

@@ -16,6 +16,7 @@
 #include "image-build/image-build.h"
 #include "image-build/pins.h"
 #include "image-build/sources.h"
+#include "image-build/target.h"
 #include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -37,7 +38,6 @@
 struct repository {
 	struct source_line line;
 	char *cache; /* path of its copy in the cache */
-	char *target; /* path of DEST as the host sees it */
 	struct strbuf state; /* what the cache has: a commit, a digest */
 };
 
@@ -116,15 +116,17 @@ say(void *ctx, int stream, const char *line, size_t len)
 	log_output(ctx, line, len);
 }
 
+/* cwd NULL: ours. */
 static int
-git(const struct build *b, const char *const *args, struct strbuf *out,
-    struct error *e)
+git_in(const struct build *b, const char *cwd, const char *const *args,
+    struct strbuf *out, struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
 	struct proc run = { .line = say,
 		.ctx = (void *)(uintptr_t) "git",
 		.out = out,
 		.envp = strlist_argv(&b->phase_env),
+		.cwd = cwd,
 		.seconds = LIMIT_BUILD_SECONDS,
 		.tick = log_tick };
 	struct proc_status status;
@@ -138,6 +140,13 @@ git(const struct build *b, const char *const *args, struct strbuf *out,
 	if (proc_check(&status, e) == -1)
 		return error_prefix(e, "git %s", argv.items[1]);
 	return 0;
+}
+
+static int
+git(const struct build *b, const char *const *args, struct strbuf *out,
+    struct error *e)
+{
+	return git_in(b, NULL, args, out, e);
 }
 
 /* The network may fail now and then: try again. */
@@ -226,15 +235,31 @@ git_manifest(const struct build *b, const struct repository *r,
 	const char *name = path_base(b->settings->name);
 	const char *dir =
 	    strlist_env_get(&b->phase_env, "DIB_MANIFEST_IMAGE_DIR");
-	own_free char *path = mem_printf("%s/%s/dib-manifest-git-%s", b->tree,
-	    path_relative(dir ? dir : "etc/dib-manifests"), name);
-	own_free char *parent = path_dir(path);
+	own_free char *path = mem_printf(
+	    "%s/dib-manifest-git-%s", dir ? dir : "etc/dib-manifests", name);
 	own_free char *line = mem_printf("%s git %s %s %s\n", r->line.name,
 	    r->line.dest, r->line.location, commit);
 
-	if (file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
+	return target_append(b->tree, path, 0644, line, e);
+}
+
+/* The new folder DEST, opened: git is given no path that a link could bend. */
+static int
+make_place(const struct build *b, const struct repository *r, struct error *e)
+{
+	own_fd int above = target_parent(b->tree, r->line.dest, e);
+	const char *name = path_base(r->line.dest);
+	int fd;
+
+	if (above == -1)
 		return -1;
-	return file_append(AT_FDCWD, path, 0644, line, e);
+	if (mkdirat(above, name, 0755) == -1)
+		return errno == EEXIST
+		    ? error_set(e, EEXIST, "%s is there already", r->line.dest)
+		    : error_errno(e, "%s", r->line.dest);
+	fd = openat(
+	    above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd == -1 ? error_errno(e, "%s", r->line.dest) : fd;
 }
 
 /* A clone that knows the commit by a branch of its own. */
@@ -244,19 +269,18 @@ git_check_out(const struct build *b, const struct repository *r,
 {
 	own_free char *branch = mem_printf("fetch_%s", r->line.ref);
 	own_free char *one = mem_printf("+%s:%s", commit, branch);
+	own_fd int to = make_place(b, r, e);
+	own_free char *cwd = mem_printf("/proc/self/fd/%d", to);
 	const char *const clone[] = { "clone", "--quiet", "--no-checkout",
-		"--no-hardlinks", r->cache, r->target, NULL };
-	const char *const fetch[] = { "-C", r->target, "fetch", "--quiet",
-		r->cache, one, NULL };
-	const char *const reset[] = { "-C", r->target, "reset", "--quiet",
-		"--hard", commit, NULL };
+		"--no-hardlinks", r->cache, ".", NULL };
+	const char *const fetch[] = { "fetch", "--quiet", r->cache, one, NULL };
+	const char *const reset[] = { "reset", "--quiet", "--hard", commit,
+		NULL };
 
-	if (file_exists(AT_FDCWD, r->target))
-		return error_set(
-		    e, EEXIST, "%s is there already", r->line.dest);
-	if (git(b, clone, NULL, e) == -1 || git(b, fetch, NULL, e) == -1)
+	if (to == -1 || git_in(b, cwd, clone, NULL, e) == -1 ||
+	    git_in(b, cwd, fetch, NULL, e) == -1)
 		return -1;
-	return git(b, reset, NULL, e);
+	return git_in(b, cwd, reset, NULL, e);
 }
 
 static int
@@ -300,14 +324,14 @@ put_git(struct build *b, struct repository *r, struct error *e)
 
 /* "." is all of the archive, "*" what is in its top folders, else a folder. */
 static int
-copy_part(const struct repository *r, const char *temp, struct error *e)
+copy_part(const struct repository *r, const char *temp, int to, struct error *e)
 {
 	own(strlist_clear) struct strlist names = { 0 };
 
 	if (strcmp(r->line.ref, "*") != 0) {
 		own_free char *from = path_join(temp, r->line.ref);
 
-		return tree_copy(AT_FDCWD, from, AT_FDCWD, r->target, e);
+		return tree_copy(AT_FDCWD, from, to, ".", e);
 	}
 	if (file_names(AT_FDCWD, temp, &names, e) == -1)
 		return -1;
@@ -315,7 +339,7 @@ copy_part(const struct repository *r, const char *temp, struct error *e)
 		own_free char *from = path_join(temp, names.items[i]);
 
 		if (file_is_dir(AT_FDCWD, from) &&
-		    tree_copy(AT_FDCWD, from, AT_FDCWD, r->target, e) == -1)
+		    tree_copy(AT_FDCWD, from, to, ".", e) == -1)
 			return -1;
 	}
 	return 0;
@@ -341,7 +365,7 @@ put_tar(struct build *b, struct repository *r, struct error *e)
 {
 	own_free char *temp = path_join(b->dir, "source.tmp");
 	struct error other;
-	own_fd int to = -1;
+	own_fd int to = -1, in = -1;
 	int result;
 
 	if (r->line.ref == NULL)
@@ -350,14 +374,14 @@ put_tar(struct build *b, struct repository *r, struct error *e)
 	    !path_is_inside(r->line.ref))
 		return error_set(
 		    e, EINVAL, "%s is no folder of the archive", r->line.ref);
-	if (file_mkdirs(AT_FDCWD, temp, 0700, e) == -1 ||
-	    file_mkdirs(AT_FDCWD, r->target, 0755, e) == -1)
+	to = target_folder(b->tree, r->line.dest, 0755, e);
+	if (to == -1 || file_mkdirs(AT_FDCWD, temp, 0700, e) == -1)
 		return -1;
-	to = open(temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	result = to == -1 ? error_errno(e, "%s", temp)
-			  : tar_extract(AT_FDCWD, r->cache, to, 0, e);
+	in = open(temp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	result = in == -1 ? error_errno(e, "%s", temp)
+			  : tar_extract(AT_FDCWD, r->cache, in, 0, e);
 	if (result == 0)
-		result = copy_part(r, temp, e);
+		result = copy_part(r, temp, to, e);
 	if (tree_remove(AT_FDCWD, temp, &other) == -1)
 		log_warn("%s", other.text);
 	return result;
@@ -366,12 +390,7 @@ put_tar(struct build *b, struct repository *r, struct error *e)
 static int
 put_file(struct build *b, struct repository *r, struct error *e)
 {
-	own_free char *parent = path_dir(r->target);
-
-	(void)b;
-	if (file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
-		return -1;
-	return tree_copy(AT_FDCWD, r->cache, AT_FDCWD, r->target, e);
+	return target_copy(r->cache, b->tree, r->line.dest, e);
 }
 
 /* ---- all of them ----------------------------------------------------------------- */
@@ -380,7 +399,6 @@ static void
 repository_clear(struct repository *r)
 {
 	free(r->cache);
-	free(r->target);
 	strbuf_clear(&r->state);
 }
 
@@ -413,10 +431,10 @@ static const struct source_type {
 static int
 remember(const struct build *b, const struct repository *r, struct error *e)
 {
-	own_free char *path = path_join(b->tree, "etc/dib-source-repositories");
 	own_free char *line = mem_printf("%s\n", r->line.dest);
 
-	return file_append(AT_FDCWD, path, 0644, line, e);
+	return target_append(
+	    b->tree, "etc/dib-source-repositories", 0644, line, e);
 }
 
 /* Get one for its state, which is added to states; or put it (NULL). */
@@ -440,7 +458,6 @@ do_one(struct build *b, struct repository *r, struct strbuf *states,
 		    "Unsupported repository type: %s (git, tar or file)",
 		    r->line.type);
 	r->cache = cache_path(b, r);
-	r->target = path_join(b->tree, r->line.dest);
 	if (states == NULL) {
 		log_info("source %s: %s %s", r->line.name, r->line.type,
 		    r->line.location);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
@@ -18,7 +19,8 @@ merge_services(struct build *b, const struct step *s, struct error *e)
 	(void)s;
 	if (services_map(b, distro != NULL ? distro : "", &text, e) == -1)
 		return -1;
-	return builtin_put(b, "usr/share/svc-map/services", 0644, &text, e);
+	return target_put(
+	    b->tree, "usr/share/svc-map/services", 0644, &text, e);
 }
 
 static const struct native_step svc_map_steps[] = {

@@ -13,6 +13,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "lib/clock.h"
 #include "lib/contents.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -96,7 +97,7 @@ contents_make(struct build *b, struct error *e)
 	own_free char *folder = path_dir(CONTENTS_INSIDE);
 	own(strbuf_clear) struct strbuf text = { 0 };
 	ownp(contents_free) struct contents *c = NULL;
-	double start = report_clock();
+	double start = clock_seconds();
 
 	if (tree == -1)
 		return error_errno(e, "%s", b->tree);
@@ -113,6 +114,6 @@ contents_make(struct build *b, struct error *e)
 		return -1;
 	b->contents = strbuf_take(&text);
 	log_status("%s", "");
-	report_part(b->report, "contents", report_clock() - start);
+	report_part(b->report, "contents", clock_seconds() - start);
 	return 0;
 }

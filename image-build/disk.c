@@ -15,7 +15,9 @@
 
 #include "image-build/disk.h"
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/bytes.h"
+#include "lib/clock.h"
 #include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -33,13 +35,16 @@ static char *
 source_of(const struct build *b, const struct filesystem *f)
 {
 	own_free char *tree = NULL;
+	struct error none;
 
 	if (f->tree != NULL)
 		return mem_dup(f->tree);
 	if (f->mount_point == NULL)
 		return NULL;
-	tree = path_join(b->tree, f->mount_point);
-	return file_is_dir(AT_FDCWD, tree) ? take(tree) : NULL;
+	if (strcmp(f->mount_point, "/") == 0)
+		return mem_dup(b->tree);
+	tree = target_path(b->tree, f->mount_point, &none);
+	return tree != NULL && file_is_dir(AT_FDCWD, tree) ? take(tree) : NULL;
 }
 
 /* Mount points of other file systems: their folders are left empty here. */
@@ -206,7 +211,7 @@ make_filesystem(struct build *b, struct filesystem *f, struct error *e)
 	own_free char *name = mem_printf("fs-%s.img", f->name);
 	own_free char *file = path_join(b->image_dir, name);
 	struct fs_job job;
-	double start = report_clock();
+	double start = clock_seconds();
 
 	if (tree == NULL)
 		return error_set(e, ENOENT, "%s: nothing goes in", what);
@@ -218,7 +223,7 @@ make_filesystem(struct build *b, struct filesystem *f, struct error *e)
 		return -1;
 	free(f->made);
 	f->made = take(file);
-	report_part(b->report, what, report_clock() - start);
+	report_part(b->report, what, clock_seconds() - start);
 	return 0;
 }
 
@@ -246,7 +251,7 @@ write_filesystem(
 	own_free char *what = mem_printf("%s %s", f->type, f->label);
 	own_free char *tree = source_of(b, f);
 	struct fs_job job;
-	double start = report_clock();
+	double start = clock_seconds();
 
 	nested(b, f, &empty);
 	fill_job(b, f, tree, &empty, &job);
@@ -257,7 +262,7 @@ write_filesystem(
 	log_status("write %s", what);
 	if (kind->write(&job, e) == -1)
 		return -1;
-	report_part(b->report, what, report_clock() - start);
+	report_part(b->report, what, clock_seconds() - start);
 	return 0;
 }
 
@@ -284,7 +289,7 @@ write_verities(struct build *b, size_t d, int fd, struct error *e)
 
 	for (size_t i = 0; i < b->layout.nverities; i++) {
 		struct verity *v = &b->layout.verities[i];
-		double start = report_clock();
+		double start = clock_seconds();
 
 		if (v->at.disk != d)
 			continue;
@@ -292,7 +297,7 @@ write_verities(struct build *b, size_t d, int fd, struct error *e)
 		if (verity_write(&b->layout, v, fd, seed, e) == -1)
 			return error_prefix(e, "%s", v->name);
 		log_info("%s: root hash %s", v->name, v->root_hash);
-		report_part(b->report, v->name, report_clock() - start);
+		report_part(b->report, v->name, clock_seconds() - start);
 		any = true;
 	}
 	/* What the loaders say holds the root hash, so they come anew. */

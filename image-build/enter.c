@@ -24,6 +24,7 @@
 #include "image-build/image-build.h"
 #include "image-build/layers.h"
 #include "image-build/privileges.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -33,6 +34,7 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
+#define FOLDER (O_RDONLY | O_DIRECTORY)
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 
 /* ---- the namespaces ---------------------------------------------------- */
@@ -194,15 +196,19 @@ enter_tmpfs(const char *dir, uint64_t bytes, struct error *e)
 static char *
 mount_point(const struct build *b, const char *name, int *fd, struct error *e)
 {
-	own_free char *path = path_join(b->tree, name);
+	own_fd int above = target_parent(b->tree, name, e);
+	const char *last = path_base(name);
 
-	if (mkdir(path, 0755) == -1 && errno != EEXIST) {
-		error_errno(e, "%s", path);
+	if (above == -1)
+		return NULL;
+	if (mkdirat(above, last, 0755) == -1 && errno != EEXIST) {
+		error_errno(e, "%s/%s", b->tree, name);
 		return NULL;
 	}
-	*fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*fd =
+	    openat(above, last, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (*fd == -1) {
-		error_errno(e, "%s: no folder to mount on", path);
+		error_errno(e, "%s/%s: no folder to mount on", b->tree, name);
 		return NULL;
 	}
 	return mem_printf("/proc/self/fd/%d", *fd);
@@ -282,12 +288,14 @@ made(struct build *b, const char *name, int result)
 static int
 fill_dev(struct build *b, struct error *e)
 {
-	own_free char *path = path_join(b->tree, "dev");
-	own_fd int dev = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	mode_t old = umask(0);
-	bool good = dev != -1;
+	own_fd int dev = target_open(b->tree, "dev", O_RDONLY | O_DIRECTORY, e);
+	mode_t old;
+	bool good = true;
 
 	strlist_clear(&b->made);
+	if (dev == -1)
+		return -1;
+	old = umask(0);
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes) && good; i++)
 		good = made(b, nodes[i].name, make_node(dev, i));
 	for (size_t i = 0; i < sizeof(links) / sizeof(*links) && good; i++)
@@ -296,7 +304,7 @@ fill_dev(struct build *b, struct error *e)
 	good = good && made(b, "pts", mkdirat(dev, "pts", 0755)) &&
 	    made(b, "shm", mkdirat(dev, "shm", 01777));
 	umask(old);
-	return good ? 0 : error_errno(e, "%s", path);
+	return good ? 0 : error_errno(e, "%s/dev", b->tree);
 }
 
 /*
@@ -306,27 +314,21 @@ fill_dev(struct build *b, struct error *e)
 static int
 fill_run(const struct build *b, struct error *e)
 {
-	static const char *const dirs[] = { "run/lock", "run/systemd/resolve",
-		"run/resolvconf", NULL };
 	static const char *const files[] = {
 		"run/systemd/resolve/stub-resolv.conf",
 		"run/systemd/resolve/resolv.conf", "run/resolvconf/resolv.conf",
 		NULL
 	};
 	own(strbuf_clear) struct strbuf text = { 0 };
-	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_fd int lock = target_folder(b->tree, "run/lock", 0755, e);
 	struct error none;
 
-	if (tree == -1)
-		return error_errno(e, "%s", b->tree);
+	if (lock == -1)
+		return -1;
 	(void)file_read(
 	    AT_FDCWD, "/etc/resolv.conf", LIMIT_TEXT_BYTES, &text, &none);
-	for (const char *const *d = dirs; *d != NULL; d++)
-		if (file_mkdirs(tree, *d, 0755, e) == -1)
-			return -1;
 	for (const char *const *f = files; *f != NULL; f++)
-		if (file_put(tree, *f, 0644, strbuf_text(&text), text.len, e) ==
-		    -1)
+		if (target_put(b->tree, *f, 0644, &text, e) == -1)
 			return -1;
 	return 0;
 }
@@ -389,17 +391,17 @@ enter_mount(struct build *b, struct error *e)
 static int
 clean_places(struct build *b, struct error *e)
 {
-	own_free char *run = path_join(b->tree, "run");
-	own_free char *dev = path_join(b->tree, "dev");
+	own_fd int run = target_open(b->tree, "run", FOLDER, e);
+	own_fd int dev =
+	    run == -1 ? -1 : target_open(b->tree, "dev", FOLDER, e);
 
-	for (size_t i = 0; i < b->made.len; i++) {
-		own_free char *path = path_join(dev, b->made.items[i]);
-
-		if (tree_remove(AT_FDCWD, path, e) == -1)
+	if (dev == -1)
+		return -1;
+	for (size_t i = 0; i < b->made.len; i++)
+		if (tree_remove(dev, b->made.items[i], e) == -1)
 			return -1;
-	}
 	strlist_clear(&b->made);
-	return tree_empty(AT_FDCWD, run, e);
+	return tree_empty(run, ".", e);
 }
 
 int
@@ -425,21 +427,21 @@ enter_unmount(struct build *b, struct error *e)
 
 /* ---- the hooks tree ------------------------------------------------------ */
 
-/* Where a step sees the hooks tree; the caller's. */
-static char *
-hooks_place(const struct build *b, bool chroot)
+char *
+enter_hooks_place(const struct build *b, bool chroot, struct error *e)
 {
-	return chroot ? path_join(b->tree, "tmp/in_target.d")
-		      : mem_dup(b->hooks);
+	return chroot ? target_path(b->tree, IN_TARGET, e) : mem_dup(b->hooks);
 }
 
 int
 enter_hooks(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *at = hooks_place(b, chroot);
+	own_free char *at = enter_hooks_place(b, chroot, e);
 	const unsigned long ro =
 	    MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV;
 
+	if (at == NULL)
+		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT)
 		return chroot ? tree_copy(AT_FDCWD, b->hooks, AT_FDCWD, at, e)
 			      : 0;
@@ -452,8 +454,10 @@ enter_hooks(const struct build *b, bool chroot, struct error *e)
 int
 enter_unhook(const struct build *b, bool chroot, struct error *e)
 {
-	own_free char *at = hooks_place(b, chroot);
+	own_free char *at = enter_hooks_place(b, chroot, e);
 
+	if (at == NULL)
+		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT)
 		return chroot ? tree_empty(AT_FDCWD, at, e) : 0;
 	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1)
@@ -483,8 +487,8 @@ enter_make_places(const struct build *b, struct error *e)
 		const char *name;
 		mode_t mode;
 	} places[] = { { "dev", 0755 }, { "proc", 0755 }, { "sys", 0755 },
-		{ "run", 0755 }, { "tmp", 01777 },
-		{ "tmp/in_target.d", 0755 } };
+		{ "run", 0755 }, { "tmp", 01777 } };
+	own_fd int hooks = -1;
 	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
@@ -500,5 +504,6 @@ enter_make_places(const struct build *b, struct error *e)
 		if (fchmodat(tree, places[i].name, places[i].mode, 0) == -1)
 			return error_errno(e, "%s/%s", b->tree, places[i].name);
 	}
-	return like(tree, ".", &st, e);
+	hooks = target_folder(b->tree, IN_TARGET, 0755, e);
+	return hooks == -1 ? -1 : like(tree, ".", &st, e);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -17,43 +18,44 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
-#define RESOLVER "etc/resolv.conf"
-#define ORIGINAL "etc/resolv.conf.ORIG"
+#define RESOLVER "resolv.conf" /* in /etc */
+#define ORIGINAL "resolv.conf.ORIG"
 
 int
 finish_borrow_resolver(struct build *b, struct error *e)
 {
-	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_fd int etc = target_folder(b->tree, "etc", 0755, e);
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct error none;
 
-	if (tree == -1)
-		return error_errno(e, "%s", b->tree);
+	if (etc == -1)
+		return -1;
 	if (file_read(AT_FDCWD, "/etc/resolv.conf", LIMIT_TEXT_BYTES, &text,
 		&none) == -1)
 		strbuf_puts(&text, "nameserver 8.8.8.8\n");
-	if (file_mkdirs(tree, "etc", 0755, e) == -1)
-		return -1;
-	if (renameat(tree, RESOLVER, tree, ORIGINAL) == -1 && errno != ENOENT)
-		return error_errno(e, "%s/" RESOLVER, b->tree);
-	return file_put(tree, RESOLVER, 0644, strbuf_text(&text), text.len, e);
+	if (renameat(etc, RESOLVER, etc, ORIGINAL) == -1 && errno != ENOENT)
+		return error_errno(e, "%s/etc/" RESOLVER, b->tree);
+	return file_put(etc, RESOLVER, 0644, strbuf_text(&text), text.len, e);
 }
 
 /* A resolver that a script made a link stays; else the first one returns. */
 static int
-return_resolver(int tree, struct error *e)
+return_resolver(const struct build *b, struct error *e)
 {
+	own_fd int etc = target_open(b->tree, "etc", O_PATH | O_DIRECTORY, e);
 	struct stat st;
 
-	if (fstatat(tree, RESOLVER, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	if (etc == -1)
+		return e->code == ENOENT ? 0 : -1;
+	if (fstatat(etc, RESOLVER, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISLNK(st.st_mode)) {
-		if (unlinkat(tree, ORIGINAL, 0) == -1 && errno != ENOENT)
+		if (unlinkat(etc, ORIGINAL, 0) == -1 && errno != ENOENT)
 			return error_errno(e, ORIGINAL);
 		return 0;
 	}
-	if (unlinkat(tree, RESOLVER, 0) == -1 && errno != ENOENT)
+	if (unlinkat(etc, RESOLVER, 0) == -1 && errno != ENOENT)
 		return error_errno(e, RESOLVER);
-	if (renameat(tree, ORIGINAL, tree, RESOLVER) == -1 && errno != ENOENT)
+	if (renameat(etc, ORIGINAL, etc, RESOLVER) == -1 && errno != ENOENT)
 		return error_errno(e, ORIGINAL);
 	return 0;
 }
@@ -86,48 +88,51 @@ remove_log(void *ctx, const struct tree_entry *t, struct error *e)
 	return 0;
 }
 
-static bool
-is_folder(int tree, const char *path)
+/* A folder of the target, or -1 and no error: there is none. */
+static int
+open_folder(
+    const struct build *b, const char *path, bool *failed, struct error *e)
 {
-	struct stat st;
+	int fd = target_open(b->tree, path, O_RDONLY | O_DIRECTORY, e);
 
-	return fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(st.st_mode);
+	*failed = fd == -1 && e->code != ENOENT && e->code != ENOTDIR;
+	return fd;
 }
 
-/*
- * ldconfig's notes about the inodes of libraries: other numbers in every
- * build, and of no use where the tree becomes a file system.
- */
 static int
-remove_ldconfig_notes(int tree, struct error *e)
+empty(const struct build *b, const char *path, struct error *e)
 {
-	own_fd int dir =
-	    file_open_in(tree, "var/cache/ldconfig", O_PATH | O_DIRECTORY);
+	bool failed;
+	own_fd int dir = open_folder(b, path, &failed, e);
 
 	if (dir == -1)
-		return 0;
-	if (unlinkat(dir, "aux-cache", 0) == -1 && errno != ENOENT)
-		return error_errno(e, "var/cache/ldconfig/aux-cache");
-	return 0;
+		return failed ? -1 : 0;
+	return tree_empty(dir, ".", e);
+}
+
+static int
+walk(
+    const struct build *b, const char *path, tree_visit *visit, struct error *e)
+{
+	bool failed;
+	own_fd int dir = open_folder(b, path, &failed, e);
+
+	if (dir == -1)
+		return failed ? -1 : 0;
+	return tree_walk(dir, ".", visit, NULL, e);
 }
 
 int
 finish_tree(struct build *b, struct error *e)
 {
-	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (tree == -1)
-		return error_errno(e, "%s", b->tree);
-	if (return_resolver(tree, e) == -1 ||
-	    remove_ldconfig_notes(tree, e) == -1 ||
-	    tree_empty(tree, "tmp", e) == -1)
-		return error_prefix(e, "%s", b->tree);
-	if (is_folder(tree, "var/log") &&
-	    tree_walk(tree, "var/log", truncate_log, NULL, e) == -1)
-		return error_prefix(e, "%s", b->tree);
-	if (is_folder(tree, "root") &&
-	    tree_walk(tree, "root", remove_log, NULL, e) == -1)
-		return error_prefix(e, "%s", b->tree);
-	return 0;
+	/*
+	 * ldconfig's notes about the inodes of libraries: other numbers in
+	 * every build, and of no use where the tree becomes a file system.
+	 */
+	if (return_resolver(b, e) == -1 ||
+	    target_unlink(b->tree, "var/cache/ldconfig/aux-cache", e) == -1 ||
+	    empty(b, "tmp", e) == -1 ||
+	    walk(b, "var/log", truncate_log, e) == -1)
+		return -1;
+	return walk(b, "root", remove_log, e);
 }

@@ -16,6 +16,7 @@
 #include "lib/own.h"
 
 #define CHUNK (1u << 20)
+#define AHEAD (1 << 26)
 
 /* Copy the bytes from start to end of one file to the same place of w. */
 static int
@@ -43,7 +44,7 @@ format_copy(int from, struct file_writer *w, uint64_t bytes, struct error *e)
 {
 	own_free char *buffer = mem_alloc(CHUNK);
 	struct stat st;
-	off_t at = 0;
+	off_t at = 0, begun = 0;
 
 	if (fstat(from, &st) == -1 || ftruncate(w->fd, (off_t)bytes) == -1)
 		return error_errno(e, "%s", w->path);
@@ -60,6 +61,11 @@ format_copy(int from, struct file_writer *w, uint64_t bytes, struct error *e)
 		log_progress(
 		    "copy the disk", (uint64_t)hole, (uint64_t)st.st_size);
 		at = hole;
+		/* The disk can begin with it: publishing waits for it. */
+		if (at - begun > AHEAD) {
+			(void)file_write_back(w->fd);
+			begun = at;
+		}
 	}
 	return 0;
 }

@@ -178,10 +178,6 @@ extern const struct builtin builtin_dib_init_system, builtin_directory,
 /* Whether a variable's name says that its value is nobody's business. */
 bool manifest_is_secret(const char *name);
 
-/* Replace a file of the target, below folders that are made. */
-int builtin_put(const struct build *b, const char *path, mode_t mode,
-    const struct strbuf *text, struct error *e);
-
 /* ---- packages.c, services.c: the package and service maps ------------------ */
 
 struct package {
@@ -392,6 +388,9 @@ int enter_make_places(const struct build *b, struct error *e);
 int enter_hooks(const struct build *b, bool chroot, struct error *e);
 int enter_unhook(const struct build *b, bool chroot, struct error *e);
 
+/* Where a step sees it, as a path of the host; the caller's. */
+char *enter_hooks_place(const struct build *b, bool chroot, struct error *e);
+
 /* ---- finish.c: what the target is left like -------------------------------- */
 
 /* /etc/resolv.conf: the host's while building, the image's own after. */
@@ -459,7 +458,5 @@ void report_profile(const struct report *r, const char *phase);
 /* NAME.build.json: all of it for programs; NAME.html: for people. */
 int report_write(const struct report *r, const struct build *b,
     const struct strlist *products, struct error *e);
-
-double report_clock(void); /* seconds, monotonic */
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "image-build/inventory.h"
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -116,10 +117,9 @@ installed_parse(const char *text, size_t n, struct installed_list *list)
 int
 installed_load(const char *tree, struct installed_list *list, struct error *e)
 {
-	own_free char *path = path_join(tree, STATUS);
 	own(strbuf_clear) struct strbuf text = { 0 };
 
-	if (file_read(AT_FDCWD, path, STATUS_BYTES, &text, e) == -1)
+	if (target_read(tree, STATUS, STATUS_BYTES, &text, e) == -1)
 		return e->code == ENOENT ? 0 : -1;
 	installed_parse(strbuf_text(&text), text.len, list);
 	return 0;

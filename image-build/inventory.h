@@ -44,11 +44,25 @@ struct checksum {
 	uint64_t bytes;
 	uint8_t md5[DIGEST_BYTES], sha256[DIGEST_BYTES];
 	int code; /* errno of reading the file, or 0 */
+	bool known; /* there is nothing to be done any more */
 };
 
-/* Read each file once, several at a time. */
-int checksum_files(
-    const struct strlist *paths, struct checksum *sums, struct error *e);
+/*
+ * Read each file once, several at a time, unless its sum is known; md5: that
+ * one too, which costs more than the other.
+ */
+int checksum_files(const struct strlist *paths, struct checksum *sums, bool md5,
+    struct error *e);
+
+/* One file, in a process of its own meanwhile: it may be moved, not changed. */
+struct checksum_task {
+	int pid, fd; /* 0: none */
+};
+
+int checksum_begin(
+    struct checksum_task *t, const char *path, bool md5, struct error *e);
+int
+checksum_end(struct checksum_task *t, struct checksum *sum, struct error *e);
 
 /* Whether a kind ("md5") is wanted: DIB_CHECKSUM names some, or is 1 for all. */
 bool checksum_wanted(const char *name);

@@ -16,6 +16,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "image-build/target.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -173,14 +174,16 @@ move_mounts(const struct layers *l, const char *to, struct error *e)
 		return -1;
 	for (size_t i = 0; i < points.len; i++) {
 		const char *from = points.items[i];
-		own_free char *at = path_join(to, from + n);
+		own_free char *at = NULL;
 
 		/* What is mounted inside a mount moves with that. */
 		if (last != NULL && strncmp(from, last, strlen(last)) == 0 &&
 		    from[strlen(last)] == '/')
 			continue;
 		last = from;
-		if (mount(from, at, NULL, MS_MOVE, NULL) == -1 &&
+		at = target_path(to, from + n, e);
+		if ((at == NULL ||
+			mount(from, at, NULL, MS_MOVE, NULL) == -1) &&
 		    umount2(from, MNT_DETACH) == -1)
 			return error_errno(e, "%s: move mount", from);
 	}

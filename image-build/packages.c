@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "image-build/image-build.h"
+#include "image-build/target.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -484,12 +485,12 @@ packages_map(const struct build *b, const struct strlist *env,
 unsigned
 packages_count(const char *tree)
 {
-	own_free char *path = path_join(tree, "var/lib/dpkg/status");
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct error none;
 	unsigned n = 0;
 
-	if (file_read(AT_FDCWD, path, LIMIT_DOC_BYTES, &text, &none) == -1)
+	if (target_read(tree, "var/lib/dpkg/status", LIMIT_DOC_BYTES, &text,
+		&none) == -1)
 		return 0;
 	for (const char *s = strbuf_text(&text); s != NULL;
 	     s = strchr(s, '\n')) {

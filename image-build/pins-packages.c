@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --lock: which packages a tree has, where they are from, how to keep them. */
-#include <fcntl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "image-build/pins.h"
+#include "image-build/target.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -77,13 +78,11 @@ pins_installed(const char *tree, struct strlist *packages, struct error *e)
 {
 	own(paragraph_clear) struct paragraph p = { 0 };
 	own(strbuf_clear) struct strbuf text = { 0 };
-	own_free char *path = path_join(tree, "var/lib/dpkg/status");
 	const char *s;
 
-	if (!file_exists(AT_FDCWD, path))
-		return 0;
-	if (file_read(AT_FDCWD, path, LIMIT_DOC_BYTES, &text, e) == -1)
-		return -1;
+	if (target_read(
+		tree, "var/lib/dpkg/status", LIMIT_DOC_BYTES, &text, e) == -1)
+		return e->code == ENOENT ? 0 : -1;
 	s = strbuf_text(&text);
 	while ((s = next_paragraph(s, &p)) != NULL)
 		if (p.package != NULL && p.arch != NULL && p.version != NULL &&
@@ -128,10 +127,9 @@ pins_known(const char *tree, const struct strlist *packages,
 {
 	own(paragraph_clear) struct paragraph p = { 0 };
 	own(strbuf_clear) struct strbuf out = { 0 };
-	own_free char *apt = path_join(tree, "usr/bin/apt-cache");
 	const char *s;
 
-	if (packages->len == 0 || !file_exists(AT_FDCWD, apt))
+	if (packages->len == 0 || !target_exists(tree, "usr/bin/apt-cache"))
 		return 0;
 	if (ask_apt(tree, packages, &out, e) == -1)
 		return error_prefix(e, "apt-cache in the target");

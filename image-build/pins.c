@@ -13,6 +13,7 @@
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
 #include "image-build/sources.h"
+#include "image-build/target.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -258,18 +259,14 @@ put_preferences(struct build *b, const struct step *s, struct error *e)
 
 	if (preferences_inputs(b, s, &text, e) == -1)
 		return -1;
-	return builtin_put(b, PREFERENCES, 0644, &text, e);
+	return target_put(b->tree, PREFERENCES, 0644, &text, e);
 }
 
 static int
 remove_preferences(struct build *b, const struct step *s, struct error *e)
 {
-	own_free char *path = path_join(b->tree, PREFERENCES);
-
 	(void)s;
-	if (unlink(path) == -1 && errno != ENOENT)
-		return error_errno(e, "%s", path);
-	return 0;
+	return target_unlink(b->tree, PREFERENCES, e);
 }
 
 /* The file's name changes with its text, so every step depends on it. */

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "image-build/image-build.h"
 #include "image-build/report.h"
+#include "lib/clock.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -31,21 +31,12 @@ struct report {
 	double start;
 };
 
-double
-report_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 struct report *
 report_new(void)
 {
 	struct report *r = mem_alloc(sizeof(*r));
 
-	r->start = report_clock();
+	r->start = clock_seconds();
 	return r;
 }
 
@@ -128,7 +119,7 @@ report_print(const struct report *r)
 		if (r->items[i].phase == NULL)
 			log_info("%-16s %5s %9.1f", r->items[i].name, "",
 			    r->items[i].seconds);
-	log_info("%-16s %5s %9.1f", "together", "", report_clock() - r->start);
+	log_info("%-16s %5s %9.1f", "together", "", clock_seconds() - r->start);
 }
 
 static int
@@ -221,7 +212,8 @@ report_write(const struct report *r, const struct build *b,
 	value_set(d, root, "images", products_value(d, products));
 	value_set(d, root, "elements", elements);
 	value_set(d, root, "packages", value_int(d, packages_count(b->tree)));
-	value_set(d, root, "seconds", value_real(d, report_clock() - r->start));
+	value_set(
+	    d, root, "seconds", value_real(d, clock_seconds() - r->start));
 	value_set(d, root, "steps", steps_value(d, r));
 	value_print(root, STYLE_PRETTY, &text);
 	strbuf_putc(&text, '\n');

@@ -10,6 +10,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "image-build/target.h"
 #include "lib/doc.h"
 #include "lib/encode.h"
 #include "lib/error.h"
@@ -43,12 +44,12 @@ inventory_time(struct doc *d, const struct build *b)
 static char *
 distribution(const struct build *b)
 {
-	own_free char *path = path_join(b->tree, "usr/lib/os-release");
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct error none;
 	const char *at;
 
-	if (file_read(AT_FDCWD, path, KIB(64), &text, &none) == -1)
+	if (target_read(b->tree, "usr/lib/os-release", KIB(64), &text, &none) ==
+	    -1)
 		return mem_dup("linux");
 	at = strncmp(strbuf_text(&text), "ID=", 3) == 0
 	    ? text.s

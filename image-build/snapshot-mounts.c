@@ -15,6 +15,7 @@
 #include "image-build/image-build.h"
 #include "image-build/layers.h"
 #include "image-build/snapshot-inputs.h"
+#include "image-build/target.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -170,6 +171,21 @@ mounts_gone(const struct build *b, struct doc *d, const struct strlist *before)
 	return list;
 }
 
+static int
+remount_read_only(const struct build *b, const char *at, struct error *e)
+{
+	/* Opened again: what is mounted there now. */
+	own_fd int fd = target_open(b->tree, at, O_PATH, e);
+	own_free char *point = mem_printf("/proc/self/fd/%d", fd);
+
+	if (fd == -1)
+		return -1;
+	if (mount(NULL, point, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) ==
+	    -1)
+		return error_errno(e, "%s/%s: mount read-only", b->tree, at);
+	return 0;
+}
+
 int
 mounts_replay(const struct build *b, const struct value *m, struct error *e)
 {
@@ -179,20 +195,21 @@ mounts_replay(const struct build *b, const struct value *m, struct error *e)
 	const struct value *ro = value_get(m, "read_only");
 	bool read_only = ro != NULL && ro->truth;
 	own_free char *point = NULL;
+	own_fd int fd = -1;
 
 	if (at == NULL || (bind == NULL && type == NULL))
 		return 0;
-	point = path_join(b->tree, at);
-	if (bind != NULL &&
-	    (file_mkdirs(AT_FDCWD, bind, 0755, e) == -1 ||
-		file_mkdirs(AT_FDCWD, point, 0755, e) == -1))
+	if (bind != NULL && file_mkdirs(AT_FDCWD, bind, 0755, e) == -1)
 		return -1;
+	fd = bind != NULL ? target_folder(b->tree, at, 0755, e)
+			  : target_open(b->tree, at, O_PATH, e);
+	if (fd == -1)
+		return -1;
+	point = mem_printf("/proc/self/fd/%d", fd);
 	if (mount(bind != NULL ? bind : type, point, type,
 		bind != NULL ? MS_BIND | MS_REC : 0, NULL) == -1)
-		return error_errno(e, "%s: mount", point);
-	if (read_only &&
-	    mount(NULL, point, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) ==
-		-1)
-		return error_errno(e, "%s: mount read-only", point);
+		return error_errno(e, "%s/%s: mount", b->tree, at);
+	if (read_only && remount_read_only(b, at, e) == -1)
+		return -1;
 	return 0;
 }

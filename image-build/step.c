@@ -12,6 +12,7 @@
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
 #include "image-build/watch.h"
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/log.h"
@@ -170,12 +171,12 @@ run_and_keep(struct build *b, const struct phase *p, const struct step *s,
     const char *speaker, struct error *e)
 {
 	own(watch_close) struct watch w = { 0 };
-	own_free char *hooks =
-	    p->chroot ? path_join(b->tree, IN_TARGET) : mem_dup(b->hooks);
-	double start = report_clock();
+	own_free char *hooks = enter_hooks_place(b, p->chroot, e);
+	double start = clock_seconds();
 	int r;
 
-	if (snapshot_expect(b, e) == -1 || watch_open(&w, b, hooks, e) == -1)
+	if (hooks == NULL || snapshot_expect(b, e) == -1 ||
+	    watch_open(&w, b, hooks, e) == -1)
 		return -1;
 	b->watch = &w;
 	r = run(b, p, s, speaker, e);
@@ -184,7 +185,7 @@ run_and_keep(struct build *b, const struct phase *p, const struct step *s,
 		return -1;
 	enter_end_leftovers();
 	watch_settle(&w);
-	return snapshot_save(b, s, &w, report_clock() - start, e);
+	return snapshot_save(b, s, &w, clock_seconds() - start, e);
 }
 
 static int
@@ -244,7 +245,7 @@ step_do(struct build *b, const struct phase *p, const struct step *s,
     struct error *e)
 {
 	own_free char *speaker = mem_printf("%s.d/%s", p->name, s->name);
-	double start = report_clock();
+	double start = clock_seconds();
 	bool keep;
 	int r;
 
@@ -256,7 +257,7 @@ step_do(struct build *b, const struct phase *p, const struct step *s,
 		r = run_step(b, p, s, speaker, keep, e);
 	}
 	report_step(
-	    b->report, p->name, s->name, s->element, report_clock() - start);
+	    b->report, p->name, s->name, s->element, clock_seconds() - start);
 	if (r != -1)
 		compat_step_ends(b, s);
 	return r == -1 ? -1 : 0;

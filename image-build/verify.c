@@ -76,7 +76,7 @@ check_file(const char *dir, const struct value *entry, struct error *e)
 	const char *name = value_text(entry, "name", "");
 	const char *wanted = value_text(entry, "sha256", "");
 	own(strlist_clear) struct strlist path = { 0 };
-	struct checksum sum;
+	struct checksum sum = { 0 };
 	char text[DIGEST_TEXT];
 	long long bytes = -1;
 
@@ -84,7 +84,7 @@ check_file(const char *dir, const struct value *entry, struct error *e)
 		return error_set(e, EBADMSG, "the manifest lists \"%s\"", name);
 	strlist_take(&path, path_join(dir, name));
 	log_status("check %s", path.items[0]);
-	if (checksum_files(&path, &sum, e) == -1)
+	if (checksum_files(&path, &sum, false, e) == -1)
 		return -1;
 	(void)value_to_int(value_get(entry, "bytes"), &bytes);
 	if (bytes != (long long)sum.bytes)

@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "image-run/image-run.h"
+#include "lib/clock.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/log.h"
@@ -140,22 +140,13 @@ machine_run(struct machine *m, struct error *e)
 	return judge(m, &s, e);
 }
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 int
 machine_serve(struct machine *m, struct error *e)
 {
 	struct pollfd fd = { .fd = service_fd(m->service), .events = POLLIN };
-	double end = now() + m->seconds;
+	double end = clock_seconds() + m->seconds;
 
-	while (!stop_asked && (m->seconds == 0 || now() < end)) {
+	while (!stop_asked && (m->seconds == 0 || clock_seconds() < end)) {
 		poll(&fd, 1, TURN_MS);
 		service_run(m->service);
 	}

@@ -276,9 +276,15 @@ file_append(
     int dir, const char *path, mode_t mode, const char *text, struct error *e)
 {
 	own_fd int fd = openat(dir, path,
-	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+	    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+	    mode);
+	struct stat st;
 
-	if (fd == -1 || file_write_all(fd, text, strlen(text)) == -1)
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return error_errno(e, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(e, EINVAL, "%s: not a regular file", path);
+	if (file_write_all(fd, text, strlen(text)) == -1)
 		return error_errno(e, "%s", path);
 	return 0;
 }
@@ -382,6 +388,44 @@ file_open_in(int dir, const char *path, int flags)
 		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
 	while (fd == -1 && (errno == EAGAIN || errno == EINTR));
 	return (int)fd;
+}
+
+#define FOLDER (O_RDONLY | O_DIRECTORY)
+
+/* The folder path, of which all but the last part is the folder above. */
+static int
+folder_in(int dir, int above, const char *path, mode_t mode)
+{
+	int fd = file_open_in(dir, path, FOLDER);
+
+	if (fd != -1 || errno != ENOENT ||
+	    mkdirat(above, path_base(path), mode) == -1)
+		return fd;
+	return file_open_in(dir, path, FOLDER);
+}
+
+int
+file_mkdirs_in(int dir, const char *path, mode_t mode, struct error *e)
+{
+	own_free char *p = mem_dup(path);
+	int fd = file_open_in(dir, ".", FOLDER);
+
+	for (char *s = p; fd != -1; s++) {
+		char c = *s;
+		int above = fd;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*s = '\0';
+		if (s != p) {
+			fd = folder_in(dir, above, p, mode);
+			close(above);
+		}
+		*s = c;
+		if (c == '\0')
+			break;
+	}
+	return fd == -1 ? error_errno(e, "%s", path) : fd;
 }
 
 bool

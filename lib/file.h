@@ -65,7 +65,10 @@ int file_replace(int dir, const char *path, mode_t mode, const void *data,
 int file_put(int dir, const char *path, mode_t mode, const void *data, size_t n,
     struct error *e);
 
-/* Add a line to the end of a file, which is made if it is missing. */
+/*
+ * Add a line to the end of a file, which is made if it is missing.  What is
+ * no regular file is an error.
+ */
 int file_append(
     int dir, const char *path, mode_t mode, const char *text, struct error *e);
 
@@ -88,12 +91,16 @@ int file_mkdirs(int dir, const char *path, mode_t mode, struct error *e);
 /* Add the names in a folder, sorted by bytes, without "." and "..". */
 int
 file_names(int dir, const char *path, struct strlist *names, struct error *e);
+
 /*
  * Open path as in a chroot to the folder dir: symlinks and ".." on the way
  * cannot lead outside.  flags are open(2)'s, O_CLOEXEC is added.  Returns a
  * descriptor, or -1 with errno set.
  */
 int file_open_in(int dir, const char *path, int flags);
+
+/* mkdir -p as in a chroot to dir.  Returns the last folder's descriptor. */
+int file_mkdirs_in(int dir, const char *path, mode_t mode, struct error *e);
 
 bool file_exists(int dir, const char *path); /* follows symlinks */
 bool file_is_dir(int dir, const char *path); /* follows symlinks */

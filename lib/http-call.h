@@ -35,9 +35,6 @@ struct http_loop {
 	struct http_call *calls;
 };
 
-/* Milliseconds of the monotonic clock. */
-int64_t http_now(void);
-
 /* The parts of a websocket in the life of its call. */
 void websocket_new(struct http_call *c, const struct http_request *r);
 void websocket_free(struct http_call *c);

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "lib/bytes.h"
+#include "lib/clock.h"
 #include "lib/digest.h"
 #include "lib/encode.h"
 #include "lib/error.h"
@@ -39,18 +39,9 @@ struct websocket {
 	int fd; /* -1 before it is connected */
 	bool open; /* the handshake is over */
 	bool pinged;
-	int64_t heard, until; /* http_now() */
+	int64_t heard, until; /* clock_ms() */
 	struct strbuf in, out, message;
 };
-
-int64_t
-http_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void
 random_bytes(uint8_t *to, size_t n)
@@ -83,7 +74,7 @@ websocket_new(struct http_call *c, const struct http_request *r)
 	strbuf_puts(&b, "\r\n");
 	w->request = strbuf_take(&b);
 	w->fd = -1;
-	w->until = http_now() +
+	w->until = clock_ms() +
 	    (r->seconds ? r->seconds : LIMIT_HTTP_SECONDS) * 1000LL;
 	c->websocket = w;
 }
@@ -116,7 +107,7 @@ websocket_open(struct http_call *c)
 
 	curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd);
 	w->fd = (int)fd;
-	w->heard = http_now();
+	w->heard = clock_ms();
 	strbuf_puts(&w->out, w->request);
 }
 
@@ -192,7 +183,7 @@ fill(struct http_call *c, struct error *e)
 	    (r = curl_easy_recv(c->easy, buf, sizeof(buf), &n)) == CURLE_OK) {
 		if (n == 0)
 			return 1;
-		w->heard = http_now();
+		w->heard = clock_ms();
 		w->pinged = false;
 		strbuf_add(&w->in, buf, n);
 		if (w->in.len > LIMIT_HTTP_BODY)
@@ -348,7 +339,7 @@ static int
 check_time(struct http_call *c, struct error *e)
 {
 	struct websocket *w = c->websocket;
-	int64_t now = http_now();
+	int64_t now = clock_ms();
 
 	if (now >= w->until || now - w->heard >= SILENCE_MS)
 		return error_set(e, ETIMEDOUT, "%s: %s", c->shown,

@@ -8,11 +8,14 @@
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "lib/error.h"
 #include "lib/http-call.h"
@@ -141,6 +144,26 @@ set_url(CURL *c, const struct http_request *r)
 	curl_easy_setopt(c, CURLOPT_URL, url != NULL ? url : r->url);
 }
 
+/*
+ * A watch waits for long without a byte, and TCP itself would never notice
+ * that the other side, or the way to it, is gone.
+ */
+static int
+on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
+{
+	const int on = 1, idle = LIMIT_HTTP_DEAD_SECONDS / 2,
+		  again = LIMIT_HTTP_DEAD_SECONDS / 6;
+	const unsigned dead = LIMIT_HTTP_DEAD_SECONDS * 1000;
+
+	(void)ctx;
+	(void)purpose;
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &again, sizeof(again));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead, sizeof(dead));
+	return CURL_SOCKOPT_OK;
+}
+
 static void
 set_up(struct http_call *call, const struct http_request *r)
 {
@@ -163,6 +186,7 @@ set_up(struct http_call *call, const struct http_request *r)
 		curl_easy_setopt(
 		    c, CURLOPT_LOW_SPEED_TIME, (long)r->idle_seconds);
 	}
+	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "ingot/" VERSION);
 	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");

@@ -38,6 +38,10 @@ struct http_request {
 	bool insecure; /* do not verify the server's certificate */
 	bool direct; /* never through a proxy */
 	enum http_follow follow;
+	/*
+	 * Besides these a server whose kernel acknowledges nothing for
+	 * LIMIT_HTTP_DEAD_SECONDS is gone.
+	 */
 	unsigned seconds; /* for all of it; 0: LIMIT_HTTP_SECONDS */
 	unsigned idle_seconds; /* with hardly a byte; 0: no limit of its own */
 	size_t max; /* bytes of body; 0: LIMIT_HTTP_BODY */

@@ -57,6 +57,7 @@
 #define LIMIT_HTTP_CONNECT_SECONDS 10
 #define LIMIT_HTTP_SECONDS 60
 #define LIMIT_HTTP_SLOWEST 64 /* bytes a second; less counts as silence */
+#define LIMIT_HTTP_DEAD_SECONDS 60 /* without a word from its kernel */
 #define LIMIT_HTTP_REDIRECTS 5
 #define LIMIT_REPORT_BYTES MIB(4) /* what a machine reports */
 

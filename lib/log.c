@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One line discipline for messages, children's output and progress. */
 #include "lib/log.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,20 +29,13 @@ static struct {
 	int file; /* descriptor, or -1 */
 	bool terminal;
 	bool drawn; /* a status line is on the screen */
+	bool holding;
+	struct strbuf held;
 	char status[256];
 	double status_since; /* when the status was set */
 	double spoken; /* when the last line was written */
 	double bar_said;
 } out = { .program = "?", .level = LOG_INFO, .file = -1 };
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* A closed 0, 1 or 2 would be the next file opened, and get our messages. */
 static void
@@ -63,7 +57,7 @@ log_open(const char *program, enum log_level level)
 	out.program = program;
 	out.level = level;
 	out.terminal = isatty(STDERR_FILENO) == 1;
-	out.spoken = now();
+	out.spoken = clock_seconds();
 }
 
 void
@@ -148,6 +142,17 @@ stamp(char *to, size_t size)
 		to + n, size - n, ".%03ld | ", t.tv_nsec / 1000000);
 }
 
+/* Whole lines above the status. */
+static void
+show(const char *lines, size_t n)
+{
+	erase();
+	put(STDERR_FILENO, lines, n);
+	if (out.status[0] != '\0')
+		draw(out.status);
+	out.spoken = clock_seconds();
+}
+
 /*
  * The one way out: a whole line, without its line feed.  The file gets every
  * line, the terminal only what is to be shown there.
@@ -157,7 +162,7 @@ line_out(const char *prefix, const char *text, size_t len, bool shown)
 {
 	own(strbuf_clear) struct strbuf line = { 0 };
 	char when[48];
-	size_t n = stamp(when, sizeof(when));
+	size_t n = out.stamps || out.file != -1 ? stamp(when, sizeof(when)) : 0;
 
 	strbuf_add(&line, when, n);
 	strbuf_puts(&line, prefix);
@@ -170,12 +175,21 @@ line_out(const char *prefix, const char *text, size_t len, bool shown)
 	if (shown && !out.quiet) {
 		size_t skip = out.stamps ? 0 : n;
 
-		erase();
-		put(STDERR_FILENO, line.s + skip, line.len - skip);
-		if (out.status[0] != '\0')
-			draw(out.status);
-		out.spoken = now();
+		if (out.holding)
+			strbuf_add(&out.held, line.s + skip, line.len - skip);
+		else
+			show(line.s + skip, line.len - skip);
 	}
+}
+
+void
+log_hold(bool on)
+{
+	out.holding = on;
+	if (on || out.held.len == 0)
+		return;
+	show(out.held.s, out.held.len);
+	strbuf_clear(&out.held);
 }
 
 /* Whose name stands in front of our own lines. */
@@ -255,7 +269,7 @@ log_status(const char *fmt, ...)
 	va_end(ap);
 	plain_add(&plain, text, strlen(text));
 	snprintf(out.status, sizeof(out.status), "%s", strbuf_text(&plain));
-	out.status_since = now();
+	out.status_since = clock_seconds();
 	if (out.status[0] != '\0')
 		draw(out.status);
 	else
@@ -266,7 +280,7 @@ void
 log_tick(void)
 {
 	char text[320];
-	double t = now(), age = t - out.status_since;
+	double t = clock_seconds(), age = t - out.status_since;
 
 	if (out.status[0] == '\0' || out.level < LOG_INFO)
 		return;
@@ -282,7 +296,8 @@ void
 log_progress(const char *what, uint64_t done, uint64_t total)
 {
 	char text[320], bar[31];
-	double t = now(), part = total ? (double)done / (double)total : 1;
+	double t = clock_seconds(),
+	       part = total ? (double)done / (double)total : 1;
 	int n = (int)(part * 30);
 	bool end = done >= total;
 

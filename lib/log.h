@@ -46,6 +46,9 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Keep lines for stderr back, and say all of them at once when it ends. */
+void log_hold(bool on);
+
 /* Print what main failed with: "program: text". */
 void log_error(const struct error *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fork, exec, and one poll loop over pipes and a pidfd. */
 #include "lib/proc.h"
+#include "lib/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/error.h"
@@ -44,15 +44,6 @@ struct stream {
 	struct strbuf *whole; /* gets all instead, or NULL */
 	bool full; /* more came than is kept whole */
 };
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void
 shut(int *fd)
@@ -351,7 +342,7 @@ reap(struct run *r)
 	r->status->cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
 	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	r->status->peak_kib = u.ru_maxrss;
-	r->ended = now();
+	r->ended = clock_seconds();
 	r->status->seconds = r->ended - r->start;
 	shut(&r->pidfd);
 }
@@ -362,7 +353,7 @@ forsaken(const struct run *r, bool quiet)
 {
 	double wait = quiet ? LINGER_SECONDS : GRACE_SECONDS;
 
-	return r->ended > 0 && now() - r->ended > wait;
+	return r->ended > 0 && clock_seconds() - r->ended > wait;
 }
 
 /* One turn of the loop.  Returns false when all is over. */
@@ -399,7 +390,7 @@ turn(struct run *r)
 	if (p->ready != NULL)
 		p->ready(p->ctx);
 	if (r->ended == 0)
-		enforce(r, now());
+		enforce(r, clock_seconds());
 	return !forsaken(r, n == 0);
 }
 
@@ -409,7 +400,7 @@ loop(struct run *r)
 	double ticked = r->start;
 
 	while (turn(r)) {
-		double t = now();
+		double t = clock_seconds();
 
 		if (r->p->tick != NULL && t - ticked >= 1) {
 			ticked = t;
@@ -520,7 +511,7 @@ int
 proc_run(const struct proc *p, struct proc_status *status, struct error *e)
 {
 	own(pipes_clear) struct pipes pipes = PIPES_CLOSED;
-	struct run r = { .p = p, .status = status, .start = now() };
+	struct run r = { .p = p, .status = status, .start = clock_seconds() };
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
 
 	*status = (struct proc_status){ .stopped = is_stopped(p) };

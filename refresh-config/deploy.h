@@ -55,9 +55,6 @@ const struct value *item_input(const struct item *item, const char *name);
 const char *
 item_text(const struct item *item, const char *name, const char *fallback);
 
-/* As Python's str() prints it (python.c). */
-void python_str(const struct value *v, struct strbuf *b);
-
 /* ---- what a hook said (answer.c) --------------------------------------- */
 
 struct ending {

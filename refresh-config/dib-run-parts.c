@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -105,15 +106,6 @@ usage(void)
 	return FAILED;
 }
 
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* As a shell would: bash runs what has no interpreter line. */
 static int
 spawn(char *path, char *const *env, pid_t *pid)
@@ -157,12 +149,13 @@ run_each(const char *dir, const struct strlist *names, char *const *env)
 	    mem_resize(NULL, names->len + 1, sizeof(*times));
 
 	for (size_t i = 0; i < names->len; i++) {
-		double start = now();
+		double start = clock_seconds();
 		int status = run_one(dir, names->items[i], env);
 
 		if (status != 0)
 			return status;
-		times[i] = (struct part_time){ names->items[i], now() - start };
+		times[i] = (struct part_time){ names->items[i],
+			clock_seconds() - start };
 	}
 	parts_say_profile(dir, times, names->len);
 	return DONE;

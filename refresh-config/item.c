@@ -6,6 +6,7 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/own.h"
+#include "lib/python.h"
 #include "refresh-config/deploy.h"
 
 #define INPUTS_MAX 10000

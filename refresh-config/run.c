@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -17,15 +18,6 @@
 #include "refresh-config/refresh.h"
 
 #define STOPPED_SECONDS 60 /* for each error handler after a SIGTERM */
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Its order is that of time, so milliseconds are part of it. */
 static void
@@ -50,7 +42,7 @@ run_init(
 		.voice = voice,
 		.previous = report_previous(settings),
 		.started = time(NULL),
-		.clock = now(),
+		.clock = clock_seconds(),
 		.cgroup = cgroup_find(),
 		.journal = journal_open(settings->root) };
 	make_id(r->id, sizeof(r->id));
@@ -74,7 +66,7 @@ run_clear(struct run *r)
 double
 run_clock(const struct run *r)
 {
-	return now() - r->clock;
+	return clock_seconds() - r->clock;
 }
 
 /* ---- one phase --------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/log.h"
@@ -18,15 +19,6 @@
 #include "send-signals/send.h"
 
 #define LOOK_SECONDS 1.0 /* between two looks into the folder */
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void
 rest(double seconds)
@@ -104,7 +96,8 @@ try(const struct sender *s, struct queue *q, struct pending *p,
 	} else {
 		complain(p->name, p->tries + 1, &why);
 	}
-	queue_settle(q, p, v, now(), after, arc4random() / 4294967296.0);
+	queue_settle(
+	    q, p, v, clock_seconds(), after, arc4random() / 4294967296.0);
 	return r;
 }
 
@@ -112,11 +105,11 @@ int
 sender_run(const struct sender *s, struct tally *tally, struct error *e)
 {
 	own(queue_clear) struct queue q = { 0 };
-	double end = s->seconds ? now() + s->seconds : INFINITY;
+	double end = s->seconds ? clock_seconds() + s->seconds : INFINITY;
 	double looked = -INFINITY;
 
 	for (;;) {
-		double t = now(), due = 0;
+		double t = clock_seconds(), due = 0;
 		struct pending *p;
 
 		if (q.len == 0 || t - looked >= LOOK_SECONDS) {

@@ -9,6 +9,7 @@
 #include "lib/outbox.h"
 #include "lib/own.h"
 #include "lib/path.h"
+#include "lib/python.h"
 #include "refresh-config/deploy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

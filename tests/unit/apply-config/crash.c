@@ -275,7 +275,7 @@ check_scene(struct scene *s)
 	while (!try_at(s, n, n % 3 == 0 ? n / 3 : 0))
 		n += STRIDE;
 	printf("killed at %lu system calls\n", (n - 1) / STRIDE);
-	CHECK(n > 4 * (FILES - GONE));
+	CHECK(n > 3 * (FILES - GONE));
 	free(s->old);
 	free(s->new);
 }

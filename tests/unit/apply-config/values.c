@@ -22,32 +22,23 @@ static void
 check_printing(void)
 {
 	static const struct {
-		const char *json, *print, *str;
+		const char *json, *want;
 	} rows[] = {
-		{ "true", "true", "True" },
-		{ "\"a'b\"", "a'b", "a'b" },
+		{ "true", "true" },
+		{ "\"a'b\"", "a'b" },
 		{ "[\"a'b\", \"c\\\"'\", \"\\n\\u0001\xc3\xa9\"]",
-		    "[\"a'b\", \"c\\\"'\", \"\\n\\u0001\\u00e9\"]",
-		    "[\"a'b\", 'c\"\\'', '\\n\\x01\xc3\xa9']" },
-		{ "{\"a\": null, \"b\": 1.50}", "{\"a\": null, \"b\": 1.5}",
-		    "{'a': None, 'b': 1.5}" },
-		{ "NaN", "nan", "nan" },
-		{ "-Infinity", "-inf", "-inf" },
-		{ "Infinity", "inf", "inf" },
-		{ "1E5", "100000.0", "100000.0" },
-		{ "-0", "0", "0" },
-		{ "-0.0", "-0.0", "-0.0" },
+		    "[\"a'b\", \"c\\\"'\", \"\\n\\u0001\\u00e9\"]" },
+		{ "{\"a\": null, \"b\": 1.50}", "{\"a\": null, \"b\": 1.5}" },
+		{ "NaN", "nan" },
+		{ "1E5", "100000.0" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		ownp(doc_free) struct doc *d = doc_new();
-		own(strbuf_clear) struct strbuf a = { 0 }, b = { 0 };
-		const struct value *v = json(d, rows[i].json);
+		own(strbuf_clear) struct strbuf b = { 0 };
 
-		values_print(v, &a);
-		values_str(v, &b);
-		CHECK_STR(strbuf_text(&a), rows[i].print);
-		CHECK_STR(strbuf_text(&b), rows[i].str);
+		values_print(json(d, rows[i].json), &b);
+		CHECK_STR(strbuf_text(&b), rows[i].want);
 	}
 }
 

@@ -266,6 +266,66 @@ leftovers_are_removed(void)
 	CHECK_STR(text, ".x.-1.0~ .x.1.y~ .x.~ .~ mine x.99999999.0~");
 }
 
+/* As a program in a chroot to "in" sees it: links and ".." end at its root. */
+static void
+links_lead_nowhere_else(void)
+{
+	static const struct {
+		const char *path, *made;
+	} cases[] = {
+		{ "a/b", "in/a/b" },
+		{ "/a//c/", "in/a/c" },
+		{ "up/d", "in/d" },
+		{ "../../e", "in/e" },
+		{ "abs/out/f", "in/out/f" },
+		{ ".", "in" },
+	};
+	struct error e;
+	own_fd int in = -1;
+	int fd;
+
+	CHECK(file_mkdirs(root, "in", 0755, &e) == 0);
+	CHECK(file_mkdirs(root, "out", 0755, &e) == 0);
+	CHECK(symlinkat("../../out/..", root, "in/up") == 0);
+	CHECK(symlinkat("/", root, "in/abs") == 0);
+	CHECK(symlinkat("/none", root, "in/dangling") == 0);
+	CHECK(file_put(root, "in/file", 0600, "", 0, &e) == 0);
+	in = openat(root, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(file_mkdirs(root, "in/out", 0755, &e) == 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct stat a = { 0 }, b = { 0 };
+
+		fd = file_mkdirs_in(in, cases[i].path, 0755, &e);
+		CHECK(fd != -1);
+		CHECK(fstat(fd, &a) == 0);
+		CHECK(fstatat(root, cases[i].made, &b, 0) == 0);
+		CHECK(a.st_ino == b.st_ino);
+		close(fd);
+	}
+	CHECK(!file_exists(root, "out/f"));
+	CHECK(file_mkdirs_in(in, "dangling/g", 0755, &e) == -1);
+	CHECK(e.code == ENOENT || e.code == EEXIST);
+	CHECK(file_mkdirs_in(in, "file/h", 0755, &e) == -1);
+	CHECK(e.code == ENOTDIR);
+}
+
+/* Nothing but a regular file gets a line added. */
+static void
+lines_are_added_to_files_only(void)
+{
+	struct error e;
+	own_free char *text = NULL;
+
+	CHECK(file_append(root, "log", 0600, "one\n", &e) == 0);
+	CHECK(file_append(root, "log", 0600, "two\n", &e) == 0);
+	text = content("log");
+	CHECK_STR(text, "one\ntwo\n");
+	CHECK(mkfifoat(root, "fifo", 0600) == 0);
+	CHECK(file_append(root, "fifo", 0600, "x", &e) == -1);
+	CHECK(symlinkat("log", root, "to-log") == 0);
+	CHECK(file_append(root, "to-log", 0600, "x", &e) == -1);
+}
+
 int
 main(void)
 {
@@ -284,6 +344,8 @@ main(void)
 	descriptors_are_copied();
 	names_are_listed_in_order();
 	leftovers_are_removed();
+	links_lead_nowhere_else();
+	lines_are_added_to_files_only();
 	tree_remove(AT_FDCWD, dir, &e);
 	return check_result();
 }

@@ -191,6 +191,27 @@ names_can_be_left_out(void)
 }
 
 static void
+held(void)
+{
+	log_open("p", LOG_INFO);
+	log_hold(true);
+	log_info("a");
+	log_warn("b");
+	CHECK(write(STDERR_FILENO, "first\n", 6) == 6);
+	log_hold(false);
+	log_hold(false);
+	log_info("c");
+}
+
+static void
+lines_can_be_kept_back(void)
+{
+	own_free char *s = heard(held);
+
+	CHECK_STR(s, "first\np: a\np: b\np: c\n");
+}
+
+static void
 hostile(void)
 {
 	log_open("p", LOG_INFO);
@@ -270,6 +291,7 @@ main(void)
 	files_get_everything();
 	lines_are_whole_and_plain();
 	names_can_be_left_out();
+	lines_can_be_kept_back();
 	closed_descriptors_are_filled();
 	progress_suits_its_reader();
 	unlink(path);

@@ -2,6 +2,7 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/own.h"
+#include "lib/python.h"
 #include "refresh-config/deploy.h"
 #include "tests/unit/check.h"
 

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time that does not jump, and chance. */
-#ifndef COLLECT_CONFIG_CLOCK_H
-#define COLLECT_CONFIG_CLOCK_H
+/* Chance. */
+#ifndef COLLECT_CONFIG_CHANCE_H
+#define COLLECT_CONFIG_CHANCE_H
 
 #include <stdint.h>
 #include <sys/random.h>
-#include <time.h>
 
-/* Milliseconds of the monotonic clock. */
-static inline int64_t
-clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+#include "lib/clock.h"
 
 /* Any number from 0 up to, but not, 1. */
 static inline double
