@@ -36,8 +36,7 @@ apply_check(const struct slots *s, const struct source *from,
 
 /* Fill, sync and verify a slot for the image; nothing points to it yet. */
 static int
-stage(struct journal *j, struct slots *s, const struct source *from,
-    struct error *e)
+stage(struct journal *j, struct slots *s, struct source *from, struct error *e)
 {
 	ownp(contents_free) struct contents *old = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
@@ -82,7 +81,7 @@ switch_to(struct journal *j, struct slots *s, const struct contents *c,
 }
 
 static int
-run(struct journal *j, struct slots *s, const struct source *from,
+run(struct journal *j, struct slots *s, struct source *from,
     const struct trial *trial, struct error *e)
 {
 	const struct contents *c = from->contents;
@@ -117,30 +116,31 @@ check_trial(const struct journal *j, const struct slots *s, struct error *e)
 }
 
 int
-apply(struct slots *s, const struct source *from, const struct trust *trust,
+apply(struct slots *s, struct source *from, const struct trust *trust,
     const struct trial *trial, struct error *e)
 {
 	own(journal_clear) struct journal j = { 0 };
 	struct error ignored;
 
 	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
-	    journal_recover(&j, s, e) == -1 || slots_tidy(s, e) == -1)
+	    journal_recover(&j, s, e) == -1 || slots_tidy(s, false, e) == -1)
 		return -1;
 	if (apply_check(s, from, trust, e) == -1)
 		return -1;
 	if (s->current != NULL && strcmp(s->current, from->contents->id) == 0) {
 		log_info("%s is the current image", from->contents->name);
-		return 0;
+		return slots_tidy(s, true, e);
 	}
 	if (run(&j, s, from, trial, e) == -1) {
 		(void)journal_fail(&j, s, e->text, &ignored);
-		(void)slots_tidy(s, &ignored);
+		/* What the network cut off is gone on with. */
+		(void)slots_tidy(s, e->code != EAGAIN, &ignored);
 		return -1;
 	}
 	/* Where slots are booted, the boot goes on from here. */
 	if (s->machine == NULL && journal_end(&j, s, "SWITCHED", NULL, e) == -1)
 		return -1;
-	return slots_tidy(s, e);
+	return slots_tidy(s, true, e);
 }
 
 /* What is undone when this ends by force is no trial. */

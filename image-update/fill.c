@@ -1,137 +1,121 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The staging tree: what the current slot has already is linked from it, the
- * rest comes from the source.  Nothing here is believed: the tree is read
- * again, each byte, before it becomes a slot.
+ * The staging tree: its shape comes from the signed contents, what the
+ * current slot has already from there, and only the bytes of other files from
+ * the source.  No name, link or attribute that a source tells is used.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "image-update/update.h"
-#include "lib/encode.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
-#include "lib/path.h"
-#include "lib/strbuf.h"
 #include "lib/strlist.h"
-#include "lib/tar.h"
+#include "lib/tree.h"
 
 #define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-struct filling {
-	int staging;
-	int source; /* the folder, or -1 */
-	int current; /* the current slot's tree, or -1 */
-	const struct contents *new, *old; /* old may be NULL */
-	bool apart; /* on another file system than the current slot */
-};
+/* ---- what is there already ------------------------------------------------------ */
 
-/* ---- attributes -------------------------------------------------------------- */
-
-/* "name=base64" from the signed list, onto the file at path. */
-static int
-set_xattr(const char *path, char *text, struct error *e)
-{
-	own(strbuf_clear) struct strbuf value = { 0 };
-	char *name = text, *to = text, *equals = strchr(text, '=');
-	unsigned code;
-
-	*equals = '\0';
-	if (base64_decode(equals + 1, strlen(equals + 1), &value, e) == -1)
-		return -1;
-	for (char *p = text; *p != '\0'; p++, to++) {
-		*to = *p;
-		if (*p == '%' && sscanf(p + 1, "%2X", &code) == 1) {
-			*to = (char)code;
-			p += 2;
-		}
-	}
-	*to = '\0';
-	if (lsetxattr(path, name, strbuf_text(&value), value.len, 0) == -1)
-		return error_errno(e, "%s", name);
-	return 0;
-}
-
-/* A new owner takes capabilities away, so extended attributes come last. */
-static int
-set_attributes(int tree, const struct contents_entry *t, struct error *e)
-{
-	own(strlist_clear) struct strlist xattrs = { 0 };
-	own_free char *path = mem_printf("/proc/self/fd/%d/%s", tree, t->path);
-
-	if (fchownat(tree, t->path, t->uid, t->gid, AT_SYMLINK_NOFOLLOW) == -1)
-		return error_errno(e, "%s: owner", t->path);
-	if (t->type != 'l' && fchmodat(tree, t->path, t->mode, 0) == -1)
-		return error_errno(e, "%s: mode", t->path);
-	strlist_split(&xattrs, t->xattrs, " ");
-	for (size_t i = 0; i < xattrs.len; i++)
-		if (set_xattr(path, xattrs.items[i], e) == -1)
-			return error_prefix(e, "%s", t->path);
-	return 0;
-}
-
-/* ---- files ------------------------------------------------------------------- */
-
-/*
- * The same file at the same path of the current slot: each such entry is a
- * file of its own there, so no two of ours come to be one.
- */
+/* Whether an entry of the tree is, all of it, what the contents say. */
 static bool
-is_there(const struct filling *f, const struct contents_entry *t)
+is_right(const struct filling *f, const struct contents_entry *there,
+    const struct contents_entry *t)
 {
-	const struct contents_entry *old =
-	    f->old != NULL ? contents_find(f->old, t->path) : NULL;
+	const struct contents_entry *first;
 
-	return !f->apart && old != NULL && old->type == 'f' && t->type == 'f' &&
-	    contents_differ(old, t) == CONTENTS_SAME;
+	if (t == NULL || contents_differ(there, t) != CONTENTS_SAME)
+		return false;
+	if (t->type != 'h')
+		return true;
+	first = contents_find(f->new, t->target);
+	return first != NULL && f->done[first - f->new->entries];
 }
 
-/* Shares the blocks where the file system can, else copies. */
-static int
-copy_file(
-    const struct filling *f, const struct contents_entry *t, struct error *e)
+/* The beginning of a file that is wanted. */
+static bool
+is_part(const struct filling *f, const struct contents_entry *there)
 {
-	own_fd int in = file_open_in(
-	    f->source, t->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	own_fd int out = openat(f->staging, t->path,
-	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	struct stat st;
+	char sum[DIGEST_TEXT];
 
-	if (in == -1 || out == -1 || fstat(in, &st) == -1)
-		return error_errno(e, "%s", t->path);
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != t->size)
-		return error_set(
-		    e, EBADMSG, "%s: is not what the contents say", t->path);
-	if (ioctl(out, FICLONE, in) == -1 && file_copy_fd(in, out, e) == -1)
-		return error_prefix(e, "%s", t->path);
-	(void)futimens(out, (struct timespec[]){ st.st_atim, st.st_mtim });
+	if (there->type != 'f' || strncmp(there->path, PART, strlen(PART)) != 0)
+		return false;
+	for (size_t i = 0; i < f->new->n; i++) {
+		if (f->needs.list[i].how != NEED_BYTES)
+			continue;
+		digest_print(f->new->entries[i].sum, sum);
+		if (strcmp(there->path + strlen(PART), sum) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+keep_or_remove(
+    struct filling *f, const struct contents_entry *there, struct error *e)
+{
+	const struct contents_entry *t = contents_find(f->new, there->path);
+	size_t i = t != NULL ? (size_t)(t - f->new->entries) : 0;
+
+	if (there->type == 'd' && t != NULL && t->type == 'd')
+		return 0;
+	if (there->type != 'd' && is_right(f, there, t)) {
+		f->done[i] = true;
+		return 0;
+	}
+	if (is_part(f, there))
+		return 0;
+	if (there->type == 'd')
+		return tree_remove(f->staging, there->path, e);
+	if (unlinkat(f->staging, there->path, 0) == -1 && errno != ENOENT &&
+	    errno != ENOTDIR)
+		return error_errno(e, "%s", there->path);
 	return 0;
 }
 
+/* What an update that was cut off has left. */
 static int
-make_entry(
-    const struct filling *f, const struct contents_entry *t, struct error *e)
+look_around(struct filling *f, struct error *e)
 {
-	int r;
+	ownp(contents_free) struct contents *there =
+	    contents_scan(f->staging, "", CONTENTS_DIGESTS, e);
+	size_t kept = 0;
+
+	if (there == NULL)
+		return error_prefix(e, STAGING);
+	for (size_t i = 0; i < there->n; i++)
+		if (keep_or_remove(f, &there->entries[i], e) == -1)
+			return -1;
+	for (size_t i = 0; i < f->new->n; i++)
+		kept += f->done[i];
+	if (kept > 0)
+		log_info("go on with %zu paths that are there", kept);
+	return 0;
+}
+
+/* ---- the shape --------------------------------------------------------------------- */
+
+static int
+make_entry(struct filling *f, const struct contents_entry *t, struct error *e)
+{
+	int r = 0;
 
 	switch (t->type) {
 	case 'd':
-		if (t->depth == 0)
-			return 0;
-		r = mkdirat(f->staging, t->path, 0700);
-		break;
+		r = t->depth > 0 ? mkdirat(f->staging, t->path, 0700) : 0;
+		return r == -1 && errno != EEXIST
+		    ? error_errno(e, "%s", t->path)
+		    : 0;
 	case 'f':
-		return copy_file(f, t, e);
+		r = mknodat(f->staging, t->path, S_IFREG | 0600, 0);
+		break;
 	case 'l':
 		r = symlinkat(t->target, f->staging, t->path);
 		break;
@@ -142,117 +126,174 @@ make_entry(
 		r = mknodat(f->staging, t->path,
 		    (t->type == 'c' ? S_IFCHR : S_IFBLK) | 0600, t->size);
 	}
-	return r == -1 ? error_errno(e, "%s", t->path) : 0;
+	if (r == -1)
+		return error_errno(e, "%s", t->path);
+	return fill_attributes(f, t, e);
 }
 
-static int
-link_from(int dir, const char *from, const struct filling *f, const char *path,
-    struct error *e)
+/* It cannot be had here after all: somebody has to bring it. */
+static void
+want(struct filling *f, size_t i)
 {
-	if (linkat(dir, from, f->staging, path, 0) == -1)
-		return error_errno(e, "%s", path);
+	f->needs.list[i].how = NEED_BYTES;
+	f->left++;
+	f->all += f->new->entries[i].size;
+}
+
+/* From another path or file system: compared, since it is read anyway. */
+static int
+copy_old(struct filling *f, size_t i, const char *path, struct error *e)
+{
+	if (fill_copy(f, (uint32_t)i, f->current, path, e) == 0)
+		return 0;
+	if (e->code != EBADMSG && e->code != ENOENT)
+		return -1;
+	log_warn("the current slot: %s", e->text);
+	want(f, i);
 	return 0;
 }
 
 /* Folders get their attributes when they are full. */
 static int
-fill_entry(
-    const struct filling *f, const struct contents_entry *t, struct error *e)
+fill_entry(struct filling *f, size_t i, struct error *e)
 {
-	if (t->type == 'h')
-		return link_from(f->staging, t->target, f, t->path, e);
-	if (is_there(f, t))
-		return link_from(f->current, t->path, f, t->path, e);
-	if (make_entry(f, t, e) == -1)
-		return -1;
-	return t->type == 'd' ? 0 : set_attributes(f->staging, t, e);
-}
+	const struct contents_entry *t = &f->new->entries[i];
+	const struct need *need = &f->needs.list[i];
 
-static int
-fill_folder(struct filling *f, const struct source *from, struct error *e)
-{
-	own_fd int source =
-	    open(from->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const struct contents *c = f->new;
-
-	if (source == -1)
-		return error_errno(e, "%s", from->path);
-	f->source = source;
-	for (size_t i = 0; i < c->n; i++)
-		if (fill_entry(f, &c->entries[i], e) == -1)
-			return -1;
-	for (size_t i = c->n; i-- > 0;)
-		if (c->entries[i].type == 'd' &&
-		    set_attributes(f->staging, &c->entries[i], e) == -1)
-			return -1;
-	return 0;
-}
-
-/* ---- an archive -------------------------------------------------------------- */
-
-/* The file of the current slot in place of the same one unpacked. */
-static int
-share_entry(
-    const struct filling *f, const struct contents_entry *t, struct error *e)
-{
-	own_free char *temp = mem_printf("%s.shared", t->path);
-	struct stat st;
-
-	if (fstatat(f->staging, t->path, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return error_errno(e, "%s", t->path);
-	if (st.st_nlink > 1) /* its other names would have to follow */
+	switch (need->how) {
+	case NEED_NOTHING:
+		return t->type == 'h' ? 0 : make_entry(f, t, e);
+	case NEED_SAME:
+		if (linkat(f->current, t->path, f->staging, t->path, 0) == 0)
+			return 0;
+		if (errno != EXDEV && errno != EMLINK && errno != ENOENT)
+			return error_errno(e, "%s", t->path);
+		return t->size > 0 ? copy_old(f, i, t->path, e)
+				   : make_entry(f, t, e);
+	case NEED_COPY:
+		return copy_old(f, i, f->old->entries[need->from].path, e);
+	default:
 		return 0;
-	if (linkat(f->current, t->path, f->staging, temp, 0) == -1)
-		return errno == EEXIST || errno == ENAMETOOLONG
-		    ? 0
-		    : error_errno(e, "%s", t->path);
-	if (renameat(f->staging, temp, f->staging, t->path) == -1)
-		return error_errno(e, "%s", t->path);
-	return 0;
+	}
 }
 
 static int
-fill_archive(struct filling *f, const struct source *from, struct error *e)
+make_shape(struct filling *f, struct error *e)
 {
-	const struct contents *c = f->new;
-
-	if (tar_extract(AT_FDCWD, from->path, f->staging, TAR_OWNERS, e) == -1)
-		return -1;
-	if (contents_verify(c, f->staging, e) == -1)
-		return error_prefix(e, "%s", from->path);
-	for (size_t i = 0; i < c->n; i++)
-		if (is_there(f, &c->entries[i]) &&
-		    share_entry(f, &c->entries[i], e) == -1)
+	for (size_t i = 0; i < f->new->n; i++)
+		if (f->needs.list[i].how == NEED_BYTES && !f->done[i]) {
+			f->left++;
+			f->all += f->new->entries[i].size;
+		}
+	for (size_t i = 0; i < f->new->n; i++)
+		if (!f->done[i] && fill_entry(f, i, e) == -1)
 			return -1;
 	return 0;
 }
 
-static bool
-is_apart(int a, int b)
-{
-	struct stat x, y;
+/* ---- what follows the bytes ----------------------------------------------------------- */
 
-	return b != -1 && fstat(a, &x) == 0 && fstat(b, &y) == 0 &&
-	    x.st_dev != y.st_dev;
+static int
+end_entry(struct filling *f, size_t i, struct error *e)
+{
+	const struct contents_entry *t = &f->new->entries[i];
+
+	if (f->done[i])
+		return 0;
+	if (t->type == 'h' &&
+	    linkat(f->staging, t->target, f->staging, t->path, 0) == -1)
+		return error_errno(e, "%s", t->path);
+	if (f->needs.list[i].how == NEED_TWIN)
+		return fill_copy(f, (uint32_t)i, f->staging,
+		    f->new->entries[f->needs.list[i].from].path, e);
+	return 0;
+}
+
+/* Parts of files that came whole in another way. */
+static int
+remove_parts(struct filling *f, struct error *e)
+{
+	own(strlist_clear) struct strlist names = { 0 };
+
+	if (file_names(f->staging, ".", &names, e) == -1)
+		return -1;
+	for (size_t i = 0; i < names.len; i++)
+		if (strncmp(names.items[i], PART, strlen(PART)) == 0 &&
+		    contents_find(f->new, names.items[i]) == NULL &&
+		    unlinkat(f->staging, names.items[i], 0) == -1)
+			return error_errno(e, "%s", names.items[i]);
+	return 0;
+}
+
+static int
+end_shape(struct filling *f, struct error *e)
+{
+	if (remove_parts(f, e) == -1)
+		return -1;
+	for (size_t i = 0; i < f->new->n; i++)
+		if (end_entry(f, i, e) == -1)
+			return -1;
+	for (size_t i = f->new->n; i-- > 0;)
+		if (f->new->entries[i].type == 'd' &&
+		    fill_attributes(f, &f->new->entries[i], e) == -1)
+			return -1;
+	return 0;
+}
+
+/* ---- all of it --------------------------------------------------------------------------- */
+
+static int
+open_trees(
+    struct filling *f, const struct slots *s, bool *fresh, struct error *e)
+{
+	if (f->old != NULL) {
+		f->current = openat(s->dir, s->current, OPEN_DIR);
+		if (f->current == -1)
+			return error_errno(e, "slot %.12s", s->current);
+	}
+	*fresh = mkdirat(s->dir, STAGING, 0700) == 0;
+	if (!*fresh && errno != EEXIST)
+		return error_errno(e, STAGING);
+	f->staging = openat(s->dir, STAGING, OPEN_DIR);
+	return f->staging == -1 ? error_errno(e, STAGING) : 0;
+}
+
+static int
+fill_all(struct filling *f, const struct slots *s, struct source *from,
+    struct error *e)
+{
+	bool fresh = false;
+
+	if (open_trees(f, s, &fresh, e) == -1)
+		return -1;
+	needs_make(&f->needs, f->old, f->new);
+	f->done = mem_alloc((f->new->n + 1) * sizeof(*f->done));
+	if ((!fresh && look_around(f, e) == -1) || make_shape(f, e) == -1)
+		return -1;
+	if (f->left > 0 && source_bring(from, f, e) == -1)
+		return -1;
+	if (f->all > 0)
+		log_progress("stage", f->all, f->all);
+	return end_shape(f, e);
 }
 
 int
-fill(const struct slots *s, const struct source *from,
-    const struct contents *old, struct error *e)
+fill(const struct slots *s, struct source *from, const struct contents *old,
+    struct error *e)
 {
-	own_fd int current =
-	    old != NULL ? openat(s->dir, s->current, OPEN_DIR) : -1;
-	own_fd int staging = -1;
-	struct filling f = { .source = -1, .new = from->contents, .old = old };
+	struct filling f = { .staging = -1,
+		.current = -1,
+		.fd = -1,
+		.new = from->contents,
+		.old = old };
+	int r = fill_all(&f, s, from, e);
 
-	if (old != NULL && current == -1)
-		return error_errno(e, "slot %.12s", s->current);
-	if ((mkdirat(s->dir, STAGING, 0700) == -1 && errno != EEXIST) ||
-	    (staging = openat(s->dir, STAGING, OPEN_DIR)) == -1)
-		return error_errno(e, STAGING);
-	f.apart = is_apart(staging, current);
-	f.staging = staging;
-	f.current = current;
-	return from->kind == SOURCE_FOLDER ? fill_folder(&f, from, e)
-					   : fill_archive(&f, from, e);
+	fill_close(&f);
+	needs_clear(&f.needs);
+	free(f.done);
+	if (f.staging != -1)
+		close(f.staging);
+	if (f.current != -1)
+		close(f.current);
+	return r;
 }

@@ -23,6 +23,7 @@
 
 static struct {
 	const char *slots, *root, *contents, *name, *number, *expires, *sign;
+	const char *from, *output;
 	struct trust trust;
 	struct trial trial;
 	bool plan, json, no_reboot, verbose, quiet;
@@ -59,6 +60,10 @@ static const struct option_def defs[] = {
 	    "describe: its last second since 1970" },
 	{ 0, "sign", "KEY", OPTION_STRING, &opt.sign, NULL,
 	    "describe: sign with a private key" },
+	{ 0, "from", "TREE", OPTION_STRING, &opt.from, NULL,
+	    "pack: only what is new to who has TREE" },
+	{ 'o', "output", "FILE", OPTION_STRING, &opt.output, NULL,
+	    "pack: what to write" },
 	{ 0, "json", NULL, OPTION_FLAG, &opt.json, NULL, "print JSON" },
 	{ 'v', "verbose", NULL, OPTION_FLAG, &opt.verbose, NULL, "say more" },
 	{ 'q', "quiet", NULL, OPTION_FLAG, &opt.quiet, NULL, "only errors" },
@@ -68,12 +73,13 @@ static const struct option_def defs[] = {
 static const struct options options = {
 	.program = "image-update",
 	.operands = "apply SOURCE | rollback | boot | follow | status | "
-		    "history | describe TREE",
+		    "history | describe TREE | pack TREE",
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
-	.more = "SOURCE is a folder that holds an image's tree, or an archive "
-		"of one.\n"
+	.more = "SOURCE is a folder that holds an image's tree, an archive of "
+		"one, or\nNAME.contents with what carries the bytes beside it; "
+		"each a path or a URL.\n"
 		"Exit status: 0 done, 1 failed, 2 misused, 75 another one is "
 		"at work.\n",
 };
@@ -311,6 +317,9 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c,
 		       "attributes; %llu bytes\n",
 		    p->added, p->removed, p->changed, p->attributes,
 		    (unsigned long long)p->bytes);
+		if (p->fetch != UINT64_MAX)
+			printf("%llu bytes to fetch\n",
+			    (unsigned long long)p->fetch);
 		if (a->why != NULL)
 			print_activation(d, a, v);
 		return;
@@ -319,6 +328,8 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c,
 	set_text(d, v, "name", c->name);
 	set_number(d, v, "version", c->version);
 	set_number(d, v, "bytes", p->bytes);
+	if (p->fetch != UINT64_MAX)
+		set_number(d, v, "fetch", p->fetch);
 	value_set(d, v, "paths", p->paths);
 	if (a->why != NULL)
 		print_activation(d, a, v);
@@ -326,30 +337,33 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c,
 }
 
 static int
-do_plan(const struct source *from, struct error *e)
+do_plan(const char *place, struct error *e)
 {
 	own(slots_clear) struct slots s = SLOTS_NONE;
+	own(source_clear) struct source from = { 0 };
 	ownp(contents_free) struct contents *old = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
 	own(activation_clear) struct activation a = { 0 };
 	struct plan plan;
 
 	/* A folder that is not there yet is one without slots. */
-	if ((opt.slots == NULL && machine_has_slots(opt.root)) ||
-	    file_is_dir(AT_FDCWD, opt.slots != NULL ? opt.slots : SLOTS)) {
-		if (open_slots(&s, false, e) == -1 ||
-		    apply_check(&s, from, &opt.trust, e) == -1)
-			return -1;
-		if (s.current != NULL &&
-		    (old = slots_contents(&s, s.current, e)) == NULL)
-			return -1;
-	}
-	plan_make(&plan, d, old, from->contents);
-	if (s.dir != -1 && plan_fits(&plan, &s, from, e) == -1)
+	if (((opt.slots == NULL && machine_has_slots(opt.root)) ||
+		file_is_dir(AT_FDCWD, opt.slots != NULL ? opt.slots : SLOTS)) &&
+	    open_slots(&s, false, e) == -1)
+		return -1;
+	if (source_open(&from, place, opt.contents, &s, &opt.trust, e) == -1 ||
+	    apply_check(&s, &from, &opt.trust, e) == -1)
+		return -1;
+	if (s.current != NULL &&
+	    (old = slots_contents(&s, s.current, e)) == NULL)
+		return -1;
+	plan_make(&plan, d, old, from.contents);
+	plan.fetch = source_cost(&from, old, plan.bytes);
+	if (s.dir != -1 && plan_fits(&plan, &s, &from, e) == -1)
 		return -1;
 	if (s.machine != NULL)
-		activation_choose(&a, old, from->contents);
-	print_plan(d, &plan, from->contents, &a);
+		activation_choose(&a, old, from.contents);
+	print_plan(d, &plan, from.contents, &a);
 	return 0;
 }
 
@@ -359,11 +373,10 @@ do_apply(const char *path, struct error *e)
 	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(source_clear) struct source from = { 0 };
 
-	if (source_open(&from, path, opt.contents, &opt.trust, e) == -1)
-		return -1;
 	if (opt.plan)
-		return do_plan(&from, e);
+		return do_plan(path, e);
 	if (open_slots(&s, true, e) == -1 ||
+	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1 ||
 	    apply(&s, &from, &opt.trust, &opt.trial, e) == -1)
 		return -1;
 	return start(&s, e);
@@ -415,6 +428,8 @@ run(const char *verb, const char *operand, struct error *e)
 		return do_boot(e);
 	if (strcmp(verb, "follow") == 0)
 		return do_follow(e);
+	if (strcmp(verb, "pack") == 0)
+		return pack(opt.from, operand, opt.output, e);
 	return strcmp(verb, "rollback") == 0 ? do_rollback(e)
 					     : do_show(verb, e);
 }
@@ -423,8 +438,8 @@ run(const char *verb, const char *operand, struct error *e)
 static int
 check_operands(int n, char **operands, struct error *e)
 {
-	static const char *const verbs[] = { "apply", "describe", "rollback",
-		"boot", "follow", "status", "history" };
+	static const char *const verbs[] = { "apply", "describe", "pack",
+		"rollback", "boot", "follow", "status", "history" };
 	const size_t count = sizeof(verbs) / sizeof(*verbs);
 	size_t i = 0;
 
@@ -435,11 +450,13 @@ check_operands(int n, char **operands, struct error *e)
 	if (i == count)
 		return error_set(
 		    e, EINVAL, "%s: no such verb; see --help", operands[0]);
-	if (n != (i < 2 ? 2 : 1))
+	if (n != (i < 3 ? 2 : 1))
 		return error_set(e, EINVAL, "%s takes %s", operands[0],
-		    i == 0	 ? "one SOURCE"
-			: i == 1 ? "one TREE"
-				 : "no operand");
+		    i == 0	? "one SOURCE"
+			: i < 3 ? "one TREE"
+				: "no operand");
+	if (i == 2 && opt.output == NULL)
+		return error_set(e, EINVAL, "pack needs --output");
 	return 0;
 }
 

@@ -61,18 +61,16 @@ plan_fits(const struct plan *p, const struct slots *s,
     const struct source *from, struct error *e)
 {
 	const struct contents *c = from->contents;
-	uint64_t bytes = 0, room;
+	uint64_t bytes = p->bytes, room;
 
 	if (slots_room(s, &room, e) == -1)
 		return -1;
-	/* An archive is unpacked whole before what is there is shared. */
-	for (size_t i = 0;
-	     i < c->n && (from->kind == SOURCE_ARCHIVE || s->machine != NULL);
-	     i++)
+	/* A partition shares nothing with another one. */
+	for (size_t i = 0; i < c->n && s->machine != NULL; i++)
 		if (c->entries[i].type == 'f')
 			bytes += c->entries[i].size;
-	if (from->kind == SOURCE_FOLDER && s->machine == NULL)
-		bytes = p->bytes;
+	if (s->machine != NULL)
+		bytes -= p->bytes;
 	bytes += (uint64_t)c->n * ENTRY_BYTES / 4 +
 	    (p->added + p->changed) * (uint64_t)ENTRY_BYTES;
 	if (bytes > room)

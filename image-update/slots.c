@@ -278,13 +278,13 @@ remove_orphan(struct slots *s, const char *name, struct error *e)
 }
 
 int
-slots_tidy(struct slots *s, struct error *e)
+slots_tidy(struct slots *s, bool staging, struct error *e)
 {
 	own(strlist_clear) struct strlist names = { 0 };
 
 	if (s->machine != NULL)
 		return 0;
-	if (tree_remove(s->dir, STAGING, e) == -1 ||
+	if ((staging && tree_remove(s->dir, STAGING, e) == -1) ||
 	    tree_remove(s->dir, TRASH, e) == -1 ||
 	    file_names(s->dir, ".", &names, e) == -1)
 		return -1;

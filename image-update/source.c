@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A folder or an archive, and the contents that are to be believed: beside
- * it as NAME.contents, or inside a folder.
+ * Where an image comes from, and what is to be believed of it.
+ *
+ *	NAME.contents		what it holds, signed
+ *	NAME.from-ID.pack	what is new to who has the image ID (16 digits)
+ *	NAME.pack		all of it, to be had in parts
+ *	NAME.tar.zst ...	all of it
+ *
+ * stand beside one another, in a folder or on a server.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,41 +16,23 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "image-update/fetch.h"
 #include "image-update/update.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
+#include "lib/strbuf.h"
 
-/* "dir/web.tar.zst" gives "dir/web.contents", "dir/tree/" "dir/tree.contents" */
-static char *
-beside(const char *path)
-{
-	own_free char *stem = mem_dup(path);
-	size_t n = strlen(stem);
-	char *ending;
+#define ENDING ".contents"
+#define FIRST 256 /* bytes that tell whether anything is new */
+#define HEAD KIB(4) /* asked for at once, for the rest of the head */
+#define MOST_HEAD MIB(4)
 
-	while (n > 1 && stem[n - 1] == '/')
-		stem[--n] = '\0';
-	ending = strstr(stem + (path_base(stem) - stem), ".tar");
-	if (ending != NULL)
-		*ending = '\0';
-	return mem_printf("%s.contents", stem);
-}
-
-static struct contents *
-load(const struct source *s, const char *given, struct error *e)
-{
-	own_free char *near = beside(s->path);
-	own_free char *inside = path_join(s->path, CONTENTS_INSIDE);
-
-	if (given != NULL)
-		return contents_load(AT_FDCWD, given, e);
-	if (s->kind == SOURCE_FOLDER && !file_exists(AT_FDCWD, near))
-		return contents_load(AT_FDCWD, inside, e);
-	return contents_load(AT_FDCWD, near, e);
-}
+/* ---- judge ------------------------------------------------------------------------ */
 
 static int
 judge(const struct contents *c, const struct trust *trust, struct error *e)
@@ -63,19 +51,228 @@ judge(const struct contents *c, const struct trust *trust, struct error *e)
 	return 0;
 }
 
-int
-source_open(struct source *s, const char *path, const char *contents,
-    const struct trust *trust, struct error *e)
+static void
+add_carrier(
+    struct source *s, const struct carrier_kind *kind, const char *place)
 {
-	struct stat st;
+	s->carriers[s->ncarriers++] =
+	    (struct carrier){ .kind = kind, .place = mem_dup(place) };
+}
 
-	*s = (struct source){ .path = path };
-	if (stat(path, &st) == -1)
+static bool
+ends_with(const char *text, const char *ending)
+{
+	size_t n = strlen(text), m = strlen(ending);
+
+	return n > m && strcmp(text + n - m, ending) == 0;
+}
+
+/* ---- contents that stand with others ------------------------------------------------- */
+
+/* The text of the contents as far as it was fetched. */
+struct head {
+	struct fetch *from;
+	struct strbuf text;
+	char id[DIGEST_TEXT];
+};
+
+static void
+head_clear(struct head *h)
+{
+	fetch_free(h->from);
+	strbuf_clear(&h->text);
+}
+
+static int
+head_more(struct head *h, size_t n, struct error *e)
+{
+	fetch_seek(h->from, h->text.len, n);
+	return fetch_all(h->from, n, &h->text, e);
+}
+
+/* Whether it begins as the contents of the current slot do. */
+static bool
+is_current(const struct head *h, const struct contents *old)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	const char *root;
+
+	contents_print(old, &text);
+	root = strstr(text.s, "\nentries ");
+	return root != NULL && h->text.len >= (size_t)(root - text.s) &&
+	    h->text.len <= text.len &&
+	    memcmp(text.s, h->text.s, h->text.len) == 0;
+}
+
+/* All of the head: then its digest, without the signature, is the id. */
+static int
+read_head(struct head *h, struct error *e)
+{
+	const char *end, *line;
+	size_t before;
+
+	while ((end = strstr(strbuf_text(&h->text), "\n\n")) == NULL) {
+		before = h->text.len;
+		if (before > MOST_HEAD || head_more(h, HEAD, e) == -1)
+			return before > MOST_HEAD
+			    ? error_set(e, EBADMSG, "its head has no end")
+			    : -1;
+		if (h->text.len == before)
+			return error_set(e, EBADMSG,
+			    "this is no list of an image's contents");
+	}
+	line = end;
+	while (line > h->text.s && line[-1] != '\n')
+		line--;
+	if (strncmp(line, "signature ", 10) != 0)
+		line = end + 1;
+	digest_text(h->text.s, (size_t)(line - h->text.s), h->id);
+	return 0;
+}
+
+/* Both packs, and what they hold from the first that is there. */
+static int
+open_packs(struct source *s, const char *stem, const char *id,
+    const struct contents *old, struct error *e)
+{
+	own_free char *any = mem_printf("%s.pack", stem);
+	own_free char *pair = old != NULL
+	    ? mem_printf("%s.from-%.16s.pack", stem, old->id)
+	    : NULL;
+
+	if (pair != NULL)
+		add_carrier(s, &carrier_pack, pair);
+	add_carrier(s, &carrier_pack, any);
+	for (size_t i = 0; i < s->ncarriers && s->contents == NULL; i++) {
+		if (carrier_open_pack(&s->carriers[i], old, &s->contents, e) ==
+		    -1) {
+			if (e->code == EAGAIN)
+				return -1;
+			if (e->code != ENOENT)
+				log_warn("%s", e->text);
+		} else if (strcmp(s->contents->id, id) != 0) {
+			log_warn(
+			    "%s: it is of another image", s->carriers[i].place);
+			contents_free(take(s->contents));
+		}
+	}
+	return 0;
+}
+
+static int
+open_head(struct source *s, struct head *h, const struct contents *old,
+    struct error *e)
+{
+	own_free char *stem =
+	    mem_dupn(s->place, strlen(s->place) - strlen(ENDING));
+	static const char *const archives[] = { "tar.zst", "tar.gz", "tar.xz",
+		"tar" };
+
+	if (read_head(h, e) == -1 || open_packs(s, stem, h->id, old, e) == -1)
+		return -1;
+	for (size_t i = 0; i < sizeof(archives) / sizeof(archives[0]); i++) {
+		own_free char *place = mem_printf("%s.%s", stem, archives[i]);
+
+		add_carrier(s, &carrier_archive, place);
+	}
+	if (s->contents != NULL)
+		return 0;
+	fetch_seek(h->from, h->text.len, FETCH_END);
+	if (fetch_all(h->from, LIMIT_CONTENTS_BYTES, &h->text, e) == -1)
+		return -1;
+	s->contents = contents_parse(h->text.s, h->text.len, s->place, e);
+	return s->contents == NULL ? -1 : 0;
+}
+
+static int
+open_published(struct source *s, const struct slots *slots, struct error *e)
+{
+	own(head_clear) struct head h = { .from = fetch_new(s->place) };
+	ownp(contents_free) struct contents *old = NULL;
+
+	if (slots->current != NULL) {
+		old = slots_contents(slots, slots->current, e);
+		if (old == NULL)
+			return -1;
+	}
+	if (head_more(&h, FIRST, e) == -1)
+		return -1;
+	if (old != NULL && is_current(&h, old)) {
+		s->contents = take(old);
+		s->unchanged = true;
+		return 0;
+	}
+	return open_head(s, &h, old, e);
+}
+
+/* ---- contents beside one thing --------------------------------------------------------- */
+
+/* "dir/web.tar.zst" gives "dir/web.contents", "dir/tree/" "dir/tree.contents" */
+static char *
+beside(const char *place)
+{
+	own_free char *stem = mem_dup(place);
+	size_t n = strlen(stem);
+	char *ending;
+
+	while (n > 1 && stem[n - 1] == '/')
+		stem[--n] = '\0';
+	ending = strstr(stem + (path_base(stem) - stem), ".tar");
+	if (ending != NULL)
+		*ending = '\0';
+	return mem_printf("%s" ENDING, stem);
+}
+
+static struct contents *
+load(const char *place, struct error *e)
+{
+	ownp(fetch_free) struct fetch *from = fetch_new(place);
+	own(strbuf_clear) struct strbuf text = { 0 };
+
+	if (fetch_all(from, LIMIT_CONTENTS_BYTES, &text, e) == -1)
+		return NULL;
+	return contents_parse(strbuf_text(&text), text.len, place, e);
+}
+
+static struct contents *
+load_near(const struct carrier *c, const char *given, struct error *e)
+{
+	own_free char *near = beside(c->place);
+	own_free char *inside = path_join(c->place, CONTENTS_INSIDE);
+
+	if (given != NULL)
+		return load(given, e);
+	if (c->kind == &carrier_folder && !file_exists(AT_FDCWD, near))
+		return load(inside, e);
+	return load(near, e);
+}
+
+static int
+open_single(struct source *s, const char *contents, struct error *e)
+{
+	const char *path = fetch_path(s->place);
+	struct stat st = { 0 };
+
+	if (!fetch_is_url(s->place) && stat(path, &st) == -1)
 		return error_errno(e, "%s", path);
-	s->kind = S_ISDIR(st.st_mode) ? SOURCE_FOLDER : SOURCE_ARCHIVE;
-	s->contents = load(s, contents, e);
-	if (s->contents == NULL)
-		return error_prefix(e, "contents of %s", path);
+	add_carrier(
+	    s, S_ISDIR(st.st_mode) ? &carrier_folder : &carrier_archive, path);
+	s->contents = load_near(&s->carriers[0], contents, e);
+	return s->contents == NULL ? -1 : 0;
+}
+
+int
+source_open(struct source *s, const char *place, const char *contents,
+    const struct slots *slots, const struct trust *trust, struct error *e)
+{
+	int r;
+
+	*s = (struct source){ .place = place };
+	r = contents == NULL && ends_with(place, ENDING)
+	    ? open_published(s, slots, e)
+	    : open_single(s, contents, e);
+	if (r == -1)
+		return error_prefix(e, "contents of %s", place);
 	return judge(s->contents, trust, e);
 }
 
@@ -83,5 +280,71 @@ void
 source_clear(struct source *s)
 {
 	contents_free(s->contents);
-	s->contents = NULL;
+	for (size_t i = 0; i < s->ncarriers; i++) {
+		if (s->carriers[i].kind->clear != NULL)
+			s->carriers[i].kind->clear(&s->carriers[i]);
+		free(s->carriers[i].place);
+	}
+	*s = (struct source){ 0 };
+}
+
+/* ---- bring ---------------------------------------------------------------------------------- */
+
+/* Whether another carrier may have what this one has not, or has wrong. */
+static bool
+goes_on(const struct error *e)
+{
+	return e->code == ENOENT || e->code == EBADMSG;
+}
+
+uint64_t
+source_cost(const struct source *s, const struct contents *old, uint64_t bytes)
+{
+	if (s->unchanged)
+		return 0;
+	if (s->carriers[0].kind == &carrier_folder)
+		return bytes;
+	for (size_t i = 0; i < s->ncarriers; i++)
+		if (s->carriers[i].state != NULL)
+			return carrier_pack_cost(
+			    &s->carriers[i], s->contents, old);
+	return UINT64_MAX;
+}
+
+static const char *
+first_wanted(const struct filling *f)
+{
+	size_t i = 0;
+
+	while (i + 1 < f->new->n && !fill_wants(f, i))
+		i++;
+	return f->new->entries[i].path;
+}
+
+int
+source_bring(struct source *s, struct filling *f, struct error *e)
+{
+	bool any = false; /* one was there */
+
+	for (size_t i = 0; i < s->ncarriers && f->left > 0; i++) {
+		struct carrier *c = &s->carriers[i];
+		struct error why = { 0 };
+		int r = c->kind->bring(c, s, f, &why);
+
+		fill_close(f);
+		if (r == -1 && !goes_on(&why)) {
+			*e = why;
+			return -1;
+		}
+		if (r == 0 && f->left > 0)
+			r = error_set(&why, EBADMSG, "%s: %s is missing",
+			    c->place, first_wanted(f));
+		if (r == -1 && any && why.code == ENOENT)
+			continue;
+		if (any && f->left > 0)
+			log_warn("%s", e->text);
+		any |= why.code != ENOENT;
+		*e = why;
+	}
+	return f->left > 0 ? -1 : 0;
 }

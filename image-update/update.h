@@ -17,12 +17,14 @@
 #include <stdint.h>
 
 #include "lib/contents.h"
+#include "lib/needs.h"
 
 struct error;
 struct strbuf;
 
 #define STAGING "staging"
 #define TRASH "trash"
+#define PART ".part." /* in the staging tree: a file that is not whole */
 #define CURRENT "current"
 #define PREVIOUS "previous"
 #define UNITS "units" /* those that ran before the switch */
@@ -77,8 +79,11 @@ int slots_exchange(struct slots *s, struct error *e);
 /* The staging tree, verified and on disk, becomes the slot of c. */
 int slots_settle(struct slots *s, const struct contents *c, struct error *e);
 
-/* Remove what no link points to, and what an end by force left. */
-int slots_tidy(struct slots *s, struct error *e);
+/*
+ * Remove what no link points to, and what an end by force left; the staging
+ * tree only unless it is to be gone on with.
+ */
+int slots_tidy(struct slots *s, bool staging, struct error *e);
 
 /* ---- journal.c: what is being done and what was ---------------------------- */
 
@@ -126,15 +131,36 @@ int journal_recover(struct journal *j, struct slots *s, struct error *e);
 
 /* ---- source.c: where the image comes from ---------------------------------- */
 
-enum source_kind {
-	SOURCE_FOLDER,
-	SOURCE_ARCHIVE,
+struct carrier;
+struct filling;
+struct source;
+
+/* A way in which the bytes of an image come. */
+struct carrier_kind {
+	const char *name, *summary;
+	/*
+	 * Bring what is wanted, as far as it has it.  ENOENT: it is not there;
+	 * EBADMSG: it is wrong; EAGAIN: later.
+	 */
+	int (*bring)(struct carrier *c, const struct source *s,
+	    struct filling *f, struct error *e);
+	void (*clear)(struct carrier *c); /* its state, or NULL */
+};
+
+extern const struct carrier_kind carrier_folder, carrier_archive, carrier_pack;
+
+struct carrier {
+	const struct carrier_kind *kind;
+	char *place; /* path or URL */
+	void *state; /* of the kind */
 };
 
 struct source {
-	const char *path;
-	enum source_kind kind;
+	const char *place; /* as it was given */
 	struct contents *contents;
+	bool unchanged; /* it is the current image */
+	struct carrier carriers[8]; /* the cheapest first */
+	size_t ncarriers;
 };
 
 /* What is trusted, and what is let pass that else would not. */
@@ -143,22 +169,89 @@ struct trust {
 	bool unsigned_too, expired_too, older_too;
 };
 
-/* Load and judge what the image says that it holds. */
-int source_open(struct source *s, const char *path, const char *contents,
-    const struct trust *trust, struct error *e);
+/*
+ * Load and judge what the image says that it holds, for a machine with these
+ * slots.
+ */
+int source_open(struct source *s, const char *place, const char *contents,
+    const struct slots *slots, const struct trust *trust, struct error *e);
 void source_clear(struct source *s);
 
-/* ---- fill.c: the staging tree ------------------------------------------------ */
+/*
+ * Bytes to fetch by the first carrier; of a folder the bytes to write.
+ * UINT64_MAX: nobody knows.
+ */
+uint64_t
+source_cost(const struct source *s, const struct contents *old, uint64_t bytes);
 
-/* Fill it from the source, sharing with the current slot's tree. */
-int fill(const struct slots *s, const struct source *from,
-    const struct contents *old, struct error *e);
+/* Bring all that is wanted by one carrier or another. */
+int source_bring(struct source *s, struct filling *f, struct error *e);
+
+/*
+ * Of source-pack.c: open a pack for who has old, or nobody when it is NULL.
+ * The contents are its own when none are given.
+ */
+int carrier_open_pack(struct carrier *c, const struct contents *old,
+    struct contents **contents, struct error *e);
+
+/* Bytes to fetch from an opened pack. */
+uint64_t carrier_pack_cost(const struct carrier *c, const struct contents *new,
+    const struct contents *old);
+
+/* ---- fill.c, fill-file.c: the staging tree -------------------------------------- */
+
+struct filling {
+	int staging; /* the tree that is filled */
+	int current; /* the current slot's, or -1 */
+	const struct contents *new, *old; /* old may be NULL */
+	struct needs needs;
+	bool *done; /* by entry: it is there, whole, with its attributes */
+	size_t left; /* files whose bytes must still come */
+	uint64_t bytes, all; /* of them: those that came, all */
+	uint32_t entry; /* of the file that is written, if fd is one */
+	int fd;
+	uint64_t at; /* its length so far */
+	struct digest *digest; /* of it from its start, or NULL */
+};
+
+/*
+ * Fill the staging tree from the source, sharing with the current slot's
+ * tree.  What is there already, and right, is kept.
+ */
+int fill(const struct slots *s, struct source *from, const struct contents *old,
+    struct error *e);
+
+/* Whether the bytes of an entry must still come. */
+bool fill_wants(const struct filling *f, size_t entry);
+
+/* How many bytes of a file that is wanted are there already. */
+uint64_t fill_have(struct filling *f, uint32_t entry);
+
+/*
+ * Some bytes of an entry, in order; what is there already is passed over.
+ * When it is whole it is compared with the contents: EBADMSG, and the file is
+ * gone, if it is not what they say.
+ */
+int fill_add(struct filling *f, uint32_t entry, uint64_t offset,
+    const void *data, size_t n, struct error *e);
+
+/* The bytes of an entry from a file, whole. */
+int fill_copy(struct filling *f, uint32_t entry, int dir, const char *path,
+    struct error *e);
+
+/* Close the file that is written; it may be a part of what it is to be. */
+void fill_close(struct filling *f);
+
+/* Owner, mode and extended attributes of what is in the staging tree. */
+int fill_attributes(
+    struct filling *f, const struct contents_entry *t, struct error *e);
 
 /* ---- plan.c: what an update would do, and what is there ------------------------ */
 
 struct plan {
 	size_t added, removed, changed, attributes; /* paths */
 	uint64_t bytes; /* to be written */
+	uint64_t fetch; /* to be fetched; UINT64_MAX if nobody knows */
 	struct value *paths; /* list of {path, change}, with --json only */
 };
 
@@ -200,12 +293,17 @@ int follow(struct slots *s, const char *root, struct error *e);
 
 /* ---- apply.c ------------------------------------------------------------------ */
 
-int apply(struct slots *s, const struct source *from, const struct trust *trust,
+int apply(struct slots *s, struct source *from, const struct trust *trust,
     const struct trial *trial, struct error *e);
 int rollback(struct slots *s, struct error *e);
 
 /* Whether an image may follow the current one. */
 int apply_check(const struct slots *s, const struct source *from,
     const struct trust *trust, struct error *e);
+
+/* ---- pack.c -------------------------------------------------------------------- */
+
+/* Write the pack that makes the tree to of the tree from, or of none. */
+int pack(const char *from, const char *to, const char *output, struct error *e);
 
 #endif

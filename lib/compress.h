@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small pieces compressed alone, one after the other, as disk formats have
- * them; the only user of zstd, and of zlib beside lib/gzip.c.
+ * them; zstd beside lib/patch.c, zlib beside lib/gzip.c.
  */
 #ifndef LIB_COMPRESS_H
 #define LIB_COMPRESS_H

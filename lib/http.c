@@ -38,6 +38,7 @@ on_body(char *data, size_t size, size_t n, void *ctx)
 	n *= size;
 	if (c->chunk != NULL)
 		curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	c->reply.status = status;
 	if (status >= 200 && status <= 299) {
 		c->stopped = !c->chunk(c->chunk_ctx, data, n);
 		return c->stopped ? 0 : n;
@@ -189,7 +190,8 @@ set_up(struct http_call *call, const struct http_request *r)
 	curl_easy_setopt(c, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "ingot/" VERSION);
-	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+	if (!r->plain)
+		curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -228,6 +230,12 @@ http_start(struct http_loop *l, const struct http_request *r, http_done *done,
 	c->next = l->calls;
 	l->calls = c;
 	return c;
+}
+
+const struct http_reply *
+http_so_far(const struct http_call *c)
+{
+	return &c->reply;
 }
 
 void

@@ -37,6 +37,7 @@ struct http_request {
 	const char *cert_file, *key_file; /* our own, PEM, or NULL */
 	bool insecure; /* do not verify the server's certificate */
 	bool direct; /* never through a proxy */
+	bool plain; /* the bytes as they are: for ranges, nothing is unpacked */
 	enum http_follow follow;
 	/*
 	 * Besides these a server whose kernel acknowledges nothing for
@@ -89,6 +90,12 @@ struct http_call *http_start(struct http_loop *l, const struct http_request *r,
 
 /* Send a text message on a call that is an open websocket. */
 void http_send(struct http_call *call, const char *text, size_t n);
+
+/*
+ * What has come so far.  When chunk is called first, the status and the
+ * headers are there.
+ */
+const struct http_reply *http_so_far(const struct http_call *call);
 
 /* Forget a call that is not done: done is not called. */
 void http_cancel(struct http_call *call);

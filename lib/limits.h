@@ -14,6 +14,7 @@
 #define LIMIT_READ_SECONDS 60 /* for a pipe to say more */
 #define LIMIT_TEXT_BYTES MIB(16) /* small text files read whole */
 #define LIMIT_CONTENTS_BYTES MIB(256) /* the list of what an image holds */
+#define LIMIT_PACK_INDEX MIB(64) /* what a pack says of its pieces */
 
 /* Templates and what they become. */
 #define LIMIT_TEMPLATE_BYTES MIB(64) /* one template */

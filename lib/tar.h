@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct error;
 struct strbuf;
@@ -31,6 +32,24 @@ int tar_walk_iso(
 int tar_read(
     struct tar_entry *entry, size_t max, struct strbuf *b, struct error *e);
 
+/* The next bytes of an archive: how many, 0 at its end, -1 on error. */
+typedef ssize_t tar_source(void *ctx, void *to, size_t n, struct error *e);
+
+/* What may come out of an archive. */
+struct tar_bounds {
+	uint64_t entries, bytes;
+};
+
+/*
+ * Visit the files of an archive (tar, any compression libarchive knows) that
+ * is read once from start to end.  Names of links are not visited.
+ */
+int tar_walk(tar_source *read, void *read_ctx, const struct tar_bounds *bounds,
+    tar_visit *visit, void *ctx, struct error *e);
+
+/* Within visit: the file's next bytes, holes filled; 0 at its end, or -1. */
+ssize_t tar_next(struct tar_entry *entry, void *to, size_t n, struct error *e);
+
 enum tar_flags {
 	TAR_OWNERS = 1, /* owners, devices, attributes: for a whole system */
 	TAR_LAYER = 2, /* over what is there, with whiteouts, as OCI has it */
@@ -47,9 +66,6 @@ enum tar_flags {
 int tar_extract(int dir, const char *path, int to, int flags, struct error *e);
 
 /* The same with other bounds. */
-struct tar_bounds {
-	uint64_t entries, bytes;
-};
 int tar_extract_within(int dir, const char *path, int to, int flags,
     const struct tar_bounds *bounds, struct error *e);
 
