@@ -5,6 +5,7 @@
 #   make check           every test (T="word..." picks some by name)
 #   make check-heat      deployments seen by a real Heat, started on loopback
 #   make check-update    a machine that gets its next image, and bad ones
+#   make check-crash     its power cut at each write of an update
 #   make SAN=1 check     the same under the address and undefined sanitizers
 #   make lint            formatting, static analysis, manual pages, house rules
 #   make format          lay out the C sources
@@ -170,6 +171,12 @@ check-heat-run: all
 .PHONY: check-update
 check-update: all
 	@tests/vm/update --bin $(B)/bin --dir $(B)/update $(T)
+
+# With the images of check-update: an update's writes, and each power cut.
+.PHONY: check-crash
+check-crash: all
+	@tests/vm/update --bin $(B)/bin --dir $(B)/update images
+	@tests/vm/crash --bin $(B)/bin --dir $(B)/update
 
 fuzz:
 	$(MAKE) CC=clang B=build/fuzzing FUZZ_ENGINE=-fsanitize=fuzzer \
