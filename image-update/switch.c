@@ -341,6 +341,8 @@ machine_reboot(struct error *e)
 	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "reboot" }, NULL };
 
 	log_info("reboot");
+	/* Now it may end us: what is left to do is done if it cannot. */
+	(void)signal(SIGTERM, SIG_DFL);
 	if (proc_do(argv, e) == -1)
 		log_warn("systemctl reboot: %s", e->text);
 	/* A service that does not end must not keep the machine. */
