@@ -4,6 +4,7 @@
  * and the journal has changed; the exchange of two links is the switch.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image-update/update.h"
@@ -135,6 +136,8 @@ apply(struct slots *s, struct source *from, const struct trust *trust,
 		(void)journal_fail(&j, s, e->text, &ignored);
 		/* What the network cut off is gone on with. */
 		(void)slots_tidy(s, e->code != EAGAIN, &ignored);
+		if (getenv(FOLLOWING) != NULL)
+			machine_report();
 		return -1;
 	}
 	/* Where slots are booted, the boot goes on from here. */

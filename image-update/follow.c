@@ -138,7 +138,8 @@ start_update(const char *key, const struct wish *w, struct error *e)
 
 	strlist_split(&argv,
 	    "systemd-run --quiet --collect --no-block "
-	    "--unit=image-update-apply image-update apply --key",
+	    "--unit=image-update-apply --setenv=" FOLLOWING "=1 "
+	    "image-update apply --key",
 	    " ");
 	strlist_add(&argv, key);
 	if (w->limit > 0)

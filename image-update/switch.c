@@ -194,6 +194,22 @@ put_reserve(const struct slots *s, struct error *e)
 	return 0;
 }
 
+/* By the hook that follows the metadata, once the machine has booted. */
+void
+machine_report(void)
+{
+	own(strlist_clear) struct strlist argv = { 0 };
+	struct error e;
+
+	strlist_split(&argv,
+	    "systemd-run --quiet --collect --no-block "
+	    "--unit=image-update-report --property=After=multi-user.target "
+	    "refresh-config --quiet",
+	    " ");
+	if (proc_do(strlist_argv(&argv), &e) == -1)
+		log_warn("report: systemd-run: %s", e.text);
+}
+
 /* ---- the switch ------------------------------------------------------------------- */
 
 /* What stopped for the switch that did not happen goes on. */
@@ -274,6 +290,7 @@ back_from_live(struct journal *j, struct slots *s, const struct activation *a,
 	    journal_end(j, s, "ROLLEDBACK", why, e) == -1)
 		return -1;
 	resume_services();
+	machine_report();
 	return error_set(e, ECANCELED, "back to the old image: %s", why);
 }
 

@@ -232,7 +232,10 @@ end_failed(struct journal *j, struct slots *s, struct error *e)
 		return -1;
 	log_warn(
 	    "%s was tried and is gone: %s", journal_text(j, "name", "?"), why);
-	return journal_end(j, s, "ROLLEDBACK", why, e);
+	if (journal_end(j, s, "ROLLEDBACK", why, e) == -1)
+		return -1;
+	machine_report();
+	return 0;
 }
 
 int

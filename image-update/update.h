@@ -28,6 +28,7 @@ struct strbuf;
 #define CURRENT "current"
 #define PREVIOUS "previous"
 #define UNITS "units" /* those that ran before the switch */
+#define FOLLOWING "IMAGE_UPDATE_FOLLOWS" /* set: metadata asked for it */
 #define RESERVE "reserve" /* space for the journal when all else is full */
 
 /* ---- slots.c: the folder and its links ------------------------------------ */
@@ -279,6 +280,9 @@ int switch_own_changes(const struct slots *s, struct error *e);
 /* 0 when the checks held; else why they did not. */
 int
 trial_watch(const char *root, const struct trial *trial, struct strbuf *why);
+
+/* Have refresh-config run, so that its report tells how the update ended. */
+void machine_report(void);
 
 /* Does not come back, unless it fails. */
 int machine_reboot(struct error *e);

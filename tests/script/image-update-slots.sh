@@ -27,6 +27,7 @@ list-units) echo web.service loaded active running ;;
 try-restart) echo "\$3 \$(cat "$M/usr/share/web/page")" >>"$T/restarts" ;;
 esac
 EOF
+printf '#!/bin/sh\necho "$*" >>%s/later\n' "$T" >"$T/bin/systemd-run"
 chmod +x "$T"/bin/*
 PATH=$T/bin:$PATH
 
@@ -182,6 +183,31 @@ state_is ROLLEDBACK
 entries_are "ingot-a-1.conf "
 update history >"$T/out"
 has "it did not come up" "$T/out"
+has "refresh-config" "$T/later"
+
+# ---- what metadata ask for, and what became of it as part of the report
+mkdir -p "$M/var/lib/os-collect-config"
+asks() { # VERSION
+	echo "{\"image\": {\"url\": \"$T/two\", \"version\": $1, \"manifest-key\": \"PEM\"}}" \
+		>"$M/var/lib/os-collect-config/x.json"
+}
+echo '["/var/lib/os-collect-config/x.json"]' \
+	>"$M/var/lib/os-collect-config/os_config_files.json"
+asks 2
+update follow >"$T/out" 2>&1 && fail "a failure was not told"
+has "the update to two was taken back: it did not come up" "$T/out"
+update follow >"$T/out" 2>&1 && fail "a version that failed is tried again"
+has "image version 2 was taken back at" "$T/out"
+rm "$T/later"
+asks 1
+quiet follow
+has "image version 1 runs" "$T/out"
+[ ! -e "$T/later" ] || fail "an update to what runs was begun"
+asks 9
+quiet follow
+has "update to image version 9 begins" "$T/out"
+has "image-update apply --key" "$T/later"
+[ "$(cat "$M/state/image-update/metadata.pem")" = PEM ] || fail "the key"
 
 # ---- on trial: checks that fail, and the time is over
 checks=$M/usr/lib/ingot/health.d
