@@ -52,13 +52,13 @@ on_reply(void *ctx, struct http_reply *reply, const struct error *e)
 	agent_go_on(s->agent, s);
 }
 
-/* After a stream that a step had enough of. */
+/* After a stream that a step had enough of, or that ended before. */
 static void
 on_enough(void *ctx, struct http_reply *reply, const struct error *e)
 {
 	struct source *s = ctx;
 
-	if (s->round->result == STEP_MORE) {
+	if (!s->round->enough) {
 		on_reply(ctx, reply, e);
 		return;
 	}
@@ -94,8 +94,8 @@ on_chunk(void *ctx, const char *data, size_t n)
 		reply.body = r->line;
 		r->line = (struct strbuf){ 0 };
 		set_reply(r, &reply);
-		if (round_step(r) != STEP_MORE ||
-		    is_too_much(r, r->reply.body.len))
+		r->enough = round_step(r) != STEP_MORE;
+		if (r->enough || is_too_much(r, r->reply.body.len))
 			return false;
 	}
 	strbuf_add(&r->line, data, n);
@@ -109,16 +109,15 @@ on_message(void *ctx, const char *data, size_t n)
 	struct source *s = ctx;
 	struct round *r = s->round;
 	struct http_reply reply = { .status = n == 0 ? 101 : 200 };
-	enum step step;
 
 	strbuf_add(&reply.body, data, n);
 	set_reply(r, &reply);
-	step = round_step(r);
+	r->enough = round_step(r) != STEP_MORE;
 	for (size_t i = 0; i < r->outgoing.len; i++)
 		http_send(s->call, r->outgoing.items[i],
 		    strlen(r->outgoing.items[i]));
 	strlist_clear(&r->outgoing);
-	return step == STEP_MORE && !is_too_much(r, n);
+	return !r->enough && !is_too_much(r, n);
 }
 
 /* Link-local and loopback hosts are never behind a proxy. */
@@ -163,6 +162,7 @@ start_call(struct agent *a, struct source *s)
 	if (a->http == NULL)
 		a->http = http_loop_new();
 	s->requests++;
+	s->round->enough = false;
 	s->call = http_start(a->http, &request,
 	    k->stream || k->websocket ? on_enough : on_reply, s);
 }

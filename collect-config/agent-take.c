@@ -97,7 +97,7 @@ publish(struct agent *a, struct source *s, bool changed, struct error *e)
 	if (!changed && !other)
 		return 0;
 	log_info("%s: changed", s->kind->name);
-	s->changed = time(NULL);
+	s->changed = clock_boot_ms();
 	a->wanted = true;
 	a->run_after = 0;
 	a->run_interval = 0;
@@ -108,7 +108,7 @@ static void
 failed(struct source *s, const struct error *e)
 {
 	if (s->failed_since == 0)
-		s->failed_since = time(NULL);
+		s->failed_since = clock_boot_ms();
 	s->failures++;
 	if (s->problem == NULL || strcmp(s->problem, e->text) != 0)
 		log_warn("Source [%s] Unavailable. %s%s", s->kind->name,
@@ -125,7 +125,7 @@ succeeded(struct source *s)
 		log_info("Source [%s] is back.", s->kind->name);
 	free(take(s->problem));
 	s->failed_since = 0;
-	s->succeeded = time(NULL);
+	s->succeeded = clock_boot_ms();
 }
 
 /* Files that somebody removed are fetched again. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "lib/digest.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -58,10 +59,12 @@ token_path(const struct round *r, const char *service)
 	    : NULL;
 }
 
+/* The clock may be set while we run; how long a token lasts stays the same. */
 static void
-keep(struct round *r, const char *token, const char *endpoint, time_t until)
+keep(struct round *r, const char *token, const char *endpoint, int64_t seconds)
 {
-	own_free char *when = mem_printf("%lld", (long long)until);
+	own_free char *when =
+	    mem_printf("%lld", (long long)(clock_boot_ms() + seconds * 1000));
 	struct strlist *memory = &r->source->memory;
 
 	strlist_env_set(memory, "token", token);
@@ -74,10 +77,8 @@ static bool
 is_good(const struct round *r)
 {
 	const char *until = round_memory(r, "until");
-	time_t left = until != NULL ? atoll(until) - time(NULL) : 0;
 
-	/* One that seems to last very long tells of a clock set back. */
-	return left > 0 && left <= LONGEST_SECONDS;
+	return until != NULL && atoll(until) > clock_boot_ms();
 }
 
 static void
@@ -112,13 +113,17 @@ load(struct round *r, const char *service)
 		forget(r, service);
 		return false;
 	}
-	keep(r, token, endpoint, (time_t)until);
-	return is_good(r);
+	until -= time(NULL);
+	/* One that seems to last very long tells of a clock set back. */
+	if (until <= 0 || until > LONGEST_SECONDS)
+		return false;
+	keep(r, token, endpoint, until);
+	return true;
 }
 
 /* Not being able to keep a token on disk is no failure. */
 static void
-save(struct round *r, const char *service, time_t until)
+save(struct round *r, const char *service, int64_t seconds)
 {
 	const struct config *c = r->source->config;
 	own_free char *path = token_path(r, service);
@@ -133,7 +138,7 @@ save(struct round *r, const char *service, time_t until)
 	    r->doc, v, "token", value_string(r->doc, round_memory(r, "token")));
 	value_set(r->doc, v, "endpoint",
 	    value_string(r->doc, round_memory(r, "endpoint")));
-	value_set(r->doc, v, "until", value_int(r->doc, until));
+	value_set(r->doc, v, "until", value_int(r->doc, time(NULL) + seconds));
 	value_print(v, STYLE_PYTHON, &text);
 	if (file_mkdirs(config_root(c), config_at(c, folder), 0700, &e) == -1 ||
 	    file_replace(config_root(c), config_at(c, path), 0600, text.s,
@@ -303,21 +308,20 @@ instant(const char *text)
 								: 0;
 }
 
-/* Until when, by our clock: the service's own may differ. */
-static time_t
-good_until(const struct round *r, const struct value *token)
+/* How many seconds it lasts: the service's clock may differ from ours. */
+static int64_t
+lasts_for(const struct round *r, const struct value *token)
 {
-	time_t now = time(NULL);
 	time_t issued = instant(value_text(token, "issued_at", ""));
 	time_t expires = instant(value_text(token, "expires_at", ""));
 	double most = config_number(r->source->config, "keystone", "cache_ttl");
-	time_t lasts = expires - (issued != 0 ? issued : now);
+	time_t lasts = expires - (issued != 0 ? issued : time(NULL));
 
 	if (lasts > LONGEST_SECONDS)
 		lasts = LONGEST_SECONDS;
 	if (lasts > (time_t)most)
 		lasts = (time_t)most;
-	return now + lasts - MARGIN_SECONDS;
+	return lasts - MARGIN_SECONDS;
 }
 
 static enum step
@@ -325,7 +329,7 @@ take_token(struct round *r, const char *service, struct error *e)
 {
 	const char *text = http_header(&r->reply, "x-subject-token"), *url;
 	const struct value *token;
-	time_t until;
+	int64_t seconds;
 
 	token = value_get(round_body(r, e), "token");
 	if (round_check(r, e) == -1)
@@ -340,9 +344,9 @@ take_token(struct round *r, const char *service, struct error *e)
 		    round_text(r, "auth_url"), service,
 		    round_text(r, "region_name") ? round_text(r, "region_name")
 						 : "(any)");
-	until = good_until(r, token);
-	keep(r, text, url, until);
-	save(r, service, until);
+	seconds = lasts_for(r, token);
+	keep(r, text, url, seconds);
+	save(r, service, seconds);
 	return STEP_DONE;
 }
 

@@ -4,6 +4,7 @@
  * request for each path RESOURCE.FIELD[.MEMBER...].
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,8 +12,10 @@
 #include "collect-config/source.h"
 #include "collect-config/sources.h"
 #include "collect-config/xml.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/limits.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 
@@ -98,6 +101,47 @@ is_configured(const struct round *r)
 	    round_text(r, "secret_access_key") != NULL;
 }
 
+/* ---- when it is --------------------------------------------------------- */
+
+#define OFF_SECONDS 60 /* between two clocks that are not the same */
+
+/* Now, as the service has it if it ever told us, else by our own clock. */
+static time_t
+now(const struct round *r)
+{
+	const char *began = round_memory(r, "began");
+
+	return began != NULL ? (time_t)(atoll(began) + clock_boot_ms() / 1000)
+			     : time(NULL);
+}
+
+/*
+ * Signatures of version 4 hold the time, and a service refuses them if its
+ * clock says another.  Then its answer tells the time: whether that is other
+ * than what we thought, and the request worth a second try.
+ */
+static bool
+learn_time(struct round *r)
+{
+	const char *date = http_header(&r->reply, "date");
+	own_free char *began = NULL;
+	struct tm tm = { 0 };
+	time_t then;
+
+	if (date == NULL ||
+	    strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm) == NULL)
+		return false;
+	then = timegm(&tm);
+	if (llabs((long long)(then - now(r))) < OFF_SECONDS)
+		return false;
+	began = mem_printf("%lld", (long long)(then - clock_boot_ms() / 1000));
+	strlist_env_set(&r->source->memory, "began", began);
+	log_info("cfn: the service's clock differs from ours: it is followed");
+	return true;
+}
+
+/* ---- steps -------------------------------------------------------------- */
+
 static enum step
 ask(struct round *r, const char *url)
 {
@@ -115,7 +159,7 @@ ask(struct round *r, const char *url)
 	strlist_printf(&parameters, "LogicalResourceId=%.*s",
 	    (int)strcspn(path, "."), path);
 	if (round_number(r, "signature_version") == 4)
-		sign_v4(url, &parameters, &key, time(NULL), &query, &headers);
+		sign_v4(url, &parameters, &key, now(r), &query, &headers);
 	else
 		sign_v2(url, &parameters, &key, &query);
 	round_get(r, "%s?%s", url, query.s);
@@ -166,6 +210,11 @@ cfn_step(struct round *r, struct error *e)
 		return STEP_NONE;
 	if (r->data == NULL) {
 		r->data = value_map(r->doc);
+		return ask(r, url);
+	}
+	if (r->reply.status >= 400 && r->reply.status <= 403 && !r->renewed &&
+	    round_number(r, "signature_version") == 4 && learn_time(r)) {
+		r->renewed = true;
 		return ask(r, url);
 	}
 	if (round_check(r, e) == -1)

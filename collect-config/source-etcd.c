@@ -211,9 +211,9 @@ take_watch(struct round *r, struct error *e)
 	const struct value *events;
 
 	if (r->reply.status == 0) {
-		/* Its time is over, or the line was cut: begin again. */
+		/* Its time is over, or it was cut off or never there. */
 		r->watching = true;
-		if (r->failure.code != ETIMEDOUT) {
+		if (r->failure.code != ETIMEDOUT || r->streamed == 0) {
 			strlist_env_unset(&r->source->memory, "revision");
 			return round_check(r, e);
 		}

@@ -124,7 +124,8 @@ struct source {
 	/* For the status. */
 	enum step last;
 	char *problem; /* why the last round failed, or NULL */
-	time_t succeeded, changed, failed_since; /* 0: never */
+	int64_t succeeded, changed,
+	    failed_since; /* clock_boot_ms(); 0: never */
 	unsigned long rounds, requests, failures;
 };
 
@@ -139,6 +140,7 @@ struct round {
 	struct strlist argv;
 	struct strbuf line; /* of a stream, not yet whole */
 	size_t streamed; /* what a stream has cost so far, see agent-ask.c */
+	bool enough; /* of this stream: a step went on to something else */
 	struct strlist outgoing; /* messages to send on a websocket */
 	bool recalled; /* made from the cache: nothing new to warn of */
 	bool stored; /* STEP_STORE was carried out */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "collect-config/agent.h"
+#include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -32,6 +33,14 @@ set_number(
 	value_set(d, map, name, value_int(d, (long long)n));
 }
 
+static void
+set_time(struct doc *d, struct value *map, const char *name, int64_t boot_ms)
+{
+	int64_t when = boot_ms != 0 ? clock_wall(boot_ms) : 0;
+
+	set_number(d, map, name, when > 0 ? (unsigned long long)when : 0);
+}
+
 static struct value *
 source_status(struct doc *d, const struct source *s)
 {
@@ -41,9 +50,9 @@ source_status(struct doc *d, const struct source *s)
 	value_set(d, v, "state", value_string(d, state_name(s)));
 	if (s->problem != NULL)
 		value_set(d, v, "problem", value_string(d, s->problem));
-	set_number(d, v, "last_success", (unsigned long long)s->succeeded);
-	set_number(d, v, "last_change", (unsigned long long)s->changed);
-	set_number(d, v, "failing_since", (unsigned long long)s->failed_since);
+	set_time(d, v, "last_success", s->succeeded);
+	set_time(d, v, "last_change", s->changed);
+	set_time(d, v, "failing_since", s->failed_since);
 	set_number(d, v, "rounds", s->rounds);
 	set_number(d, v, "requests", s->requests);
 	set_number(d, v, "failures", s->failures);
@@ -130,6 +139,14 @@ number(const struct value *v, const char *name)
 	return (unsigned long)n;
 }
 
+static int64_t
+time_of(const struct value *v, const char *name)
+{
+	unsigned long n = number(v, name);
+
+	return n != 0 ? clock_from_wall((int64_t)n) : 0;
+}
+
 static const struct value *
 load(const struct config *c, struct doc *d, struct error *e)
 {
@@ -157,8 +174,8 @@ status_recall(struct agent *a)
 			if (strcmp(value_text(v, "name", ""), s->kind->name) !=
 			    0)
 				continue;
-			s->succeeded = (time_t)number(v, "last_success");
-			s->changed = (time_t)number(v, "last_change");
+			s->succeeded = time_of(v, "last_success");
+			s->changed = time_of(v, "last_change");
 			s->rounds = number(v, "rounds");
 			s->requests = number(v, "requests");
 			s->failures = number(v, "failures");

@@ -19,6 +19,8 @@
 
 #include "image-build/base.h"
 #include "image-build/image-build.h"
+#include "image-build/pins.h"
+#include "image-build/sources.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/http.h"
@@ -368,8 +370,9 @@ base_fetch(struct build *b, const struct base_source *s, struct error *e)
 
 /* ---- state ----------------------------------------------------------------------------- */
 
-int
-base_stat(const char *path, struct strbuf *text, struct error *e)
+/* "2048 1700000000.5 1700000000.5 12 34": whether a file is still the same. */
+static int
+file_state(const char *path, struct strbuf *text, struct error *e)
 {
 	struct stat st;
 
@@ -381,6 +384,32 @@ base_stat(const char *path, struct strbuf *text, struct error *e)
 	    st.st_ctim.tv_nsec, (unsigned long long)st.st_ino,
 	    (unsigned long long)st.st_dev);
 	return 0;
+}
+
+int
+base_pin(struct build *b, const char *element, const struct base_source *s,
+    const char *digest, struct error *e)
+{
+	own_free char *name = mem_printf("base/%s", element);
+	own_free char *url = s->url != NULL ? http_redacted(s->url) : NULL;
+	const struct source_line line = { .name = name,
+		.type = element,
+		.location = url != NULL ? url : path_base(s->path) };
+	own_fd int fd = -1;
+	char text[DIGEST_TEXT];
+
+	if (b->pins == NULL)
+		return 0;
+	if (digest == NULL)
+		digest = s->digest;
+	if (digest != NULL)
+		return pins_source(b, &line, digest, e);
+	if (base_fetch(b, s, e) == -1)
+		return -1;
+	fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1 || digest_file(fd, text, NULL) == -1)
+		return error_errno(e, "%s", s->path);
+	return pins_source(b, &line, text, e);
 }
 
 /* With a digest its bytes need not be looked at. */
@@ -395,5 +424,5 @@ base_state(struct build *b, const struct base_source *s, struct strbuf *text,
 	if (s->url != NULL && base_fetch(b, s, e) == -1)
 		return -1;
 	strbuf_printf(text, "%s ", s->path);
-	return base_stat(s->path, text, e);
+	return file_state(s->path, text, e);
 }

@@ -43,9 +43,14 @@ int base_fetch(struct build *b, const struct base_source *s, struct error *e);
 int base_state(struct build *b, const struct base_source *s,
     struct strbuf *text, struct error *e);
 
-/* "2048 1700000000.5 1700000000.5 12 34": whether a file is still the same. */
-int base_stat(const char *path, struct strbuf *text, struct error *e);
 void base_source_clear(struct base_source *s);
+
+/*
+ * Write down in the lock, or hold to it, what an element begins with.  digest
+ * NULL: the file's SHA-256.
+ */
+int base_pin(struct build *b, const char *element, const struct base_source *s,
+    const char *digest, struct error *e);
 
 /* The digest that a list in the manner of sha256sum has for a name. */
 int base_digest_of(const char *list, const char *name, char digest[DIGEST_TEXT],

@@ -240,13 +240,13 @@ extra_packages(struct build *b, struct error *e)
 static int
 settle_in(struct build *b, struct error *e)
 {
-	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+	if (snapshot_show(b, e) == -1)
 		return -1;
 	if (check_root(b, e) == -1 || enter_make_places(b, e) == -1 ||
 	    finish_borrow_resolver(b, e) == -1)
 		return -1;
 	b->rooted = true;
-	return b->snapshots != NULL ? snapshot_fold(b, false, e) : 0;
+	return snapshot_fold(b, false, e);
 }
 
 static int
@@ -281,17 +281,15 @@ image_size(struct build *b, struct error *e)
 	const char *size = b->settings->image_size;
 	own_free char *all = NULL;
 	char id[DIGEST_TEXT];
-	int r = 0;
+	int r;
 
-	if (b->snapshots != NULL) {
-		all = mem_printf("size %s %s %s %s", snapshot_key(b),
-		    b->layout_text, extra ? extra : "", size ? size : "");
-		digest_text(all, strlen(all), id);
-		r = snapshot_recall(b, id, &kib, e);
-	}
+	all = mem_printf("size %s %s %s %s", snapshot_key(b), b->layout_text,
+	    extra ? extra : "", size ? size : "");
+	digest_text(all, strlen(all), id);
+	r = snapshot_recall(b, id, &kib, e);
 	if (r == 0 && measure_image(b, &kib, e) == -1)
 		r = -1;
-	else if (r == 0 && b->snapshots != NULL)
+	else if (r == 0)
 		r = snapshot_remember(b, id, &kib, e);
 	if (r != -1)
 		strlist_env_set(&b->env, "DIB_IMAGE_SIZE", kib.items[0]);
@@ -304,16 +302,14 @@ settle_tree(struct build *b, struct error *e)
 {
 	own_free char *lost = path_join(b->tree, "lost+found");
 
-	if (b->snapshots != NULL) {
-		if (snapshot_show(b, e) == -1)
-			return -1;
-		snapshot_forget_mounts(b);
-	}
+	if (snapshot_show(b, e) == -1)
+		return -1;
+	snapshot_forget_mounts(b);
 	if (pins_look(b, e) == -1 || enter_unmount(b, e) == -1 ||
 	    tree_remove(AT_FDCWD, lost, e) == -1 || image_size(b, e) == -1 ||
 	    write_fstab(b, e) == -1)
 		return -1;
-	return b->snapshots != NULL ? snapshot_fold(b, true, e) : 0;
+	return snapshot_fold(b, true, e);
 }
 
 static int
@@ -329,7 +325,7 @@ make_tree(struct build *b, struct error *e)
 	if (file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1 ||
 	    hooks_merge(b, e) == -1)
 		return -1;
-	if (b->snapshots != NULL && snapshot_fold(b, false, e) == -1)
+	if (snapshot_fold(b, false, e) == -1)
 		return -1;
 	if (run_phase(b, "root", e) == -1 || settle_in(b, e) == -1 ||
 	    pins_hold(b, e) == -1 || run_phases(b, first, e) == -1 ||
@@ -345,7 +341,7 @@ make_tree(struct build *b, struct error *e)
 static int
 finish(struct build *b, struct error *e)
 {
-	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+	if (snapshot_show(b, e) == -1)
 		return -1;
 	if (enter_unmount(b, e) == -1)
 		return -1;

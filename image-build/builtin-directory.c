@@ -8,6 +8,8 @@
 
 #include "image-build/base.h"
 #include "image-build/image-build.h"
+#include "lib/contents.h"
+#include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -73,6 +75,27 @@ list_entry(void *ctx, const struct tree_entry *t, struct error *e)
 	return S_ISDIR(st->st_mode) && st->st_dev != l->dev;
 }
 
+/* For a lock every byte counts, not times and inode numbers. */
+static int
+pin(struct build *b, const struct base_source *source, struct error *e)
+{
+	ownp(contents_free) struct contents *c = NULL;
+	own_fd int dir = -1;
+	char text[DIGEST_TEXT];
+
+	if (b->pins == NULL)
+		return 0;
+	dir = open(source->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir == -1)
+		return error_errno(e, "%s", source->path);
+	c = contents_scan(dir, "base", CONTENTS_DIGESTS, e);
+	if (c == NULL)
+		return error_prefix(e, "%s", source->path);
+	contents_seal(c);
+	digest_print(c->root, text);
+	return base_pin(b, "directory", source, text, e);
+}
+
 static int
 directory_inputs(
     struct build *b, const struct step *s, struct strbuf *text, struct error *e)
@@ -84,7 +107,7 @@ directory_inputs(
 	int r;
 
 	(void)s;
-	if (find_directory(b, &source, e) == -1)
+	if (find_directory(b, &source, e) == -1 || pin(b, &source, e) == -1)
 		return -1;
 	l.digest = digest_new();
 	r = tree_walk(AT_FDCWD, source.path, list_entry, &l, e);

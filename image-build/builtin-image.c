@@ -477,6 +477,8 @@ image_inputs(
 	(void)s;
 	if (base_find(b, &source, e) == -1)
 		return -1;
+	if (base_pin(b, "image", &source, NULL, e) == -1)
+		return -1;
 	return base_state(b, &source, text, e);
 }
 

@@ -175,14 +175,16 @@ oci_inputs(
 	if (base_find(b, &source, e) == -1)
 		return -1;
 	if (source.url != NULL || !file_is_dir(AT_FDCWD, source.path))
-		return base_state(b, &source, text, e);
+		return base_pin(b, "oci", &source, NULL, e) == -1
+		    ? -1
+		    : base_state(b, &source, text, e);
 	layout = open(source.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (layout == -1)
 		return error_errno(e, "%s", source.path);
 	if (choose_image(b, layout, &image, e) == -1)
 		return error_prefix(e, "%s", source.path);
 	strbuf_printf(text, "manifest %s", image.manifest.digest);
-	return 0;
+	return base_pin(b, "oci", &source, image.manifest.digest, e);
 }
 
 static const struct native_step steps[] = {

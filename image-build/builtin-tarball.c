@@ -18,6 +18,8 @@ tarball_inputs(
 	(void)s;
 	if (base_find(b, &source, e) == -1)
 		return -1;
+	if (base_pin(b, "tarball", &source, NULL, e) == -1)
+		return -1;
 	return base_state(b, &source, text, e);
 }
 

@@ -367,7 +367,7 @@ mount_all(struct build *b, struct error *e)
 		-1 ||
 	    mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e) == -1)
 		return -1;
-	return 0;
+	return jail_seal(b, e);
 }
 
 int

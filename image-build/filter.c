@@ -48,6 +48,9 @@ static const int ignored[] = {
 	SYS_swapoff,
 	SYS_settimeofday,
 	SYS_clock_settime,
+	SYS_clock_adjtime,
+	SYS_adjtimex,
+	SYS_acct,
 };
 
 #define IGNORED (sizeof(ignored) / sizeof(*ignored))

@@ -305,22 +305,12 @@ struct step {
 	const struct native_step *native; /* NULL for a script */
 };
 
-struct steps {
-	struct step *items;
-	size_t len, cap;
-};
-
 struct phase {
 	const char *name;
 	bool chroot;
 };
 
 extern const struct phase phases[]; /* in order; ends at name NULL */
-
-/* The steps of a phase in running order, scripts and native ones. */
-int steps_list(const struct build *b, const struct phase *p,
-    struct steps *steps, struct error *e);
-void steps_clear(struct steps *steps);
 
 /* Run one phase: its environment, its steps. */
 int steps_run(struct build *b, const struct phase *p, struct error *e);
@@ -347,6 +337,7 @@ struct speaker {
 	const char *name;
 	struct strbuf *tail;
 	struct watch *watch;
+	bool jailed;
 };
 void step_speak(void *ctx, int stream, const char *line, size_t len);
 
@@ -390,6 +381,14 @@ int enter_unhook(const struct build *b, bool chroot, struct error *e);
 
 /* Where a step sees it, as a path of the host; the caller's. */
 char *enter_hooks_place(const struct build *b, bool chroot, struct error *e);
+
+/* ---- jail.c: what scripts of the target cannot do to the host --------------- */
+
+/* In the child, before exec: capabilities that no element needs. */
+void jail_drop(void);
+
+/* The target's /proc is mounted: what sets the kernel there is read-only. */
+int jail_seal(const struct build *b, struct error *e);
 
 /* ---- finish.c: what the target is left like -------------------------------- */
 

@@ -87,8 +87,8 @@ compare(const void *a, const void *b)
 	return installed_order(a, b);
 }
 
-void
-installed_parse(const char *text, size_t n, struct installed_list *list)
+static void
+parse(const char *text, size_t n, struct installed_list *list)
 {
 	const char *end = text + n;
 	struct installed p = { 0 };
@@ -121,6 +121,6 @@ installed_load(const char *tree, struct installed_list *list, struct error *e)
 
 	if (target_read(tree, STATUS, STATUS_BYTES, &text, e) == -1)
 		return e->code == ENOENT ? 0 : -1;
-	installed_parse(strbuf_text(&text), text.len, list);
+	parse(strbuf_text(&text), text.len, list);
 	return 0;
 }

@@ -31,9 +31,6 @@ struct installed_list {
 int
 installed_load(const char *tree, struct installed_list *list, struct error *e);
 
-/* The same from the text of the file. */
-void installed_parse(const char *text, size_t n, struct installed_list *list);
-
 /* Before, same, after: by name, then architecture. */
 int installed_order(const struct installed *a, const struct installed *b);
 void installed_clear(struct installed_list *list);

@@ -25,6 +25,10 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
+#define MOST 490 /* layers of one overlay; the kernel takes 500 */
+#define MANY 400 /* more than these, and the lowest are merged ... */
+#define SEPARATE 50 /* ... but for these */
+
 /* ---- one mount ------------------------------------------------------------------ */
 
 /*
@@ -87,11 +91,76 @@ layers_possible(const char *folder)
 
 /* ---- the stack ------------------------------------------------------------------- */
 
+/*
+ * Mount with the scratch folder as the working folder: what is named in the
+ * options is short then, and a page holds all of them.
+ */
+static int
+mount_in_scratch(const struct layers *l, const char *at, const char *options,
+    bool with_upper, struct error *e)
+{
+	own_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (file_mkdirs(AT_FDCWD, at, 0755, e) == -1)
+		return -1;
+	if (chdir(l->scratch) == -1)
+		return error_errno(e, "%s", l->scratch);
+	r = with_upper ? mount_overlay(options, at)
+		       : mount("overlay", at, "overlay", MS_RDONLY, options);
+	if (r == -1)
+		error_errno(e, "%s: overlay of %zu layers", at, l->stack.len);
+	if (fchdir(here) == -1)
+		return error_errno(e, "working directory");
+	return r;
+}
+
+/* The layers from..to - 1, the uppermost first. */
+static void
+name_layers(size_t from, size_t to, struct strbuf *options)
+{
+	strbuf_puts(options, "lowerdir=");
+	for (size_t i = to; i > from; i--)
+		strbuf_printf(options, "%sl%zu", i < to ? ":" : "", i - 1);
+}
+
+/*
+ * The kernel takes no more than 500 layers, but an overlay can be a layer of
+ * another one: the lowest ones are mounted as one when there are too many.
+ */
+static int
+merge_lowest(struct layers *l, struct error *e)
+{
+	own(strbuf_clear) struct strbuf options = { 0 };
+	own_free char *at = path_join(l->scratch, "merged");
+	size_t n = l->stack.len - SEPARATE;
+
+	if (l->stack.len - l->merged <= MANY)
+		return 0;
+	if (n > MOST)
+		n = MOST;
+	if (l->stack.len - n > MOST)
+		return error_set(
+		    e, E2BIG, "more than %d steps that change files", 2 * MOST);
+	if (n == l->merged)
+		return 0;
+	/* What is mounted of it goes on using it. */
+	if (l->merged > 0 && umount2(at, MNT_DETACH) == -1)
+		return error_errno(e, "%s: unmount", at);
+	l->merged = 0;
+	name_layers(0, n, &options);
+	if (wants_user_attributes(l->scratch))
+		strbuf_puts(&options, ",userxattr");
+	if (mount_in_scratch(l, at, strbuf_text(&options), false, e) == -1)
+		return -1;
+	l->merged = n;
+	return 0;
+}
+
 /* A link "lN" in the scratch folder for each layer. */
 static int
 link_layers(struct layers *l, struct strbuf *options, struct error *e)
 {
-	strbuf_puts(options, "lowerdir=");
 	for (; l->linked < l->stack.len; l->linked++) {
 		own_free char *link =
 		    mem_printf("%s/l%zu", l->scratch, l->linked);
@@ -99,9 +168,11 @@ link_layers(struct layers *l, struct strbuf *options, struct error *e)
 		if (symlink(l->stack.items[l->linked], link) == -1)
 			return error_errno(e, "%s", link);
 	}
-	for (size_t i = l->stack.len; i > 0; i--)
-		strbuf_printf(
-		    options, "%sl%zu", i < l->stack.len ? ":" : "", i - 1);
+	if (merge_lowest(l, e) == -1)
+		return -1;
+	name_layers(l->merged, l->stack.len, options);
+	if (l->merged > 0)
+		strbuf_puts(options, ":merged");
 	return 0;
 }
 
@@ -162,13 +233,24 @@ layers_mounts(const char *dir, struct strlist *points, struct error *e)
 	return 0;
 }
 
+static bool
+is_below(const char *path, const struct strlist *above)
+{
+	for (size_t i = 0; i < above->len; i++) {
+		size_t n = strlen(above->items[i]);
+
+		if (strncmp(path, above->items[i], n) == 0 && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
 /* Carry what is mounted in the old tree over to the new one. */
 static int
 move_mounts(const struct layers *l, const char *to, struct error *e)
 {
-	own(strlist_clear) struct strlist points = { 0 };
+	own(strlist_clear) struct strlist points = { 0 }, moved = { 0 };
 	size_t n = strlen(l->work);
-	const char *last = NULL;
 
 	if (layers_mounts(l->work, &points, e) == -1)
 		return -1;
@@ -177,10 +259,9 @@ move_mounts(const struct layers *l, const char *to, struct error *e)
 		own_free char *at = NULL;
 
 		/* What is mounted inside a mount moves with that. */
-		if (last != NULL && strncmp(from, last, strlen(last)) == 0 &&
-		    from[strlen(last)] == '/')
+		if (is_below(from, &moved))
 			continue;
-		last = from;
+		strlist_add(&moved, from);
 		at = target_path(to, from + n, e);
 		if ((at == NULL ||
 			mount(from, at, NULL, MS_MOVE, NULL) == -1) &&
@@ -195,23 +276,12 @@ layers_show(struct layers *l, struct error *e)
 {
 	own(strbuf_clear) struct strbuf options = { 0 };
 	own_free char *next = path_join(l->scratch, "next");
-	own_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r;
 
 	if (l->mounted && l->shown == l->stack.len)
 		return 0;
 	if (link_layers(l, &options, e) == -1 ||
 	    new_upper(l, &options, e) == -1 ||
-	    file_mkdirs(AT_FDCWD, next, 0755, e) == -1)
-		return -1;
-	if (chdir(l->scratch) == -1)
-		return error_errno(e, "%s", l->scratch);
-	r = mount_overlay(strbuf_text(&options), next);
-	if (r == -1)
-		error_errno(e, "%s: overlay of %zu layers", next, l->stack.len);
-	if (fchdir(here) == -1)
-		return error_errno(e, "working directory");
-	if (r == -1)
+	    mount_in_scratch(l, next, strbuf_text(&options), true, e) == -1)
 		return -1;
 	if (l->mounted && move_mounts(l, next, e) == -1)
 		return -1;
@@ -230,25 +300,15 @@ layers_show_before(struct layers *l, struct error *e)
 	own(strbuf_clear) struct strbuf options = { 0 };
 	own_free char *at = path_join(l->scratch, "before");
 	own_free char *empty = path_join(l->scratch, "empty");
-	own_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r;
 
 	if (link_layers(l, &options, e) == -1 ||
-	    file_mkdirs(AT_FDCWD, at, 0755, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, empty, 0755, e) == -1)
 		return -1;
 	/* Without an upper there have to be two lower ones. */
 	strbuf_puts(&options, ":empty");
-	if (wants_user_attributes(at))
+	if (wants_user_attributes(l->scratch))
 		strbuf_puts(&options, ",userxattr");
-	if (chdir(l->scratch) == -1)
-		return error_errno(e, "%s", l->scratch);
-	r = mount("overlay", at, "overlay", MS_RDONLY, strbuf_text(&options));
-	if (r == -1)
-		error_errno(e, "%s: overlay of %zu layers", at, l->stack.len);
-	if (fchdir(here) == -1)
-		return error_errno(e, "working directory");
-	return r;
+	return mount_in_scratch(l, at, strbuf_text(&options), false, e);
 }
 
 void
@@ -277,18 +337,25 @@ layers_push(struct layers *l, const char *folder)
 		strlist_add(&l->stack, folder);
 }
 
-void
-layers_close(struct layers *l)
+static void
+unmount(struct layers *l)
 {
+	own_free char *merged = NULL;
+
 	if (l->mounted)
 		(void)umount2(l->work, MNT_DETACH);
 	l->mounted = false;
+	if (l->merged > 0) {
+		merged = path_join(l->scratch, "merged");
+		(void)umount2(merged, MNT_DETACH);
+	}
+	l->merged = 0;
 }
 
 void
 layers_clear(struct layers *l)
 {
-	layers_close(l);
+	unmount(l);
 	free(l->work);
 	free(l->scratch);
 	free(l->upper);

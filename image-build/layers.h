@@ -23,6 +23,7 @@ struct layers {
 	char *upper; /* the folder that takes what changes now */
 	size_t linked; /* how many of the stack have a short name */
 	size_t shown; /* how many of the stack are mounted */
+	size_t merged; /* how many of the lowest are mounted as one */
 	bool mounted;
 };
 
@@ -51,8 +52,7 @@ int layers_changed(const struct layers *l, bool *changed, struct error *e);
  */
 void layers_push(struct layers *l, const char *folder);
 
-/* Unmount all of it. */
-void layers_close(struct layers *l);
+/* Unmount and forget all of it. */
 void layers_clear(struct layers *l);
 
 #endif

@@ -416,7 +416,7 @@ pins_settle(struct build *b, struct error *e)
 		return 0;
 	if (p->was != NULL && do_step(b, &take, e) == -1)
 		return -1;
-	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+	if (snapshot_show(b, e) == -1)
 		return -1;
 	if (look_at_packages(p, b, e) == -1)
 		return -1;

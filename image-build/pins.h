@@ -8,6 +8,8 @@
  *	 "sources": {NAME: {"type": "git", "location": L, "ref": R,
  *	                    "revision": the commit, or the file's SHA-256}}}
  *
+ * What a base begins with is a source "base/ELEMENT".
+ *
  * Without either option b->pins is NULL and all of these do nothing.
  */
 #ifndef IMAGE_BUILD_PINS_H

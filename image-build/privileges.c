@@ -94,8 +94,8 @@ attempt(int (*act)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 }
 
-int
-privileges_find(enum privileges *p, struct error *e)
+static int
+find(enum privileges *p, struct error *e)
 {
 	int code;
 
@@ -269,7 +269,7 @@ become_root(struct error *e)
 int
 privileges_take(struct error *e)
 {
-	if (privileges_find(&held, e) == -1)
+	if (find(&held, e) == -1)
 		return -1;
 	outer_uid = (unsigned)geteuid();
 	known = true;

@@ -11,10 +11,10 @@ enum privileges {
 	PRIVILEGES_CHROOT, /* nothing can be mounted */
 };
 
-/* What works here, tried in children.  -1: nothing. */
-int privileges_find(enum privileges *p, struct error *e);
-
-/* Find it and become root by it; once, before there are threads. */
+/*
+ * Find out what works here, by trying it in children, and become root by it;
+ * once, before there are threads.  -1: nothing does.
+ */
 int privileges_take(struct error *e);
 
 /* What was taken. */

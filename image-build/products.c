@@ -89,8 +89,6 @@ products_current(const struct build *b, struct strlist *paths)
 	char id[DIGEST_TEXT];
 	struct error e;
 
-	if (b->snapshots == NULL)
-		return false;
 	products_id(b, id);
 	if (snapshot_recall(b, id, &states, &e) != 1)
 		return false;
@@ -116,8 +114,6 @@ products_remember(
 	own(strlist_clear) struct strlist states = { 0 }, all = { 0 };
 	char id[DIGEST_TEXT];
 
-	if (b->snapshots == NULL)
-		return 0;
 	products_id(b, id);
 	add_companions(b->settings, paths, &all);
 	for (size_t i = 0; i < all.len; i++) {

@@ -52,7 +52,7 @@ struct snapshots {
 const char *
 snapshot_key(const struct build *b)
 {
-	return b->snapshots->key;
+	return b->snapshots != NULL ? b->snapshots->key : "";
 }
 
 /* ---- begin and end -------------------------------------------------------------------- */
@@ -140,6 +140,8 @@ snapshot_close(struct build *b)
 int
 snapshot_show(struct build *b, struct error *e)
 {
+	if (b->snapshots == NULL)
+		return 0;
 	b->snapshots->hooks_changed = false;
 	return layers_show(&b->snapshots->layers, e);
 }
@@ -150,6 +152,8 @@ snapshot_fold(struct build *b, bool counts, struct error *e)
 	struct snapshots *s = b->snapshots;
 	bool changed;
 
+	if (s == NULL)
+		return 0;
 	if (layers_changed(&s->layers, &changed, e) == -1)
 		return -1;
 	if (!changed)
@@ -209,6 +213,19 @@ check_network(struct build *b, const struct value *meta, char **why)
 	return 1;
 }
 
+/* The place is needed: one that stayed would be taken for what is saved now. */
+static void
+forget_damaged(
+    const struct snapshots *s, const char *key, const char *what, char **why)
+{
+	struct error e;
+
+	log_warn("a snapshot is damaged and goes: %s", what);
+	*why = mem_dup("its snapshot was damaged");
+	if (store_drop(&s->store, s->slot, key, &e) == -1)
+		log_warn("%s", e.text);
+}
+
 /* 1: use it; 0: not, *why says why. */
 static int
 check_one(struct build *b, const char *key, struct value *meta, char **why)
@@ -218,14 +235,10 @@ check_one(struct build *b, const char *key, struct value *meta, char **why)
 
 	if (!inputs_still_hold(b, meta, why) || !check_network(b, meta, why))
 		return 0;
-	if (store_check(&s->store, s->slot, key, meta, &e) == -1) {
-		log_warn("a snapshot is damaged and goes: %s", e.text);
-		*why = mem_dup("its snapshot was damaged");
-		if (store_drop(&s->store, s->slot, key, &e) == -1)
-			log_warn("%s", e.text);
-		return 0;
-	}
-	return 1;
+	if (store_check(&s->store, s->slot, key, meta, &e) == 0)
+		return 1;
+	forget_damaged(s, key, e.text, why);
+	return 0;
 }
 
 /* Whether a list has a string. */
@@ -316,8 +329,12 @@ snapshot_find(struct build *b, const struct phase *p, const struct step *step,
 		struct value *meta =
 		    store_load(&s->store, s->slot, keys.items[i], d, e);
 
-		if (meta == NULL)
+		if (meta == NULL) {
+			forget_damaged(s, keys.items[i], e->text, &other);
+			if (*why == NULL)
+				*why = take(other);
 			continue;
+		}
 		if (check_one(b, keys.items[i], meta, &other)) {
 			use(b, step, keys.items[i], meta);
 			return 1;
@@ -455,10 +472,11 @@ int
 snapshot_replay_mounts(struct build *b, struct error *e)
 {
 	struct snapshots *s = b->snapshots;
-	const struct value *all = s->mounts;
 
-	for (uint32_t i = 0; i < all->len; i++)
-		if (mounts_replay(b, all->items[i], e) == -1)
+	if (s == NULL)
+		return 0;
+	for (uint32_t i = 0; i < s->mounts->len; i++)
+		if (mounts_replay(b, s->mounts->items[i], e) == -1)
 			return -1;
 	snapshot_forget_mounts(b);
 	return 0;
@@ -469,7 +487,8 @@ snapshot_forget_mounts(struct build *b)
 {
 	struct snapshots *s = b->snapshots;
 
-	s->mounts = value_list(s->mounts_doc);
+	if (s != NULL)
+		s->mounts = value_list(s->mounts_doc);
 }
 
 /* ---- what was worked out before ------------------------------------------------------------- */
@@ -480,22 +499,45 @@ memory_path(const struct build *b, const char *id)
 	return mem_printf("%s/last/%.32s.json", b->snapshots->store.path, id);
 }
 
+static void
+list_digest(const struct strlist *items, char sum[DIGEST_TEXT])
+{
+	struct digest *d = digest_new();
+	uint8_t bytes[DIGEST_BYTES];
+
+	for (size_t i = 0; i < items->len; i++)
+		digest_add(d, items->items[i], strlen(items->items[i]) + 1);
+	digest_end(d, bytes);
+	digest_print(bytes, sum);
+}
+
 int
 snapshot_recall(const struct build *b, const char *id, struct strlist *items,
     struct error *e)
 {
-	own_free char *path = memory_path(b, id);
+	own_free char *path = NULL;
+	own(strlist_clear) struct strlist all = { 0 };
 	ownp(doc_free) struct doc *d = doc_new();
 	const struct value *v;
+	char sum[DIGEST_TEXT];
 
+	if (b->snapshots == NULL)
+		return 0;
+	path = memory_path(b, id);
 	if (!file_exists(AT_FDCWD, path))
 		return 0;
 	v = doc_load(d, AT_FDCWD, path, e);
-	if (v == NULL || v->kind != VALUE_LIST)
+	if (v == NULL || v->kind != VALUE_LIST || v->len == 0 ||
+	    v->items[0]->kind != VALUE_STRING)
 		return 0;
-	for (uint32_t i = 0; i < v->len; i++)
+	/* The first one is the digest of the others. */
+	for (uint32_t i = 1; i < v->len; i++)
 		if (v->items[i]->kind == VALUE_STRING)
-			strlist_add(items, v->items[i]->text);
+			strlist_add(&all, v->items[i]->text);
+	list_digest(&all, sum);
+	if (strcmp(v->items[0]->text, sum) != 0)
+		return 0;
+	strlist_add_all(items, &all);
 	(void)utimensat(AT_FDCWD, path, NULL, 0);
 	return 1;
 }
@@ -504,11 +546,17 @@ int
 snapshot_remember(const struct build *b, const char *id,
     const struct strlist *items, struct error *e)
 {
-	own_free char *path = memory_path(b, id);
+	own_free char *path = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct value *v = value_list(d);
+	char sum[DIGEST_TEXT];
 
+	if (b->snapshots == NULL)
+		return 0;
+	path = memory_path(b, id);
+	list_digest(items, sum);
+	value_add(d, v, value_string(d, sum));
 	for (size_t i = 0; i < items->len; i++)
 		value_add(d, v, value_string(d, items->items[i]));
 	value_print(v, STYLE_UTF8, &text);

@@ -31,7 +31,12 @@ struct watch;
 int snapshot_open(struct build *b, char **why, struct error *e);
 void snapshot_close(struct build *b);
 
-/* Show the tree as the steps so far left it. */
+/*
+ * Without snapshots the functions below do nothing, and what is remembered is
+ * never found.
+ *
+ * Show the tree as the steps so far left it.
+ */
 int snapshot_show(struct build *b, struct error *e);
 
 /*

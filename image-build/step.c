@@ -69,8 +69,11 @@ step_failed(const struct speaker *s, const char *element, struct error *e)
 static int
 prepare(void *ctx)
 {
-	struct watch *w = ((struct speaker *)ctx)->watch;
+	const struct speaker *s = ctx;
+	struct watch *w = s->watch;
 
+	if (s->jailed)
+		jail_drop();
 	if (w != NULL)
 		return watch_prepare(w);
 	(void)filter_install(false);
@@ -89,9 +92,10 @@ run_program(struct build *b, const char *speaker, const char *element,
     char *const *argv, const char *root, struct error *e)
 {
 	own(strbuf_clear) struct strbuf tail = { 0 };
-	struct speaker sp = {
-		.name = speaker, .tail = &tail, .watch = b->watch
-	};
+	struct speaker sp = { .name = speaker,
+		.tail = &tail,
+		.watch = b->watch,
+		.jailed = root != NULL };
 	struct proc run = { .argv = argv,
 		.envp = strlist_argv(&b->phase_env),
 		.root = root,
@@ -136,11 +140,11 @@ run_script(struct build *b, const struct phase *p, const struct step *s,
 int
 step_begin(struct build *b, bool chroot, struct error *e)
 {
-	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+	if (snapshot_show(b, e) == -1)
 		return -1;
 	if (b->rooted && !b->entered && enter_mount(b, e) == -1)
 		return -1;
-	if (b->snapshots != NULL && snapshot_replay_mounts(b, e) == -1)
+	if (snapshot_replay_mounts(b, e) == -1)
 		return -1;
 	return enter_hooks(b, chroot, e);
 }
@@ -201,7 +205,7 @@ run_step(struct build *b, const struct phase *p, const struct step *s,
 	r = keep ? run_and_keep(b, p, s, speaker, e) : run(b, p, s, speaker, e);
 	if (step_end(b, p->chroot, r == 0 ? e : &other) == -1)
 		return -1;
-	if (r == 0 && !keep && b->snapshots != NULL)
+	if (r == 0 && !keep)
 		r = snapshot_fold(b, true, e);
 	return r;
 }

@@ -22,6 +22,11 @@
 #include "lib/path.h"
 #include "lib/strbuf.h"
 
+struct steps {
+	struct step *items;
+	size_t len, cap;
+};
+
 const struct phase phases[] = {
 	{ "root", false },
 	{ "extra-data", false },
@@ -67,7 +72,8 @@ compare(const void *a, const void *b)
 	    ((const struct step *)a)->name, ((const struct step *)b)->name);
 }
 
-int
+/* The steps of a phase in running order, scripts and native ones. */
+static int
 steps_list(const struct build *b, const struct phase *p, struct steps *steps,
     struct error *e)
 {
@@ -91,7 +97,7 @@ steps_list(const struct build *b, const struct phase *p, struct steps *steps,
 	return 0;
 }
 
-void
+static void
 steps_clear(struct steps *steps)
 {
 	for (size_t i = 0; i < steps->len; i++) {
@@ -166,8 +172,6 @@ phase_environment(struct build *b, const struct phase *p, struct error *e)
 		return source_environment(b, p, &start, e);
 	}
 	environment_chroot(&b->env, &start);
-	if (b->snapshots == NULL)
-		return source_environment(b, p, &start, e);
 	if (environment_id(b, p, &start, id, e) == -1)
 		return -1;
 	r = snapshot_recall(b, id, &b->phase_env, e);
@@ -209,7 +213,7 @@ run_phase(struct build *b, const struct phase *p, struct error *e)
 	own(steps_clear) struct steps steps = { 0 };
 	int r;
 
-	if (b->snapshots != NULL && snapshot_show(b, e) == -1)
+	if (snapshot_show(b, e) == -1)
 		return -1;
 	if (steps_list(b, p, &steps, e) == -1)
 		return -1;

@@ -12,10 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image-build/scratch.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -23,7 +25,6 @@
 #include "lib/tree.h"
 
 #define CHUNK (1 << 16)
-#define TRIES 100
 
 /* ---- the store ------------------------------------------------------------------ */
 
@@ -35,44 +36,6 @@ lock_file(const char *path, int how, struct error *e)
 	if (fd == -1 || flock(fd, how) == -1)
 		return error_errno(e, "%s", path);
 	return take_fd(&fd);
-}
-
-/* Scratch folders whose builds are gone: nobody holds their lock. */
-static void
-sweep(const char *tmp)
-{
-	own(strlist_clear) struct strlist names = { 0 };
-	struct error e;
-
-	if (file_names(AT_FDCWD, tmp, &names, &e) == -1)
-		return;
-	for (size_t i = 0; i < names.len; i++) {
-		own_free char *dir = path_join(tmp, names.items[i]);
-		own_free char *lock = path_join(dir, "lock");
-		own_fd int fd = lock_file(lock, LOCK_EX | LOCK_NB, &e);
-
-		if (fd != -1)
-			(void)tree_remove(AT_FDCWD, dir, &e);
-	}
-}
-
-/* Another build may sweep a folder before its lock is held: then again. */
-static int
-make_scratch(struct store *s, struct error *e)
-{
-	for (int i = 0; i < TRIES; i++) {
-		own_free char *lock = NULL;
-
-		free(s->scratch);
-		s->scratch = mem_printf("%s/tmp/XXXXXX", s->path);
-		if (mkdtemp(s->scratch) == NULL)
-			return error_errno(e, "%s", s->scratch);
-		lock = path_join(s->scratch, "lock");
-		s->scratch_lock = lock_file(lock, LOCK_EX | LOCK_NB, e);
-		if (s->scratch_lock != -1)
-			return 0;
-	}
-	return -1;
 }
 
 int
@@ -96,8 +59,9 @@ store_open(struct store *s, const char *path, struct error *e)
 	s->lock = lock_file(lock, LOCK_SH, e);
 	if (s->lock == -1)
 		return -1;
-	sweep(tmp);
-	return make_scratch(s, e);
+	scratch_sweep(tmp, "");
+	s->scratch_lock = scratch_make(tmp, "", &s->scratch, e);
+	return s->scratch_lock == -1 ? -1 : 0;
 }
 
 void
@@ -151,8 +115,13 @@ add_entry(void *ctx, const struct tree_entry *t, struct error *e)
 	return 0;
 }
 
-int
-store_fingerprint(const char *folder, char text[65], uint64_t *entries,
+/*
+ * A digest of all that a folder's entries are but their bytes: names, types,
+ * modes, owners, sizes, times of change and inode numbers.  Whoever writes to
+ * a file changes it.  *entries and *bytes may be NULL.
+ */
+static int
+fingerprint(const char *folder, char text[65], uint64_t *entries,
     uint64_t *bytes, struct error *e)
 {
 	struct print p = { .digest = digest_new() };
@@ -284,8 +253,20 @@ store_load(const struct store *s, const char *slot, const char *key,
 {
 	own_free char *dir = store_path(s, slot, key);
 	own_free char *path = path_join(dir, "meta.json");
-	struct value *v = doc_load(d, AT_FDCWD, path, e);
+	own_free char *sum_path = path_join(dir, "sum");
+	own(strbuf_clear) struct strbuf text = { 0 }, sum = { 0 };
+	char now[DIGEST_TEXT];
+	struct value *v;
 
+	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, e) == -1 ||
+	    file_read(AT_FDCWD, sum_path, LIMIT_TEXT_BYTES, &sum, e) == -1)
+		return NULL;
+	digest_text(strbuf_text(&text), text.len, now);
+	if (strcmp(now, strbuf_text(&sum)) != 0) {
+		error_set(e, EIO, "%s: is not what was saved", path);
+		return NULL;
+	}
+	v = doc_parse(d, strbuf_text(&text), text.len, path, e);
 	if (v != NULL && v->kind != VALUE_MAP) {
 		error_set(e, EINVAL, "%s: not a map", path);
 		return NULL;
@@ -302,7 +283,7 @@ add_fingerprint(
 	char text[DIGEST_TEXT], content[DIGEST_TEXT];
 
 	if (store_content(diff, content, e) == -1 ||
-	    store_fingerprint(diff, text, &entries, &bytes, e) == -1)
+	    fingerprint(diff, text, &entries, &bytes, e) == -1)
 		return -1;
 	value_set(d, v, "fingerprint", value_string(d, text));
 	value_set(d, v, "content", value_string(d, content));
@@ -321,7 +302,9 @@ store_save(const struct store *s, const char *slot, const char *key,
 	own_free char *temp = path_join(s->scratch, "saved");
 	own_free char *to = path_join(temp, "diff");
 	own_free char *file = path_join(temp, "meta.json");
+	own_free char *sum_file = path_join(temp, "sum");
 	own(strbuf_clear) struct strbuf text = { 0 };
+	char sum[DIGEST_TEXT];
 
 	if (tree_remove(AT_FDCWD, temp, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, temp, 0700, e) == -1 ||
@@ -332,8 +315,10 @@ store_save(const struct store *s, const char *slot, const char *key,
 	if (diff != NULL && add_fingerprint(to, d, meta, e) == -1)
 		return -1;
 	value_print(meta, STYLE_PRETTY, &text);
+	digest_text(strbuf_text(&text), text.len, sum);
 	if (file_put(AT_FDCWD, file, 0600, strbuf_text(&text), text.len, e) ==
-	    -1)
+		-1 ||
+	    file_put(AT_FDCWD, sum_file, 0600, sum, strlen(sum), e) == -1)
 		return -1;
 	if (rename(temp, dir) == 0)
 		return 0;
@@ -354,7 +339,7 @@ store_check(const struct store *s, const char *slot, const char *key,
 
 	if (diff == NULL || diff->kind != VALUE_MAP)
 		return 0;
-	if (store_fingerprint(folder, text, NULL, NULL, e) == -1)
+	if (fingerprint(folder, text, NULL, NULL, e) == -1)
 		return -1;
 	if (strcmp(text, value_text(diff, "fingerprint", "")) != 0)
 		return error_set(e, EIO, "%s: is not what was saved", folder);

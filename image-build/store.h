@@ -4,7 +4,8 @@
  * several builds use at once.
  *
  *	lock		builds share it, tidying up takes it alone
- *	steps/SLOT/KEY/	one snapshot: meta.json, and diff/ if it changed files
+ *	steps/SLOT/KEY/	one snapshot: meta.json, its digest in sum, and diff/
+ *			if it changed files
  *	last/NAME.json	what the step NAME last depended on, for explanations,
  *			and what else is worth remembering
  *	dropped/	snapshots that are no longer used, but may be by others
@@ -47,14 +48,6 @@ int store_keys(const struct store *s, const char *slot, struct strlist *keys,
 /* A snapshot's meta.json, or NULL with the error. */
 struct value *store_load(const struct store *s, const char *slot,
     const char *key, struct doc *d, struct error *e);
-
-/*
- * A digest of all that a folder's entries are but their bytes: names, types,
- * modes, owners, sizes, times of change and inode numbers.  Whoever writes to
- * a file changes it.  *entries and *bytes may be NULL.
- */
-int store_fingerprint(const char *folder, char text[65], uint64_t *entries,
-    uint64_t *bytes, struct error *e);
 
 /*
  * A digest of what a folder holds: names, types, modes, owners, sizes, bytes

@@ -144,18 +144,22 @@ event(struct watch *w, const struct fanotify_event_metadata *m)
 	close(m->fd);
 }
 
+/* w NULL: what happened between steps is nobody's. */
 static void
-drain(struct watch *w)
+drain(int fan, struct watch *w)
 {
 	char buf[16384] __attribute__((
 	    aligned(__alignof__(struct fanotify_event_metadata))));
 	ssize_t n;
 
-	while (w->fan != -1 && (n = read(w->fan, buf, sizeof(buf))) > 0) {
+	while (fan != -1 && (n = read(fan, buf, sizeof(buf))) > 0) {
 		struct fanotify_event_metadata *m = (void *)buf;
 
 		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n))
-			event(w, m);
+			if (w != NULL)
+				event(w, m);
+			else if (m->fd >= 0)
+				close(m->fd);
 	}
 }
 
@@ -202,30 +206,13 @@ open_listener(struct build *b, const struct watch *w)
 		    EVENTS, AT_FDCWD, points.items[i]);
 }
 
-/* What happened between steps is nobody's. */
-static void
-forget_events(int fan)
-{
-	char buf[16384] __attribute__((
-	    aligned(__alignof__(struct fanotify_event_metadata))));
-	ssize_t n;
-
-	while ((n = read(fan, buf, sizeof(buf))) > 0) {
-		struct fanotify_event_metadata *m = (void *)buf;
-
-		for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n))
-			if (m->fd >= 0)
-				close(m->fd);
-	}
-}
-
 static void
 watch_files(struct watch *w, struct build *b)
 {
 	if (b->fan == 0)
 		open_listener(b, w);
 	if (b->fan > 0)
-		forget_events(b->fan);
+		drain(b->fan, NULL);
 	w->fan = b->fan;
 	if (w->fan == -1 ||
 	    fanotify_mark(w->fan, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS,
@@ -267,7 +254,7 @@ watch_ready(struct watch *w)
 {
 	struct pollfd p;
 
-	drain(w);
+	drain(w->fan, w);
 	adopt_listener(w);
 	for (;;) {
 		p = (struct pollfd){ .fd = w->listener, .events = POLLIN };

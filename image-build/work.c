@@ -22,6 +22,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/privileges.h"
+#include "image-build/scratch.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -32,94 +33,26 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
+#define SCRATCH "dib_build."
 #define TRIES 100 /* another build may take a folder away before it is locked */
 
-/* ---- what others left -------------------------------------------------------- */
-
-static bool
-is_ours(const char *path, struct stat *st)
-{
-	return lstat(path, st) == 0 && S_ISDIR(st->st_mode) &&
-	    st->st_uid == geteuid();
-}
-
-static void
-sweep(const char *tmp)
-{
-	own(strlist_clear) struct strlist names = { 0 };
-	struct error e;
-
-	if (file_names(AT_FDCWD, tmp, &names, &e) == -1)
-		return;
-	for (size_t i = 0; i < names.len; i++) {
-		own_free char *path = path_join(tmp, names.items[i]);
-		own_fd int fd = -1;
-		struct stat st;
-
-		if (strncmp(names.items[i], "dib_build.", 10) != 0 ||
-		    !is_ours(path, &st))
-			continue;
-		fd =
-		    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
-			continue;
-		log_info("%s: left by a build that was killed, removed", path);
-		if (tree_remove(AT_FDCWD, path, &e) == -1)
-			log_warn("%s", e.text);
-	}
-}
-
 /* ---- folders on the host --------------------------------------------------------- */
-
-/*
- * Open a folder and lock it.  Returns the descriptor, or -1: it could not be
- * locked, or was taken away before it was.
- */
-static int
-lock_folder(const char *path, int how)
-{
-	own_fd int fd =
-	    open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat there, held;
-
-	if (fd == -1 || flock(fd, how) == -1 || fstat(fd, &held) == -1 ||
-	    lstat(path, &there) == -1 || there.st_ino != held.st_ino)
-		return -1;
-	return take_fd(&fd);
-}
 
 /* The place that all builds of this user mount their work on. */
 static int
 hold_place(struct build *b, struct error *e)
 {
-	struct stat st;
-
 	for (int i = 0; i < TRIES; i++) {
 		if (mkdir(b->place, 0755) == -1 && errno != EEXIST)
 			return error_errno(e, "%s", b->place);
-		if (!is_ours(b->place, &st))
+		if (!scratch_is_ours(b->place))
 			return error_set(e, EPERM,
 			    "%s: is not a folder of this user", b->place);
-		b->place_lock = lock_folder(b->place, LOCK_SH);
+		b->place_lock = scratch_lock(b->place, LOCK_SH);
 		if (b->place_lock != -1)
 			return 0;
 	}
 	return error_errno(e, "%s: lock", b->place);
-}
-
-static int
-hold_scratch(struct build *b, const char *tmp, struct error *e)
-{
-	for (int i = 0; i < TRIES; i++) {
-		free(b->dir);
-		b->dir = path_join(tmp, "dib_build.XXXXXXXX");
-		if (mkdtemp(b->dir) == NULL)
-			return error_errno(e, "%s", b->dir);
-		b->dir_lock = lock_folder(b->dir, LOCK_EX);
-		if (b->dir_lock != -1)
-			return 0;
-	}
-	return error_errno(e, "%s: lock", b->dir);
 }
 
 int
@@ -129,8 +62,9 @@ work_begin(struct build *b, struct error *e)
 
 	if (tmp == NULL)
 		return error_errno(e, "%s", b->settings->tmp);
-	sweep(tmp);
-	if (hold_scratch(b, tmp, e) == -1)
+	scratch_sweep(tmp, SCRATCH);
+	b->dir_lock = scratch_make(tmp, SCRATCH, &b->dir, e);
+	if (b->dir_lock == -1)
 		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT) {
 		b->place = mem_dup(b->dir);

@@ -2,8 +2,9 @@
 /*
  * JSON text to values, in one pass.  Nesting is bounded, so that recursion
  * is; lists and maps are gathered on stacks and then stored in one piece.
- * The text is the doc's own: strings stay in it, without their escapes and
- * with a NUL in the place of the closing quote.
+ * The text is the doc's own: strings and numbers stay in it, strings without
+ * their escapes and with a NUL in the place of the closing quote, numbers with
+ * one behind them as soon as what stands there was read.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct parser {
 	const char *name;
 	char *at, *end;
 	char *line_start; /* line breaks stand between tokens only */
+	char *number_end; /* of a number that has no NUL yet */
 	unsigned long line;
 	unsigned depth;
 	struct value **items; /* of the lists that are open */
@@ -215,6 +217,15 @@ parse_string(struct parser *p)
 	return v;
 }
 
+/* Called when the byte after the last number was read. */
+static void
+end_number(struct parser *p)
+{
+	if (p->number_end != NULL)
+		*p->number_end = '\0';
+	p->number_end = NULL;
+}
+
 static size_t
 digits(struct parser *p)
 {
@@ -256,7 +267,8 @@ parse_number(struct parser *p)
 	v = doc_alloc(p->doc, sizeof(*v));
 	v->kind = VALUE_NUMBER;
 	v->len = (uint32_t)(p->at - start);
-	v->text = doc_text(p->doc, start, v->len);
+	v->text = start;
+	p->number_end = p->at;
 	return v;
 }
 
@@ -306,6 +318,7 @@ parse_member(struct parser *p)
 	struct member m = { 0 };
 	size_t len;
 
+	end_number(p);
 	blanks(p);
 	if (p->at == p->end || *p->at != '"')
 		return bad(p, "expected a name in double quotes"), -1;
@@ -376,6 +389,7 @@ parse_nested(struct parser *p, struct value *(*parse)(struct parser *))
 static struct value *
 parse_value(struct parser *p)
 {
+	end_number(p);
 	blanks(p);
 	if (p->at == p->end)
 		return bad(p, "a value is missing");
@@ -436,6 +450,7 @@ parse(struct doc *d, char *text, size_t len, const char *name, struct error *e)
 	blanks(&p);
 	if (p.at != p.end)
 		return bad(&p, "something follows the value");
+	end_number(&p);
 	return v;
 }
 

@@ -21,8 +21,12 @@
 #include "lib/mem.h"
 
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define PING_MS 60000 /* of silence, after which a ping is sent */
-#define SILENCE_MS 90000 /* after which the peer counts as gone */
+#define PING_MS \
+	(LIMIT_HTTP_DEAD_SECONDS * \
+	    500) /* of silence, after which a ping is sent */
+#define SILENCE_MS \
+	(LIMIT_HTTP_DEAD_SECONDS * \
+	    1000) /* after which the peer counts as gone */
 
 enum opcode {
 	OP_MORE = 0,
@@ -341,9 +345,11 @@ check_time(struct http_call *c, struct error *e)
 	struct websocket *w = c->websocket;
 	int64_t now = clock_ms();
 
-	if (now >= w->until || now - w->heard >= SILENCE_MS)
-		return error_set(e, ETIMEDOUT, "%s: %s", c->shown,
-		    now >= w->until ? "its time is over" : "silence");
+	if (now >= w->until)
+		return error_set(
+		    e, ETIMEDOUT, "%s: its time is over", c->shown);
+	if (now - w->heard >= SILENCE_MS)
+		return error_set(e, ECONNRESET, "%s: silence", c->shown);
 	if (w->open && !w->pinged && now - w->heard >= PING_MS) {
 		put_frame(w, OP_PING, "", 0);
 		w->pinged = true;

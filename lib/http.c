@@ -263,8 +263,8 @@ code_of(CURL *easy, CURLcode r)
 
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
 	switch (r) {
-	case CURLE_OPERATION_TIMEDOUT:
-		return ETIMEDOUT;
+	case CURLE_OPERATION_TIMEDOUT: /* or no connection in time */
+		return sent > 0 ? ETIMEDOUT : ECONNREFUSED;
 	case CURLE_COULDNT_CONNECT:
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return ECONNREFUSED;
@@ -276,6 +276,25 @@ code_of(CURL *easy, CURLcode r)
 	}
 }
 
+/* curl counts milliseconds; without them the same trouble reads the same. */
+static void
+cut_count(char *what)
+{
+	static const char *const units[] = { " milliseconds", " ms" };
+	char *from = strstr(what, " after "), *to;
+
+	if (from == NULL)
+		return;
+	to = from + strlen(" after ");
+	to += strspn(to, "0123456789");
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (strncmp(to, units[i], strlen(units[i])) == 0) {
+			to += strlen(units[i]);
+			memmove(from, to, strlen(to) + 1);
+			return;
+		}
+}
+
 static int
 outcome(struct http_call *c, CURLcode result, struct error *e)
 {
@@ -285,6 +304,7 @@ outcome(struct http_call *c, CURLcode result, struct error *e)
 		    "%s: the answer is longer than %zu bytes", c->shown,
 		    c->header_bytes > LIMIT_HTTP_HEADER ? LIMIT_HTTP_HEADER
 							: c->max);
+	cut_count(c->what);
 	if (result != CURLE_OK && !c->stopped)
 		return error_set(e, code_of(c->easy, result), "%s: %s",
 		    c->shown, *c->what ? c->what : curl_easy_strerror(result));

@@ -63,8 +63,9 @@ struct http_reply {
 
 /*
  * Do it.  Returns 0 when a whole response arrived, whatever its status; -1
- * otherwise, with error.code EINVAL for a URL that cannot be asked, else
- * ETIMEDOUT, ECONNREFUSED, EFBIG, EPROTO or 0.
+ * otherwise, with error.code EINVAL for a URL that cannot be asked,
+ * ECONNREFUSED if no connection came about, ETIMEDOUT if its time was over,
+ * else EFBIG, EPROTO, ECONNRESET or 0.
  * Messages never hold the query, user or password of the URL.
  */
 int http_do(const struct http_request *request, struct http_reply *reply,

@@ -58,6 +58,16 @@ collect --one-time -c true || fail "names"
 same "names" "$(cd "$ROOT/var/lib" && find . -name '*.json' | sort | tr '\n' ' ')" \
     "./os-collect-config/fine.json ./os-collect-config/here.json ./os-collect-config/os_config_files.json ./os-collect-config/request.json "
 
+# More than was announced: the rest is no answer to the next request.
+routes <<R
+[{"path": "/excess", "fault": "excess", "times": 1}, {"path": "/excess", "body": {"a": 4}}]
+R
+set_url "$URL/excess"
+agent request -c "jq -c . $cache/request.json >>$tmp/excess" --min-polling-interval 0.2 -i 0.2
+within 30 grep -q '"a":4' "$tmp/excess" || fail "excess: no second answer"
+same "excess" "$(tr '\n' ' ' <"$tmp/excess")" '{"a":1} {"a":4} '
+unagent
+
 # A certificate for another name, or of nobody.
 if command -v openssl >/dev/null; then
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$tmp/key" -out "$tmp/cert" -days 2 \
@@ -100,6 +110,33 @@ within 30 grep -q 'Source \[etcd\] Unavailable.*the stream ended' "$tmp/err" || 
 kib=$(awk '/^VmHWM/ { print $2 }' "/proc/$agent/status")
 [ "$kib" -lt 160000 ] || is_sanitized || fail "a stream without end: $kib KiB"
 unagent
+
+# A watch that is refused, or nobody there for one, is a failure as any other:
+# said once, tried again at intervals.
+bad_watch() { # source
+	: >"$tmp/err"
+	: >"$tmp/log"
+	agent "$1" -c true
+	within 30 grep -q "Source \[$1\] Unavailable" "$tmp/err" || fail "$1: no word of the watch"
+	sleep 2
+	[ "$(wc -l <"$tmp/log")" -lt 40 ] || fail "$1: $(wc -l <"$tmp/log") requests for a watch"
+	rounds=$(jq '.sources[0].requests' "$ROOT/run/collect-config/status.json")
+	[ "$rounds" -lt 40 ] || fail "$1: $rounds requests"
+	unagent
+	rm -r "$ROOT/run/collect-config"
+}
+routes <<R
+[{"method": "POST", "path": "/v3/kv/range", "body": {"header": {"revision": "1"}, "kvs": []}},
+ {"method": "POST", "path": "/v3/watch", "status": 503},
+ {"method": "POST", "path": "/v3/auth/tokens", "status": 201, "headers": {"X-Subject-Token": "t"},
+  "body": {"token": {"issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T01:00:00Z",
+   "catalog": [{"type": "messaging-websocket", "endpoints": [
+    {"interface": "public", "region": "R", "url": "ws://127.0.0.1:1"}]}]}}}]
+R
+bad_watch etcd
+printf '[zaqar]\nauth_url = %s/v3\nuser_id = u\npassword = p\nproject_id = p\nqueue_id = q\nuse_websockets = true\n' \
+    "$URL" >"$ROOT/etc/os-collect-config.conf"
+bad_watch zaqar
 
 # As a daemon: a source that hangs delays no other.
 routes <<R

@@ -90,3 +90,31 @@ within 30 sh -c "[ \$(grep -c run '$tmp/runs') -eq 2 ]" ||
     fail "no run after the server came back"
 same "new" "$(document request)" '{"a":2}'
 unagent
+
+# A proxy is asked for what is far, but never for what is near, nor for what
+# only a cloud's own network has.
+routes <<'R'
+[{"path": "http://far.example/x", "body": {"from": "proxy"}},
+ {"path": "http://far.example/metadata/v1.json", "body": {"droplet_id": 1}},
+ {"path": "/x", "body": {"from": "near"}}]
+R
+set_url() { printf '[%s]\nmetadata_url = %s\n' "$1" "$2" >"$ROOT/etc/os-collect-config.conf"; }
+http_proxy=$URL
+export http_proxy
+set_url request http://far.example/x
+collect --one-time request -c true || fail "far"
+same "far" "$(document request)" '{"from":"proxy"}'
+http_proxy=http://127.0.0.1:1
+set_url request "$URL/x"
+collect --one-time request -c true || fail "near"
+same "near" "$(document request)" '{"from":"near"}'
+http_proxy=$URL
+: >"$tmp/log"
+set_url digitalocean http://far.example
+collect --one-time digitalocean -c true
+same "a cloud by proxy" "$(wc -l <"$tmp/log") $(ls "$cache/digitalocean.json" 2>/dev/null)" "0 "
+http_proxy=$URL no_proxy=far.example
+export no_proxy
+set_url request http://far.example/x
+collect --one-time request -c true
+same "an exception" "$(wc -l <"$tmp/log")" 0

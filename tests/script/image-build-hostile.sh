@@ -7,11 +7,13 @@ need_root
 scratch
 
 el=$T/elements
+# Of nobody else's test on this machine.
+seconds=$((1000000 + $$))
 script() { # element phase name
 	mkdir -p "$el/$1/$2.d"
 	{
 		echo '#!/bin/bash'
-		cat
+		sed "s/SECONDS/$seconds/"
 	} >"$el/$1/$2.d/$3"
 	chmod 755 "$el/$1/$2.d/$3"
 }
@@ -46,7 +48,7 @@ hostname changed-by-a-script 2>/dev/null
 modprobe no-such-module || exit 3
 sysctl -w vm.swappiness=33 || exit 4
 trap '' TERM HUP INT
-sleep 1000 &
+sleep SECONDS &
 disown
 kill -9 -1 2>/dev/null
 exit 0
@@ -60,7 +62,48 @@ rm "$T/image.raw"
 [ "$(hostname)" = "$(cat "$T/hostname")" ] || fail "the host has another name"
 [ "$(cat /proc/sys/vm/swappiness)" = "$swappiness" ] || fail "a sysctl was set"
 sort /proc/mounts | diff "$T/mounts" - || fail "mounts of the host changed"
-[ -z "$(pgrep -f 'sleep 1000')" ] || fail "something outlived the build"
+[ -z "$(pgrep -f "sleep $seconds")" ] || fail "something outlived the build"
+
+# What a script of the target has of root: its own tree, not the host.
+echo "$T" >"$T/secret"
+script jail install 10-jail <<EOF
+set -eu
+fail() { echo "\$*"; exit 1; }
+! cat /proc/1/root$T/secret 2>/dev/null || fail "reads the host's files"
+! readlink /proc/1/fd/0 2>/dev/null || fail "sees the build's descriptors"
+for f in vm/swappiness kernel/sysrq net/ipv4/ip_forward; do
+	! echo 33 2>/dev/null >/proc/sys/\$f || fail "sets \$f"
+done
+! echo h 2>/dev/null >/proc/sysrq-trigger || fail "calls sysrq"
+bound=\$(sed -n 's/^CapBnd:\t*//p' /proc/self/status)
+for bit in 2 12 16 17 19 20 22 25 26 34 35; do
+	[ \$((0x\$bound >> bit & 1)) = 0 ] || fail "has capability \$bit"
+done
+# This much root it is.
+for bit in 0 1 6 7 18 21 27; do
+	[ \$((0x\$bound >> bit & 1)) = 1 ] || fail "lacks capability \$bit"
+done
+mkdir /srv /more
+mount -t tmpfs none /srv
+mount -o remount,ro /dev
+touch /srv/file
+for f in /proc/[0-9]*; do
+	case \$f in /proc/1 | /proc/\$\$) ;; *) [ ! -d \$f ] || fail "sees \$f" ;; esac
+done
+(sleep SECONDS &) >/dev/null 2>&1
+EOF
+script jail install 20-after <<'EOF'
+set -eu
+[ -e /srv/file ]
+echo >/dev/null
+EOF
+build jail || {
+	cat "$T/log"
+	fail "the jail"
+}
+[ -z "$(pgrep -f "sleep $seconds")" ] || fail "something outlived the build"
+sort /proc/mounts | diff "$T/mounts" - || fail "mounts of the host changed"
+rm "$T/image.raw"
 
 script mounts post-root 10-mounts <<'EOF'
 set -e

@@ -140,4 +140,52 @@ refuse "element other is new" --locked other
 refuse "exclude each other" --lock --locked
 echo '{"elements": {}, "packages": []}' >"$T/out/x.lock.json"
 refuse "has no map packages" --locked
+rm "$T/out/x.lock.json"
+
+# ---- what a base begins with
+unset DIB_LOCAL_IMAGE DIB_CLOUD_IMAGES BASE_IMAGE_FILE DIB_IMAGE_DIGEST \
+	SHA256SUMS DIB_IMAGE_KEYRING DIB_IMAGE_SIGNATURE DIB_IMAGE_REF
+mkdir "$T/base" "$T/elsewhere"
+TARGET_ROOT=$T/base ARCH=amd64 tests/elements/tiny-os/root.d/10-tiny-os
+tar -C "$T/base" -cf "$T/base.tar" .
+base() { # ELEMENT BASE option
+	DIB_LOCAL_IMAGE=$2 image-build -n -o "$T/out/base" -t tar \
+		${3+"$3"} "$1" >"$T/stdout" 2>"$T/log"
+}
+holds() { # ELEMENT BASE CHANGE...: only the same bytes are taken, from anywhere
+	base "$1" "$2" --lock || {
+		cat "$T/log"
+		fail "$1: --lock"
+	}
+	[ "$(jq -r ".sources[\"base/$1\"].revision | length" \
+		"$T/out/base.lock.json")" = 64 ] || fail "$1: the lock"
+	cp -a "$2" "$T/elsewhere"
+	base "$1" "$T/elsewhere/$(basename "$2")" --locked || {
+		cat "$T/log"
+		fail "$1: --locked"
+	}
+	element=$1 folder=$2
+	shift 2
+	"$@"
+	set -- "$element" "$folder"
+	! base "$1" "$2" --locked || fail "$1: another base was taken"
+	has "base.lock.json does not hold any more" "$T/log"
+	base "$1" "$2" || fail "$1: without the lock"
+}
+change() {
+	echo changed:x:9:9::/:/bin/sh >>"$T/base/etc/passwd"
+}
+tarball() {
+	tar -C "$T/base" -cf "$T/base.tar" .
+	gzip -nc "$T/base.tar" >"$T/base.tgz"
+}
+layout() {
+	rm -rf "$T/layout"
+	python3 tests/helper/oci-layout "$T/layout" amd64 "$T/base.tgz"
+}
+holds directory "$T/base" change
+tarball
+layout
+holds tarball "$T/base.tgz" eval 'change; tarball'
+holds oci "$T/layout" layout
 exit 0

@@ -9,7 +9,7 @@ for p in mmdebstrap apt-ftparchive gpg dpkg-deb; do
 done
 scratch
 server=
-trap '[ -z "$server" ] || kill $server; rm -rf "$T"' EXIT
+trap '[ -z "$server" ] || kill $server 2>/dev/null; rm -rf "$T"' EXIT
 GNUPGHOME=$T/gpg
 export GNUPGHOME
 mkdir -m 700 "$GNUPGHOME"
@@ -142,4 +142,81 @@ if DIB_APT_KEYRING=$T/stranger.gpg build --no-cache ubuntu; then
 fi
 has "root.d/08-ubuntu (element ubuntu)" "$T/log"
 [ -z "$(ls "$T/tmp")" ] || fail "left behind: $(ls "$T/tmp")"
+
+# ---- a package that is not what the archive's index says
+rm "$T/image.raw"
+hello=$pool/hello_1.1_$arch.deb
+spoil() { # FILE: other bytes, as many
+	printf 'spoilt' | dd of="$1" bs=1 seek=200 conv=notrunc status=none
+}
+refused() { # what, where it was told
+	! DIB_IMAGE_CACHE=$T/new build ubuntu || fail "$1: it was used"
+	has "$2" "$T/log"
+	[ ! -e "$T/image.raw" ] || fail "$1: made an image"
+	[ -z "$(ls "$T/tmp")" ] || fail "$1: left behind: $(ls "$T/tmp")"
+}
+accepted() { # what
+	DIB_IMAGE_CACHE=$T/new build ubuntu || {
+		cat "$T/log"
+		fail "$1: the build failed"
+	}
+	[ "$(file /usr/share/hello/text)" = update ] || fail "$1: another package"
+	rm "$T/image.raw"
+}
+cp "$hello" "$T/hello.deb"
+spoil "$hello"
+refused "a spoilt package" "(element caller): install-packages: exit status"
+cp "$T/hello.deb" "$hello"
+accepted "after a spoilt package"
+# In the cache of packages, where it was right before.
+image-build cache --image-cache "$T/new" gc --limit 0 >"$T/gc"
+for f in $(find "$T/new/apt" -name 'hello_1.1*.deb'); do
+	spoil "$f"
+done
+accepted "a cached package that was spoilt"
+
+# ---- a mirror that goes away half-way
+rm -rf "$T/new"
+kill $server
+wait $server 2>/dev/null || :
+mirror() { # BYTES: the second package is cut there, then nobody answers
+	python3 -u - "$T/www" "$port" "$1" >"$T/http.log" 2>&1 <<'EOF' &
+import http.server
+import os
+import sys
+
+folder, port, left = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+packages = 0
+
+
+class Mirror(http.server.SimpleHTTPRequestHandler):
+    def copyfile(self, source, to):
+        global packages
+        packages += self.path.endswith('.deb')
+        if left and packages == 2:
+            to.write(source.read(left))
+            to.flush()
+            os._exit(0)
+        super().copyfile(source, to)
+
+
+os.chdir(folder)
+http.server.HTTPServer.allow_reuse_address = True
+server = http.server.HTTPServer(('127.0.0.1', port), Mirror)
+print('Serving')
+server.serve_forever()
+EOF
+	server=$!
+	for _ in $(seq 300); do
+		grep -q Serving "$T/http.log" && return
+		sleep 0.1
+	done
+	fail "no mirror: $(cat "$T/http.log")"
+}
+mirror 300
+refused "a mirror that goes away" "install-packages: exit status"
+kill $server 2>/dev/null || :
+wait $server 2>/dev/null || :
+mirror 0
+accepted "the mirror is back"
 exit 0

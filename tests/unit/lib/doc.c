@@ -57,6 +57,11 @@ static const struct row accepted[] = {
 	{ "[1,2 , 3]", "[1, 2, 3]" },
 	{ "{\"a\":null,\"b\":true,\"c\":false}",
 	    "{\"a\": null, \"b\": true, \"c\": false}" },
+	{ "{\"a\":[[1],-2,[3\n,4.5]],\"b\":{\"c\":6},\"d\":7 ,\"e\":8}",
+	    "{\"a\": [[1], -2, [3, 4.5]], \"b\": {\"c\": 6}, \"d\": 7, "
+	    "\"e\": 8}" },
+	{ "12", "12" },
+	{ " 1.5e3\n", "1500.0" },
 	/* of a repeated key the last wins, at the first's place */
 	{ "{\"a\":1,\"b\":2,\"a\":3}", "{\"a\": 3, \"b\": 2}" },
 	/* numbers */
