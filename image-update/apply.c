@@ -55,9 +55,12 @@ stage(struct journal *j, struct slots *s, struct source *from, struct error *e)
 	log_info("stage %s: %zu of %zu files, %llu bytes", c->name,
 	    plan.added + plan.changed + plan.attributes, c->n,
 	    (unsigned long long)plan.bytes);
+	doc_free(take(d)); /* memory is for the work that follows */
 	if (journal_note(j, s, "FETCHED", c, e) == -1 ||
-	    slots_begin(s, e) == -1 || fill(s, from, old, e) == -1 ||
-	    journal_note(j, s, "STAGED", c, e) == -1 ||
+	    slots_begin(s, e) == -1 || fill(s, from, old, e) == -1)
+		return -1;
+	contents_free(take(old));
+	if (journal_note(j, s, "STAGED", c, e) == -1 ||
 	    slots_reread(s, e) == -1 || slots_verify(s, STAGING, c, e) == -1 ||
 	    slots_settle(s, c, e) == -1)
 		return -1;

@@ -309,3 +309,30 @@ fill_copy(struct filling *f, uint32_t entry, int dir, const char *path,
 		return error_errno(e, "%s", path);
 	return at == t->size && n == 0 ? 0 : wrong(t, e);
 }
+
+int
+fill_take(struct filling *f, uint32_t entry, int dir, const char *path,
+    struct error *e)
+{
+	const struct contents_entry *t = &f->new->entries[entry];
+	own_fd int fd =
+	    openat(dir, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[DIGEST_TEXT], want[DIGEST_TEXT];
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1)
+		return error_errno(e, "%s", path);
+	/* One with other names is not its own. */
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 ||
+	    (uint64_t)st.st_size != t->size)
+		return wrong(t, e);
+	if (digest_file(fd, text, NULL) == -1)
+		return error_errno(e, "%s", path);
+	digest_print(t->sum, want);
+	if (strcmp(text, want) != 0)
+		return wrong(t, e);
+	if (renameat(dir, path, f->staging, t->path) == -1)
+		return error_errno(e, "%s", t->path);
+	show(f, entry, t->size);
+	return settle(f, entry, e);
+}

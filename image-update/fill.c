@@ -39,12 +39,14 @@ is_right(const struct filling *f, const struct contents_entry *there,
 	return first != NULL && f->done[first - f->new->entries];
 }
 
-/* The beginning of a file that is wanted. */
+/* The beginning of a file that is wanted, or what a program has left. */
 static bool
 is_part(const struct filling *f, const struct contents_entry *there)
 {
 	char sum[DIGEST_TEXT];
 
+	if (strncmp(there->path, CONFINED, strlen(CONFINED)) == 0)
+		return true;
 	if (there->type != 'f' || strncmp(there->path, PART, strlen(PART)) != 0)
 		return false;
 	for (size_t i = 0; i < f->new->n; i++) {
@@ -64,14 +66,13 @@ keep_or_remove(
 	const struct contents_entry *t = contents_find(f->new, there->path);
 	size_t i = t != NULL ? (size_t)(t - f->new->entries) : 0;
 
-	if (there->type == 'd' && t != NULL && t->type == 'd')
+	if (is_part(f, there) ||
+	    (there->type == 'd' && t != NULL && t->type == 'd'))
 		return 0;
 	if (there->type != 'd' && is_right(f, there, t)) {
 		f->done[i] = true;
 		return 0;
 	}
-	if (is_part(f, there))
-		return 0;
 	if (there->type == 'd')
 		return tree_remove(f->staging, there->path, e);
 	if (unlinkat(f->staging, there->path, 0) == -1 && errno != ENOENT &&
@@ -220,8 +221,8 @@ remove_parts(struct filling *f, struct error *e)
 	for (size_t i = 0; i < names.len; i++)
 		if (strncmp(names.items[i], PART, strlen(PART)) == 0 &&
 		    contents_find(f->new, names.items[i]) == NULL &&
-		    unlinkat(f->staging, names.items[i], 0) == -1)
-			return error_errno(e, "%s", names.items[i]);
+		    tree_remove(f->staging, names.items[i], e) == -1)
+			return -1;
 	return 0;
 }
 

@@ -218,6 +218,10 @@ beside(const char *place)
 	while (n > 1 && stem[n - 1] == '/')
 		stem[--n] = '\0';
 	ending = strstr(stem + (path_base(stem) - stem), ".tar");
+	if (ending == NULL && ends_with(stem, ".squashfs"))
+		ending = strrchr(stem, '.');
+	if (ending == NULL && ends_with(stem, ".erofs"))
+		ending = strrchr(stem, '.');
 	if (ending != NULL)
 		*ending = '\0';
 	return mem_printf("%s" ENDING, stem);
@@ -234,6 +238,17 @@ load(const char *place, struct error *e)
 	return contents_parse(strbuf_text(&text), text.len, place, e);
 }
 
+/* Inside the tree, at the other end. */
+static struct contents *
+load_inside(const char *place, struct error *e)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+
+	if (rsync_get(place, CONTENTS_INSIDE, &text, e) == -1)
+		return NULL;
+	return contents_parse(strbuf_text(&text), text.len, place, e);
+}
+
 static struct contents *
 load_near(const struct carrier *c, const char *given, struct error *e)
 {
@@ -242,6 +257,8 @@ load_near(const struct carrier *c, const char *given, struct error *e)
 
 	if (given != NULL)
 		return load(given, e);
+	if (c->kind == &carrier_rsync)
+		return load_inside(c->place, e);
 	if (c->kind == &carrier_folder && !file_exists(AT_FDCWD, near))
 		return load(inside, e);
 	return load(near, e);
@@ -253,10 +270,16 @@ open_single(struct source *s, const char *contents, struct error *e)
 	const char *path = fetch_path(s->place);
 	struct stat st = { 0 };
 
-	if (!fetch_is_url(s->place) && stat(path, &st) == -1)
+	bool rsync = rsync_is_place(s->place);
+
+	if (!fetch_is_url(s->place) && !rsync && stat(path, &st) == -1)
 		return error_errno(e, "%s", path);
-	add_carrier(
-	    s, S_ISDIR(st.st_mode) ? &carrier_folder : &carrier_archive, path);
+	add_carrier(s,
+	    rsync		       ? &carrier_rsync
+		: image_is_place(path) ? &carrier_image
+		: S_ISDIR(st.st_mode)  ? &carrier_folder
+				       : &carrier_archive,
+	    path);
 	s->contents = load_near(&s->carriers[0], contents, e);
 	return s->contents == NULL ? -1 : 0;
 }

@@ -24,6 +24,7 @@ struct strbuf;
 
 #define STAGING "staging"
 #define TRASH "trash"
+#define CONFINED ".part.new" /* in the staging tree: for a program */
 #define PART ".part." /* in the staging tree: a file that is not whole */
 #define CURRENT "current"
 #define PREVIOUS "previous"
@@ -148,7 +149,8 @@ struct carrier_kind {
 	void (*clear)(struct carrier *c); /* its state, or NULL */
 };
 
-extern const struct carrier_kind carrier_folder, carrier_archive, carrier_pack;
+extern const struct carrier_kind carrier_folder, carrier_archive, carrier_pack,
+    carrier_rsync, carrier_image;
 
 struct carrier {
 	const struct carrier_kind *kind;
@@ -195,6 +197,14 @@ int source_bring(struct source *s, struct filling *f, struct error *e);
 int carrier_open_pack(struct carrier *c, const struct contents *old,
     struct contents **contents, struct error *e);
 
+/* Of source-rsync.c: whether a place is one, and one file from there. */
+bool rsync_is_place(const char *place);
+int rsync_get(
+    const char *place, const char *file, struct strbuf *b, struct error *e);
+
+/* Of source-image.c: whether a path is a file system that it can unpack. */
+bool image_is_place(const char *path);
+
 /* Bytes to fetch from an opened pack. */
 uint64_t carrier_pack_cost(const struct carrier *c, const struct contents *new,
     const struct contents *old);
@@ -240,12 +250,40 @@ int fill_add(struct filling *f, uint32_t entry, uint64_t offset,
 int fill_copy(struct filling *f, uint32_t entry, int dir, const char *path,
     struct error *e);
 
+/*
+ * A file that stands elsewhere in the staging tree's file system, moved to
+ * its place if it is whole and right.
+ */
+int fill_take(struct filling *f, uint32_t entry, int dir, const char *path,
+    struct error *e);
+
 /* Close the file that is written; it may be a part of what it is to be. */
 void fill_close(struct filling *f);
 
 /* Owner, mode and extended attributes of what is in the staging tree. */
 int fill_attributes(
     struct filling *f, const struct contents_entry *t, struct error *e);
+
+/* ---- confined.c: programs that may write to one folder only ------------------- */
+
+struct proc_status;
+
+struct confined {
+	int dir; /* the folder, in the staging tree */
+	char *folder; /* its real path */
+	uint64_t most; /* bytes of a file */
+	char said[512]; /* the program's last line of complaint */
+};
+
+int confined_open(struct confined *c, int staging, struct error *e);
+void confined_clear(struct confined *c);
+
+/* Run it; its status is the caller's to judge. */
+int confined_run(struct confined *c, const char *const *argv,
+    const struct strbuf *input, struct proc_status *status, struct error *e);
+
+/* Take what is wanted and came whole and right; the rest stays. */
+int confined_take(struct confined *c, struct filling *f, struct error *e);
 
 /* ---- plan.c: what an update would do, and what is there ------------------------ */
 

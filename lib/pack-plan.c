@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which bytes go into which piece, and against what.  A file's basis is the
- * old file at the same path; else the one whose path differs in version
- * numbers only; else one with such a name elsewhere; of several the nearest
- * in size.  Small files share a piece.
+ * Which bytes go into which piece, and against what.  Small files share a
+ * piece, a large one has several.
  */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/basis.h"
 #include "lib/contents.h"
 #include "lib/mem.h"
 #include "lib/needs.h"
@@ -17,131 +15,9 @@
 #include "lib/path.h"
 #include "lib/strbuf.h"
 
-#define NONE UINT32_MAX
+#define NONE BASIS_NONE
 #define TOGETHER ((size_t)1 << 20) /* small files in one piece, with a basis */
 #define TOGETHER_ANY ((size_t)1 << 16) /* without: few are wanted of them */
-
-/* ---- the basis --------------------------------------------------------------- */
-
-/* An old file by a name that outlives its version. */
-struct named {
-	const char *name; /* in its own memory */
-	uint64_t size;
-	uint32_t entry;
-};
-
-struct names {
-	struct named *list;
-	size_t n;
-};
-
-struct bases {
-	const struct contents *old;
-	struct names paths, files;
-};
-
-/* Without its numbers: "lib/modules/6.1.0-50-amd64/x.ko" of any kernel. */
-static char *
-without_numbers(const char *path)
-{
-	char *text = mem_dup(path), *to = text;
-
-	for (const char *p = path; *p != '\0'; p++) {
-		if (!isdigit((unsigned char)*p))
-			*to++ = *p;
-		else if (p == path || !isdigit((unsigned char)p[-1]))
-			*to++ = '0';
-	}
-	*to = '\0';
-	return text;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct named *x = a, *y = b;
-	int r = strcmp(x->name, y->name);
-
-	return r != 0		  ? r
-	    : x->size != y->size  ? (x->size < y->size ? -1 : 1)
-	    : x->entry < y->entry ? -1
-				  : x->entry > y->entry;
-}
-
-static void
-names_make(struct names *n, const struct contents *c, bool whole)
-{
-	n->list = mem_resize(NULL, c->n + 1, sizeof(*n->list));
-	for (size_t i = 0; i < c->n; i++) {
-		const struct contents_entry *t = &c->entries[i];
-
-		if (t->type != 'f' || t->size == 0)
-			continue;
-		n->list[n->n++] = (struct named){
-			.name = without_numbers(
-			    whole ? t->path : path_base(t->path)),
-			.size = t->size,
-			.entry = (uint32_t)i,
-		};
-	}
-	qsort(n->list, n->n, sizeof(*n->list), by_name);
-}
-
-static void
-names_clear(struct names *n)
-{
-	for (size_t i = 0; i < n->n; i++)
-		free((char *)n->list[i].name);
-	free(n->list);
-}
-
-/* The file of that name whose size is nearest, or NONE. */
-static uint32_t
-names_find(const struct names *n, const char *path, uint64_t size)
-{
-	own_free char *name = without_numbers(path);
-	size_t low = 0, high = n->n;
-	uint64_t best = UINT64_MAX;
-	uint32_t found = NONE;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(n->list[middle].name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < n->n && strcmp(n->list[low].name, name) == 0; low++) {
-		uint64_t s = n->list[low].size;
-		uint64_t far = s < size ? size - s : s - size;
-
-		if (far < best) {
-			best = far;
-			found = n->list[low].entry;
-		}
-	}
-	return found;
-}
-
-static uint32_t
-find_basis(const struct bases *b, const struct contents_entry *t)
-{
-	const struct contents_entry *o;
-	uint32_t found;
-
-	if (b->old == NULL)
-		return NONE;
-	o = contents_find(b->old, t->path);
-	if (o != NULL && o->type == 'h')
-		o = contents_find(b->old, o->target);
-	if (o != NULL && o->type == 'f' && o->size > 0)
-		return (uint32_t)(o - b->old->entries);
-	found = names_find(&b->paths, t->path, t->size);
-	return found != NONE
-	    ? found
-	    : names_find(&b->files, path_base(t->path), t->size);
-}
 
 /* ---- the pieces ---------------------------------------------------------------- */
 
@@ -248,7 +124,7 @@ plan_all(struct pack *p, const struct bases *b, const struct contents *new,
 
 		if (needs->list[i].how != NEED_BYTES)
 			continue;
-		basis = find_basis(b, &new->entries[i]);
+		basis = bases_find(b, &new->entries[i]);
 		basis_size = basis != NONE ? old->entries[basis].size : 0;
 		if (size > together || basis_size > PACK_BASIS) {
 			end_group(p, &g, old, new);
@@ -269,18 +145,14 @@ void
 pack_plan(
     struct pack *p, const struct contents *old, const struct contents *new)
 {
-	struct bases b = { .old = old };
+	struct bases b;
 	struct needs needs;
 
 	*p = (struct pack){ 0 };
 	needs_make(&needs, old, new);
-	if (old != NULL) {
-		names_make(&b.paths, old, true);
-		names_make(&b.files, old, false);
-	}
+	bases_make(&b, old);
 	plan_all(p, &b, new, &needs);
-	names_clear(&b.paths);
-	names_clear(&b.files);
+	bases_clear(&b);
 	needs_clear(&needs);
 }
 

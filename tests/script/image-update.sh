@@ -128,6 +128,23 @@ update --contents "$T/c.contents" apply "$T/d.tar"
 [ ! -e "$S/current/etc/surplus" ] || fail "what is not signed came along"
 [ "$(cat "$S/current/etc/last")" = 5555 ] || fail "not from the archive"
 
+# A file system in a file, unpacked by its own program.
+for kind in squashfs erofs; do
+	echo "$kind" >"$T/c/etc/last"
+	describe "$T/c" 5
+	case $kind in
+	squashfs) mksquashfs "$T/c" "$T/c.squashfs" -quiet -no-progress >/dev/null ;;
+	erofs) mkfs.erofs "$T/c.erofs" "$T/c" >/dev/null 2>&1 ;;
+	esac
+	update apply "$T/c.$kind"
+	[ "$(cat "$S/current/etc/last")" = "$kind" ] || fail "not from $kind"
+	[ ! -e "$S/current/.part.new" ] || fail "$kind: something is left"
+done
+printf 'hsqs%02000d' 0 >"$T/c.squashfs"
+echo other >"$T/c/etc/last"
+describe "$T/c" 5
+refused "c.squashfs" apply "$T/c.squashfs"
+
 # A slot that rots is not gone back to.
 echo rotten >"$S/previous/new/file"
 refused "new/file" rollback
