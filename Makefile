@@ -5,6 +5,8 @@
 #   make check           every test (T="word..." picks some by name)
 #   make check-heat      deployments seen by a real Heat, started on loopback
 #   make check-disks     machines that boot from verity and a logical volume
+#   make check-update    a machine that gets its next image, and bad ones
+#   make check-crash     its power cut at each write of an update
 #   make SAN=1 check     the same under the address and undefined sanitizers
 #   make lint            formatting, static analysis, manual pages, house rules
 #   make format          lay out the C sources
@@ -171,6 +173,17 @@ check-heat: deps
 	@$(FRESH) check-heat-run
 check-heat-run: all
 	@tests/heat/scenario --bin $(B)/bin || [ $$? -eq 77 ]
+
+# Two images are built, and a machine boots a dozen times: it takes an hour.
+.PHONY: check-update
+check-update: all
+	@tests/vm/update --bin $(B)/bin --dir $(B)/update $(T)
+
+# With the images of check-update: an update's writes, and each power cut.
+.PHONY: check-crash
+check-crash: all
+	@tests/vm/update --bin $(B)/bin --dir $(B)/update images
+	@tests/vm/crash --bin $(B)/bin --dir $(B)/update
 
 fuzz:
 	$(MAKE) CC=clang B=build/fuzzing FUZZ_ENGINE=-fsanitize=fuzzer \

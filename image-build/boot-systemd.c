@@ -4,7 +4,9 @@
  * loader, the newest kernel with its initramfs, and the command line in
  * /etc/kernel/cmdline.  The entry's name counts boots (the Boot Loader
  * Specification): one that fails three times is not tried first any more.
- * With a hash tree or a key it is one signed program (boot-uki.c).
+ * With a hash tree or a key it is one signed program (boot-uki.c).  On a
+ * disk with two slots the entry is as image-update will write the next one
+ * (lib/boot.h), GRUB's part included.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include "image-build/disk.h"
 #include "image-build/image-build.h"
 #include "image-build/target.h"
+#include "lib/boot.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -231,6 +234,40 @@ stage_entry(const struct boot_job *job, const struct kernel *k, struct error *e)
 	return put(job, conf, &entry, e);
 }
 
+/* A disk with root-a and root-b has a slot beside the one that is filled. */
+static bool
+has_slots(const struct boot_job *job)
+{
+	const struct disk *disk = &job->layout->disks[job->disk];
+	unsigned found = 0;
+
+	for (size_t i = 0; i < disk->npartitions; i++)
+		found += strcmp(disk->partitions[i].name, "root-a") == 0 ||
+		    strcmp(disk->partitions[i].name, "root-b") == 0;
+	return found == 2;
+}
+
+/* The first image's entry is not on trial: there is none to go back to. */
+static int
+stage_slot(const struct boot_job *job, const struct kernel *k, struct error *e)
+{
+	static const struct boot_entry first = { 'a', 1, -1 };
+	own_free char *dir = path_join(job->esp, "ingot/a");
+	own_free char *title = mem_printf("Linux %s", k->release);
+	const struct boot_about about = { .title = title,
+		.cmdline = strbuf_text(&k->line),
+		.initrd = k->initrd != NULL };
+	own_fd int esp = open(job->esp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (esp == -1)
+		return error_errno(e, "%s", job->esp);
+	if (copy(k->image, dir, "linux", e) == -1 ||
+	    (k->initrd != NULL && copy(k->initrd, dir, "initrd", e) == -1) ||
+	    boot_grub_config(esp, e) == -1)
+		return -1;
+	return boot_entry_write(esp, &first, &about, e);
+}
+
 static int
 stage_uki(const struct boot_job *job, const struct kernel *k, struct error *e)
 {
@@ -254,8 +291,10 @@ stage(const struct boot_job *job, struct error *e)
 
 	if (find_kernel(job, &k, e) == -1 || stage_loader(job, e) == -1)
 		return -1;
-	return uki_wanted(job) ? stage_uki(job, &k, e)
-			       : stage_entry(job, &k, e);
+	if (uki_wanted(job))
+		return stage_uki(job, &k, e);
+	return has_slots(job) ? stage_slot(job, &k, e)
+			      : stage_entry(job, &k, e);
 }
 
 const struct boot_kind boot_systemd = {

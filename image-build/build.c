@@ -502,6 +502,7 @@ build_clear(struct build *b)
 	strlist_clear(&b->phase_env);
 	strlist_clear(&b->origins);
 	strlist_clear(&b->made);
+	free(b->contents);
 	free(b->chosen);
 	free(b->seed);
 	free(b->layout_text);

@@ -198,7 +198,8 @@ write_inventory(struct build *b, const struct jobs *jobs,
 			return -1;
 	if (b->written != NULL && origins_write(b, b->written, e) == -1)
 		return -1;
-	if (manifest_write(b, products, sums, e) == -1)
+	if (contents_put_beside(b, e) == -1 ||
+	    manifest_write(b, products, sums, e) == -1)
 		return -1;
 	log_status("%s", "");
 	report_part(b->report, "documents", clock_seconds() - start);
@@ -215,6 +216,8 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 	const struct settings *s = b->settings;
 	own(jobs_clear) struct jobs jobs = { 0 };
 
+	if (wants_sums(b) && contents_make(b, e) == -1)
+		return -1;
 	for (size_t i = 0; i < s->formats.len; i++)
 		if (!is_disk(s->formats.items[i]) &&
 		    add_job(b, &jobs, -1, NULL, s->formats.items[i], e) == -1)

@@ -70,7 +70,8 @@ struct settings {
 	const char *max_resize; /* blocks, or NULL */
 	const char *ramdisk_element;
 	const char *docker_target; /* REPOSITORY:TAG, or NULL */
-	const char *sign; /* a private key for the manifest, or NULL */
+	const char *sign; /* a private key for manifest and contents, or NULL */
+	const char *image_version, *expires; /* of the contents, or NULL */
 	unsigned trace;
 	unsigned min_tmpfs; /* GiB */
 	bool no_base, no_tmpfs, no_cache, why, offline, uncompressed, checksum,
@@ -232,6 +233,7 @@ struct build {
 	struct pins *pins; /* --lock or --locked, else NULL */
 	struct report *report;
 	const struct origins *written; /* by whom; NULL: by no step */
+	char *contents; /* what the image holds, as text; or NULL */
 };
 
 /*

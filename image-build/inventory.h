@@ -80,6 +80,14 @@ provenance(struct doc *d, const struct build *b, const struct strlist *products,
 /* "2026-01-02T03:04:05Z" */
 struct value *inventory_time(struct doc *d, const struct build *b);
 
+/* ---- contents.c -------------------------------------------------------------- */
+
+/* What the image holds, in b->contents and of a build inside the tree. */
+int contents_make(struct build *b, struct error *e);
+
+/* The same as NAME.contents. */
+int contents_put_beside(const struct build *b, struct error *e);
+
 /* ---- manifest.c ------------------------------------------------------------- */
 
 /* All documents beside the image, and the manifest that lists all files. */
@@ -89,6 +97,9 @@ int manifest_write(const struct build *b, const struct strlist *products,
 /* ---- sign.c: a file and its signature, FILE.sig ------------------------------- */
 
 /* With an Ed25519 key in PEM, or one of OpenSSH's by ssh-keygen. */
+/* Whether a key, private or public, is one of OpenSSH's. */
+int sign_is_openssh(const char *key, bool *is, struct error *e);
+
 int sign_file(const char *path, const char *key, struct error *e);
 int sign_check(const char *path, const char *key, struct error *e);
 

@@ -147,6 +147,9 @@ partition_size(
 	n = strlen(text);
 	if (strcmp(text, "fit") == 0) {
 		part->fit = true;
+	} else if (strncmp(text, "as ", 3) == 0) {
+		part->fit = true;
+		part->as = mem_dup(text + 3);
 	} else if (n > 0 && text[n - 1] == '%') {
 		part->percent = strtod(text, &end);
 		if (end != text + n - 1 || !(part->percent > 0) ||
@@ -208,6 +211,27 @@ partition_node(struct layout_nodes *p, struct disk *disk, const struct value *v)
 	return partition_flags(p, v, part);
 }
 
+/* "as NAME" is of one that fits what goes into it, on the same disk. */
+static int
+check_models(struct layout_nodes *p, const struct disk *disk)
+{
+	for (size_t i = 0; i < disk->npartitions; i++) {
+		const struct partition *part = &disk->partitions[i];
+		bool found = part->as == NULL;
+
+		for (size_t k = 0; !found && k < disk->npartitions; k++)
+			found = disk->partitions[k].fit &&
+			    disk->partitions[k].as == NULL &&
+			    strcmp(disk->partitions[k].name, part->as) == 0;
+		if (!found)
+			return error_set(p->e, EINVAL,
+			    "partition %s: size: no partition %s on %s that "
+			    "fits what goes in",
+			    part->name, part->as, disk->name);
+	}
+	return 0;
+}
+
 static int
 partitioning_node(
     struct layout_nodes *p, const struct value *v, const char *base)
@@ -248,6 +272,8 @@ partitioning_node(
 		if (children(p, parts->items[i], name) == -1)
 			return -1;
 	}
+	if (check_models(p, disk) == -1)
+		return -1;
 	return disk->table->check(disk, p->e);
 }
 

@@ -77,6 +77,8 @@ print_size(const struct partition *p, struct strbuf *b)
 {
 	if (p->bytes != 0)
 		strbuf_printf(b, "%.1f MiB", (double)p->bytes / 0x1p20);
+	else if (p->as != NULL)
+		strbuf_printf(b, "as large as %s", p->as);
 	else if (p->fit)
 		strbuf_puts(b, "what goes in");
 	else if (p->percent > 0)

@@ -78,6 +78,16 @@ at_least(uint64_t n, uint64_t least)
 
 static uint64_t content_of(const struct layout *l, size_t d, ssize_t p);
 
+/* The partition that another one is as large as, or -1. */
+static ssize_t
+model_of(const struct disk *disk, const struct partition *p)
+{
+	for (size_t i = 0; p->as != NULL && i < disk->npartitions; i++)
+		if (strcmp(disk->partitions[i].name, p->as) == 0)
+			return (ssize_t)i;
+	return -1;
+}
+
 /* What the hashes need: of the partition as placed, or as it will be. */
 static uint64_t
 verity_content(const struct layout *l, const struct verity *v)
@@ -102,6 +112,12 @@ verity_content(const struct layout *l, const struct verity *v)
 static uint64_t
 content_of(const struct layout *l, size_t d, ssize_t p)
 {
+	ssize_t as =
+	    p == -1 ? -1 : model_of(&l->disks[d], &l->disks[d].partitions[p]);
+
+	if (as != -1)
+		return at_least(
+		    content_of(l, d, as), l->disks[d].partitions[as].minimum);
 	for (size_t i = 0; i < l->nfilesystems; i++)
 		if (l->filesystems[i].volume == -1 &&
 		    is_at(l->filesystems[i].at, d, p))
@@ -316,6 +332,7 @@ clear_disks(struct layout *l)
 		for (size_t k = 0; k < l->disks[i].npartitions; k++) {
 			free(l->disks[i].partitions[k].name);
 			free(l->disks[i].partitions[k].type);
+			free(l->disks[i].partitions[k].as);
 		}
 		free(l->disks[i].partitions);
 		free(l->disks[i].name);

@@ -57,6 +57,7 @@ struct partition {
 	bool boot, primary;
 	double percent; /* of what is left, or 0 */
 	bool fit; /* as large as what goes in wants */
+	char *as; /* ... into the partition of this name, or NULL: into it */
 	uint64_t asked; /* bytes, if neither of those */
 	uint64_t minimum; /* bytes; what a percentage is never below */
 	unsigned number; /* in the table, from 1; logical ones from 5 */

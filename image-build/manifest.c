@@ -90,6 +90,17 @@ put_documents(struct manifest *m, const struct strlist *products,
 	    m, "cdx.json", sbom_cyclonedx(m->doc, m->b, &packages), true, e);
 }
 
+static void
+add_contents(struct manifest *m)
+{
+	own_free char *path = mem_printf("%s.contents", m->b->settings->name);
+	size_t n = strlen(m->b->contents);
+	uint8_t sum[DIGEST_BYTES];
+
+	digest_buffer(m->b->contents, n, sum);
+	add_file(m, path, n, sum);
+}
+
 /* The root hashes, for who starts the image by a loader of his own. */
 static void
 add_hashes(struct manifest *m, struct value *root)
@@ -118,6 +129,7 @@ manifest_write(const struct build *b, const struct strlist *products,
 
 	for (size_t i = 0; i < products->len; i++)
 		add_file(&m, products->items[i], sums[i].bytes, sums[i].sha256);
+	add_contents(&m);
 	if (put_documents(&m, products, sums, e) == -1 ||
 	    add_origins(&m, e) == -1)
 		return -1;

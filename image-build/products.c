@@ -38,8 +38,11 @@ products_id(const struct build *b, char id[DIGEST_TEXT])
 		strbuf_printf(&all, "%s,", s->formats.items[i]);
 	strbuf_printf(
 	    &all, "%d%d ", checksum_wanted("md5"), checksum_wanted("sha256"));
-	strbuf_printf(&all, "%d %d %lld %s%c%s", s->uncompressed, s->checksum,
-	    (long long)s->epoch, s->name, 0, s->sign != NULL ? s->sign : "-");
+	strbuf_printf(&all, "%d %d %lld %s%c%s%c%s%c%s", s->uncompressed,
+	    s->checksum, (long long)s->epoch, s->name, 0,
+	    s->sign != NULL ? s->sign : "-", 0,
+	    s->image_version != NULL ? s->image_version : "-", 0,
+	    s->expires != NULL ? s->expires : "-");
 	for (size_t i = 0; i < s->budgets.len; i++)
 		strbuf_printf(&all, "%c%s", 0, s->budgets.items[i]);
 	digest_text(strbuf_text(&all), all.len, id);
@@ -66,7 +69,7 @@ add_companions(const struct settings *s, const struct strlist *products,
 {
 	static const char *const documents[] = { "origins", "manifest.json",
 		"provenance.json", "spdx.json", "cdx.json", "build.json",
-		"html" };
+		"html", "contents" };
 	static const char *const sums[] = { "md5", "sha256" };
 
 	strlist_add_all(all, products);

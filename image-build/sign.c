@@ -31,8 +31,8 @@ load(const char *path, struct strbuf *text, struct error *e)
 }
 
 /* OpenSSH's private keys say so, its public ones begin with their kind. */
-static int
-is_openssh(const char *key, bool *is, struct error *e)
+int
+sign_is_openssh(const char *key, bool *is, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
 
@@ -81,7 +81,7 @@ sign_file(const char *path, const char *key, struct error *e)
 {
 	bool openssh;
 
-	if (is_openssh(key, &openssh, e) == -1)
+	if (sign_is_openssh(key, &openssh, e) == -1)
 		return -1;
 	return openssh ? sign_openssh(path, key, e) : sign_pem(path, key, e);
 }
@@ -168,7 +168,8 @@ sign_check(const char *path, const char *key, struct error *e)
 	own(strbuf_clear) struct strbuf text = { 0 };
 	bool openssh;
 
-	if (is_openssh(key, &openssh, e) == -1 || load(path, &text, e) == -1)
+	if (sign_is_openssh(key, &openssh, e) == -1 ||
+	    load(path, &text, e) == -1)
 		return -1;
 	return openssh ? check_openssh(path, key, &text, e)
 		       : check_pem(path, key, &text, e);

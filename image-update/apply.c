@@ -4,6 +4,7 @@
  * and the journal has changed; the exchange of two links is the switch.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image-update/update.h"
@@ -56,19 +57,22 @@ stage(struct journal *j, struct slots *s, struct source *from, struct error *e)
 	    (unsigned long long)plan.bytes);
 	doc_free(take(d)); /* memory is for the work that follows */
 	if (journal_note(j, s, "FETCHED", c, e) == -1 ||
-	    fill(s, from, old, e) == -1)
+	    slots_begin(s, e) == -1 || fill(s, from, old, e) == -1)
 		return -1;
 	contents_free(take(old));
 	if (journal_note(j, s, "STAGED", c, e) == -1 ||
-	    slots_verify(s, STAGING, c, e) == -1 || slots_settle(s, c, e) == -1)
+	    slots_reread(s, e) == -1 || slots_verify(s, STAGING, c, e) == -1 ||
+	    slots_settle(s, c, e) == -1)
 		return -1;
 	return journal_note(j, s, "VERIFIED", c, e);
 }
 
 static int
 switch_to(struct journal *j, struct slots *s, const struct contents *c,
-    struct error *e)
+    const struct trial *trial, struct error *e)
 {
+	if (s->machine != NULL)
+		return switch_machine(j, s, c, trial, e);
 	if (s->current == NULL) {
 		if (journal_note(j, s, "ARMED", c, e) == -1)
 			return -1;
@@ -81,7 +85,8 @@ switch_to(struct journal *j, struct slots *s, const struct contents *c,
 }
 
 static int
-run(struct journal *j, struct slots *s, struct source *from, struct error *e)
+run(struct journal *j, struct slots *s, struct source *from,
+    const struct trial *trial, struct error *e)
 {
 	const struct contents *c = from->contents;
 
@@ -93,18 +98,36 @@ run(struct journal *j, struct slots *s, struct source *from, struct error *e)
 	} else if (stage(j, s, from, e) == -1) {
 		return -1;
 	}
-	return switch_to(j, s, c, e);
+	return switch_to(j, s, c, trial, e);
+}
+
+/* An image on trial needs the other slot to go back to. */
+static int
+check_trial(const struct journal *j, const struct slots *s, struct error *e)
+{
+	const char *id = journal_text(j, "id", "");
+
+	if (s->machine != NULL && journal_live(j) != NULL)
+		return error_set(e, EBUSY,
+		    "image %s is in use from the other slot since the last "
+		    "update: reboot first",
+		    value_text(journal_live(j), "name", "?"));
+	if (s->machine == NULL || strcmp(id, s->current) != 0)
+		return 0;
+	return error_set(e, EAGAIN,
+	    "image %s is on trial; it has to be committed or gone first",
+	    journal_text(j, "name", "?"));
 }
 
 int
 apply(struct slots *s, struct source *from, const struct trust *trust,
-    struct error *e)
+    const struct trial *trial, struct error *e)
 {
 	own(journal_clear) struct journal j = { 0 };
 	struct error ignored;
 
-	if (journal_load(&j, s, e) == -1 || journal_recover(&j, s, e) == -1 ||
-	    slots_tidy(s, false, e) == -1)
+	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
+	    journal_recover(&j, s, e) == -1 || slots_tidy(s, false, e) == -1)
 		return -1;
 	if (apply_check(s, from, trust, e) == -1)
 		return -1;
@@ -112,15 +135,29 @@ apply(struct slots *s, struct source *from, const struct trust *trust,
 		log_info("%s is the current image", from->contents->name);
 		return slots_tidy(s, true, e);
 	}
-	if (run(&j, s, from, e) == -1) {
+	if (run(&j, s, from, trial, e) == -1) {
 		(void)journal_fail(&j, s, e->text, &ignored);
 		/* What the network cut off is gone on with. */
 		(void)slots_tidy(s, e->code != EAGAIN, &ignored);
+		if (getenv(FOLLOWING) != NULL)
+			machine_report();
 		return -1;
 	}
-	if (journal_end(&j, s, "SWITCHED", NULL, e) == -1)
+	/* Where slots are booted, the boot goes on from here. */
+	if (s->machine == NULL && journal_end(&j, s, "SWITCHED", NULL, e) == -1)
 		return -1;
 	return slots_tidy(s, true, e);
+}
+
+/* What is undone when this ends by force is no trial. */
+static int
+note_back(struct journal *j, struct slots *s, const struct contents *c,
+    struct error *e)
+{
+	if (journal_note(j, s, "VERIFIED", c, e) == -1)
+		return -1;
+	journal_set_int(j, "back", 1);
+	return journal_save(j, s, e);
 }
 
 int
@@ -129,14 +166,14 @@ rollback(struct slots *s, struct error *e)
 	own(journal_clear) struct journal j = { 0 };
 	ownp(contents_free) struct contents *c = NULL;
 
-	if (journal_load(&j, s, e) == -1 || journal_recover(&j, s, e) == -1)
+	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
+	    journal_recover(&j, s, e) == -1)
 		return -1;
 	if (s->current == NULL || s->previous == NULL)
 		return error_set(e, ENOENT, "there is no slot to go back to");
 	c = slots_contents(s, s->previous, e);
 	if (c == NULL || slots_verify(s, s->previous, c, e) == -1 ||
-	    journal_note(&j, s, "VERIFIED", c, e) == -1 ||
-	    slots_exchange(s, e) == -1)
+	    note_back(&j, s, c, e) == -1 || slots_exchange(s, e) == -1)
 		return -1;
 	return journal_end(&j, s, "ROLLEDBACK", NULL, e);
 }

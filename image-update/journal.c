@@ -3,8 +3,9 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "image-update/update.h"
+#include "image-update/machine.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -15,14 +16,18 @@
 #define JOURNAL "journal.json"
 #define MOST 200 /* past updates that are remembered */
 
-static int
-save(const struct journal *j, const struct slots *s, struct error *e)
+int
+journal_save(const struct journal *j, const struct slots *s, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
 
 	value_print(j->root, STYLE_PRETTY, &text);
 	strbuf_putc(&text, '\n');
-	return file_replace(s->dir, JOURNAL, 0644, text.s, text.len, e);
+	if (file_replace(s->state, JOURNAL, 0644, text.s, text.len, e) == 0)
+		return 0;
+	if (e->code != ENOSPC || unlinkat(s->state, RESERVE, 0) == -1)
+		return -1;
+	return file_replace(s->state, JOURNAL, 0644, text.s, text.len, e);
 }
 
 int
@@ -31,8 +36,8 @@ journal_load(struct journal *j, const struct slots *s, struct error *e)
 	struct value *history;
 
 	*j = (struct journal){ .doc = doc_new() };
-	if (file_exists(s->dir, JOURNAL)) {
-		j->root = doc_load(j->doc, s->dir, JOURNAL, e);
+	if (file_exists(s->state, JOURNAL)) {
+		j->root = doc_load(j->doc, s->state, JOURNAL, e);
 		if (j->root == NULL)
 			return -1;
 	} else {
@@ -71,6 +76,68 @@ under_way(const struct journal *j)
 	return update != NULL && update->kind == VALUE_MAP ? update : NULL;
 }
 
+const char *
+journal_text(const struct journal *j, const char *name, const char *otherwise)
+{
+	return value_text(under_way(j), name, otherwise);
+}
+
+long long
+journal_int(const struct journal *j, const char *name, long long otherwise)
+{
+	long long n = otherwise;
+
+	(void)value_to_int(value_get(under_way(j), name), &n);
+	return n;
+}
+
+void
+journal_set_text(struct journal *j, const char *name, const char *text)
+{
+	struct value *update = under_way(j);
+
+	if (update != NULL)
+		set(j, update, name, text);
+}
+
+void
+journal_set_int(struct journal *j, const char *name, long long n)
+{
+	struct value *update = under_way(j);
+
+	if (update != NULL)
+		value_set(j->doc, update, name, value_int(j->doc, n));
+}
+
+const struct value *
+journal_live(const struct journal *j)
+{
+	const struct value *live = value_get(j->root, "live");
+
+	return live != NULL && live->kind == VALUE_MAP ? live : NULL;
+}
+
+void
+journal_set_live(struct journal *j, const struct contents *c)
+{
+	struct value *live = value_map(j->doc);
+
+	set(j, live, "id", c->id);
+	set(j, live, "name", c->name);
+	value_set(
+	    j->doc, live, "version", value_int(j->doc, (long long)c->version));
+	value_set(j->doc, j->root, "live", live);
+}
+
+int
+journal_no_live(struct journal *j, const struct slots *s, struct error *e)
+{
+	if (journal_live(j) == NULL)
+		return 0;
+	value_set(j->doc, j->root, "live", value_null(j->doc));
+	return journal_save(j, s, e);
+}
+
 static void
 set_time(struct journal *j, struct value *map, const char *name)
 {
@@ -101,7 +168,7 @@ journal_note(struct journal *j, const struct slots *s, const char *state,
 		value_set(j->doc, j->root, "update", update);
 	}
 	set(j, update, "state", state);
-	return save(j, s, e);
+	return journal_save(j, s, e);
 }
 
 /* The list without its first items, once it is too long. */
@@ -134,7 +201,7 @@ journal_end(struct journal *j, const struct slots *s, const char *state,
 	value_add(j->doc, value_get(j->root, "history"), update);
 	value_set(j->doc, j->root, "update", value_null(j->doc));
 	trim(j);
-	return save(j, s, e);
+	return journal_save(j, s, e);
 }
 
 /*
@@ -151,6 +218,16 @@ journal_fail(
 	if (update == NULL)
 		return 0;
 	id = value_text(update, "id", "");
+	if (s->machine != NULL) {
+		/* What is to be tried must not be tried any more. */
+		const struct strlist none = { 0 };
+
+		if (value_get(update, "back") == NULL &&
+		    (machine_forget(s, false, e) == -1 ||
+			live_stop(s->machine->where, &none, e) == -1))
+			return -1;
+		return journal_end(j, s, "FAILED", why, e);
+	}
 	if (s->current != NULL && strcmp(s->current, id) == 0)
 		return journal_end(j, s, "SWITCHED", NULL, e);
 	previous = value_text(update, "previous", NULL);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "image-update/update.h"
+#include "image-update/machine.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -22,15 +22,24 @@
 #include "lib/strbuf.h"
 
 static struct {
-	const char *slots, *contents, *name, *number, *expires, *sign;
+	const char *slots, *root, *contents, *name, *number, *expires, *sign;
 	const char *from, *output;
 	struct trust trust;
-	bool plan, json, verbose, quiet;
-} opt = { .slots = "/slots" };
+	struct trial trial;
+	bool plan, json, no_reboot, verbose, quiet;
+} opt = { .root = "/", .trial = { .limit = 600, .hold = 30 } };
 
 static const struct option_def defs[] = {
 	{ 0, "slots", "DIR", OPTION_STRING, &opt.slots, NULL,
-	    "where the slots are (/slots)" },
+	    "where the slots are (the machine's, or /slots)" },
+	{ 0, "root", "DIR", OPTION_STRING, &opt.root, NULL,
+	    "the machine whose partitions are the slots (/)" },
+	{ 0, "limit", "SECONDS", OPTION_NUMBER, &opt.trial.limit, NULL,
+	    "since its boot that an image has to prove itself (600)" },
+	{ 0, "hold", "SECONDS", OPTION_NUMBER, &opt.trial.hold, NULL,
+	    "that its checks have to hold on end (30)" },
+	{ 0, "no-reboot", NULL, OPTION_FLAG, &opt.no_reboot, NULL,
+	    "leave the reboot that starts the image to others" },
 	{ 'k', "key", "FILE", OPTION_STRING, &opt.trust.key, NULL,
 	    "the public key, Ed25519 in PEM, to trust" },
 	{ 0, "contents", "FILE", OPTION_STRING, &opt.contents, NULL,
@@ -63,9 +72,8 @@ static const struct option_def defs[] = {
 
 static const struct options options = {
 	.program = "image-update",
-	.operands =
-	    "apply SOURCE | rollback | status | history | describe TREE | "
-	    "pack TREE",
+	.operands = "apply SOURCE | rollback | boot | follow | status | "
+		    "history | describe TREE | pack TREE",
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
@@ -133,6 +141,8 @@ do_describe(const char *tree, struct error *e)
 		return error_prefix(e, "%s", tree);
 	c->version = version;
 	c->expires = (int64_t)expires;
+	if (contents_describe(c, dir, e) == -1)
+		return error_prefix(e, "%s", tree);
 	contents_seal(c);
 	if (opt.sign != NULL && contents_sign(c, opt.sign, e) == -1)
 		return -1;
@@ -230,24 +240,71 @@ do_history(const struct journal *j)
 	return 0;
 }
 
-/* A folder that is not there yet is one without slots. */
+/* Without a folder that is named, those that the machine boots. */
+static int
+open_slots(struct slots *s, bool change, struct error *e)
+{
+	if (opt.slots == NULL && machine_has_slots(opt.root))
+		return machine_open(s, opt.root, change, e);
+	return slots_open(s, opt.slots != NULL ? opt.slots : SLOTS, change, e);
+}
+
 static int
 do_show(const char *verb, struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(journal_clear) struct journal j = { 0 };
 
-	if (slots_open(&s, opt.slots, false, e) == -1 ||
-	    journal_load(&j, &s, e) == -1)
+	if (open_slots(&s, false, e) == -1 || journal_load(&j, &s, e) == -1)
 		return -1;
 	return strcmp(verb, "history") == 0 ? do_history(&j)
 					    : do_status(&s, &j, e);
 }
 
+/* A machine starts what was chosen by booting it. */
+static int
+start(struct slots *s, struct error *e)
+{
+	if (s->machine == NULL || !s->machine->chosen)
+		return 0;
+	if (opt.no_reboot || strcmp(opt.root, "/") != 0) {
+		log_info("the next boot starts the image");
+		return 0;
+	}
+	return machine_reboot(e);
+}
+
 /* ---- apply --------------------------------------------------------------------- */
 
+/* How a machine would have the image in use. */
 static void
-print_plan(struct doc *d, const struct plan *p, const struct contents *c)
+print_activation(struct doc *d, const struct activation *a, struct value *into)
+{
+	struct value *v = value_map(d), *units = value_list(d);
+	own_free char *names = strlist_join(&a->units, " ");
+
+	if (!opt.json) {
+		printf("activation: %s%s (%s)\n",
+		    a->reboot		   ? "reboot"
+			: a->units.len > 0 ? "restart of "
+					   : "nothing",
+		    names, a->why);
+		return;
+	}
+	for (size_t i = 0; i < a->units.len; i++)
+		value_add(d, units, value_string(d, a->units.items[i]));
+	set_text(d, v, "kind",
+	    a->reboot		   ? "reboot"
+		: a->units.len > 0 ? "restart"
+				   : "nothing");
+	set_text(d, v, "why", a->why);
+	value_set(d, v, "units", units);
+	value_set(d, into, "activation", v);
+}
+
+static void
+print_plan(struct doc *d, const struct plan *p, const struct contents *c,
+    const struct activation *a)
 {
 	struct value *v = value_map(d);
 
@@ -263,6 +320,8 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c)
 		if (p->fetch != UINT64_MAX)
 			printf("%llu bytes to fetch\n",
 			    (unsigned long long)p->fetch);
+		if (a->why != NULL)
+			print_activation(d, a, v);
 		return;
 	}
 	set_text(d, v, "id", c->id);
@@ -272,20 +331,25 @@ print_plan(struct doc *d, const struct plan *p, const struct contents *c)
 	if (p->fetch != UINT64_MAX)
 		set_number(d, v, "fetch", p->fetch);
 	value_set(d, v, "paths", p->paths);
+	if (a->why != NULL)
+		print_activation(d, a, v);
 	print_json(v);
 }
 
 static int
 do_plan(const char *place, struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(source_clear) struct source from = { 0 };
 	ownp(contents_free) struct contents *old = NULL;
 	ownp(doc_free) struct doc *d = doc_new();
+	own(activation_clear) struct activation a = { 0 };
 	struct plan plan;
 
-	if (file_is_dir(AT_FDCWD, opt.slots) &&
-	    slots_open(&s, opt.slots, false, e) == -1)
+	/* A folder that is not there yet is one without slots. */
+	if (((opt.slots == NULL && machine_has_slots(opt.root)) ||
+		file_is_dir(AT_FDCWD, opt.slots != NULL ? opt.slots : SLOTS)) &&
+	    open_slots(&s, false, e) == -1)
 		return -1;
 	if (source_open(&from, place, opt.contents, &s, &opt.trust, e) == -1 ||
 	    apply_check(&s, &from, &opt.trust, e) == -1)
@@ -297,32 +361,60 @@ do_plan(const char *place, struct error *e)
 	plan.fetch = source_cost(&from, old, plan.bytes);
 	if (s.dir != -1 && plan_fits(&plan, &s, &from, e) == -1)
 		return -1;
-	print_plan(d, &plan, from.contents);
+	if (s.machine != NULL)
+		activation_choose(&a, old, from.contents);
+	print_plan(d, &plan, from.contents, &a);
 	return 0;
 }
 
 static int
 do_apply(const char *path, struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(source_clear) struct source from = { 0 };
 
 	if (opt.plan)
 		return do_plan(path, e);
-	if (slots_open(&s, opt.slots, true, e) == -1 ||
-	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1)
+	if (open_slots(&s, true, e) == -1 ||
+	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1 ||
+	    apply(&s, &from, &opt.trust, &opt.trial, e) == -1)
 		return -1;
-	return apply(&s, &from, &opt.trust, e);
+	return start(&s, e);
 }
 
 static int
 do_rollback(struct error *e)
 {
-	own(slots_clear) struct slots s = { .dir = -1, .lock = -1 };
+	own(slots_clear) struct slots s = SLOTS_NONE;
 
-	if (slots_open(&s, opt.slots, true, e) == -1)
+	if (open_slots(&s, true, e) == -1 || rollback(&s, e) == -1)
 		return -1;
-	return rollback(&s, e);
+	return start(&s, e);
+}
+
+/* While another one is at work there is nothing to be done. */
+static int
+do_follow(struct error *e)
+{
+	own(slots_clear) struct slots s = SLOTS_NONE;
+
+	if (machine_open(&s, opt.root, true, e) == 0)
+		return follow(&s, opt.root, e);
+	if (e->code != EAGAIN)
+		return -1;
+	puts("an update is under way");
+	return 0;
+}
+
+static int
+do_boot(struct error *e)
+{
+	own(slots_clear) struct slots s = SLOTS_NONE;
+
+	if (machine_open(&s, opt.root, true, e) == -1 ||
+	    trial_boot(&s, opt.root, e) == -1)
+		return -1;
+	return start(&s, e);
 }
 
 static int
@@ -332,6 +424,10 @@ run(const char *verb, const char *operand, struct error *e)
 		return do_apply(operand, e);
 	if (strcmp(verb, "describe") == 0)
 		return do_describe(operand, e);
+	if (strcmp(verb, "boot") == 0)
+		return do_boot(e);
+	if (strcmp(verb, "follow") == 0)
+		return do_follow(e);
 	if (strcmp(verb, "pack") == 0)
 		return pack(opt.from, operand, opt.output, e);
 	return strcmp(verb, "rollback") == 0 ? do_rollback(e)
@@ -343,14 +439,15 @@ static int
 check_operands(int n, char **operands, struct error *e)
 {
 	static const char *const verbs[] = { "apply", "describe", "pack",
-		"rollback", "status", "history" };
+		"rollback", "boot", "follow", "status", "history" };
+	const size_t count = sizeof(verbs) / sizeof(*verbs);
 	size_t i = 0;
 
 	if (n == 0)
 		return error_set(e, EINVAL, "what is to be done? see --help");
-	while (i < 6 && strcmp(operands[0], verbs[i]) != 0)
+	while (i < count && strcmp(operands[0], verbs[i]) != 0)
 		i++;
-	if (i == 6)
+	if (i == count)
 		return error_set(
 		    e, EINVAL, "%s: no such verb; see --help", operands[0]);
 	if (n != (i < 3 ? 2 : 1))

@@ -2,7 +2,6 @@
 /* What would change, from two lists: pure. */
 #include <errno.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "image-update/update.h"
 #include "lib/doc.h"
@@ -62,13 +61,16 @@ plan_fits(const struct plan *p, const struct slots *s,
     const struct source *from, struct error *e)
 {
 	const struct contents *c = from->contents;
-	uint64_t bytes, room;
-	struct statvfs fs;
+	uint64_t bytes = p->bytes, room;
 
-	if (fstatvfs(s->dir, &fs) == -1)
-		return error_errno(e, "slots");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	bytes = p->bytes;
+	if (slots_room(s, &room, e) == -1)
+		return -1;
+	/* A partition shares nothing with another one. */
+	for (size_t i = 0; i < c->n && s->machine != NULL; i++)
+		if (c->entries[i].type == 'f')
+			bytes += c->entries[i].size;
+	if (s->machine != NULL)
+		bytes -= p->bytes;
 	bytes += (uint64_t)c->n * ENTRY_BYTES / 4 +
 	    (p->added + p->changed) * (uint64_t)ENTRY_BYTES;
 	if (bytes > room)

@@ -10,9 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "image-update/update.h"
+#include "image-update/machine.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/lock.h"
@@ -74,11 +75,14 @@ slots_open(struct slots *s, const char *path, bool change, struct error *e)
 {
 	own_free char *lock = path_join(path, "lock");
 
-	*s = (struct slots){ .dir = -1, .lock = -1 };
+	*s = (struct slots){ .dir = -1, .state = -1, .lock = -1 };
 	if (change && file_mkdirs(AT_FDCWD, path, 0755, e) == -1)
 		return -1;
 	s->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s->dir == -1)
+		return error_errno(e, "%s", path);
+	s->state = fcntl(s->dir, F_DUPFD_CLOEXEC, 0);
+	if (s->state == -1)
 		return error_errno(e, "%s", path);
 	if (change) {
 		s->lock = lock_take(lock, 0, e);
@@ -92,19 +96,24 @@ slots_open(struct slots *s, const char *path, bool change, struct error *e)
 void
 slots_clear(struct slots *s)
 {
+	machine_close(s);
+	if (s->state != -1)
+		close(s->state);
 	if (s->dir != -1)
 		close(s->dir);
 	if (s->lock != -1)
 		close(s->lock);
 	free(s->current);
 	free(s->previous);
-	*s = (struct slots){ .dir = -1, .lock = -1 };
+	*s = (struct slots){ .dir = -1, .state = -1, .lock = -1 };
 }
 
 struct contents *
 slots_contents(const struct slots *s, const char *id, struct error *e)
 {
-	own_free char *name = contents_name(id);
+	own_free char *name = s->machine != NULL
+	    ? path_join(id, CONTENTS_INSIDE)
+	    : contents_name(id);
 	ownp(contents_free) struct contents *c = contents_load(s->dir, name, e);
 
 	if (c == NULL)
@@ -114,6 +123,31 @@ slots_contents(const struct slots *s, const char *id, struct error *e)
 		return NULL;
 	}
 	return take(c);
+}
+
+int
+slots_begin(struct slots *s, struct error *e)
+{
+	return s->machine != NULL ? machine_begin(s, e) : 0;
+}
+
+int
+slots_reread(struct slots *s, struct error *e)
+{
+	return s->machine != NULL ? machine_reread(s, e) : 0;
+}
+
+int
+slots_room(const struct slots *s, uint64_t *bytes, struct error *e)
+{
+	struct statvfs fs;
+
+	if (s->machine != NULL)
+		return machine_room(s, bytes, e);
+	if (fstatvfs(s->dir, &fs) == -1)
+		return error_errno(e, "slots");
+	*bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return 0;
 }
 
 int
@@ -152,6 +186,12 @@ slots_point(struct slots *s, const char *name, const char *id, struct error *e)
 int
 slots_exchange(struct slots *s, struct error *e)
 {
+	ownp(contents_free) struct contents *c = NULL;
+
+	if (s->machine != NULL) {
+		c = slots_contents(s, s->previous, e);
+		return c == NULL ? -1 : machine_choose(s, c, false, e);
+	}
 	if (renameat2(s->dir, CURRENT, s->dir, PREVIOUS, RENAME_EXCHANGE) == -1)
 		return error_errno(e, "exchange " CURRENT " and " PREVIOUS);
 	return sync_folder(s, e) == -1 ? -1 : read_links(s, e);
@@ -159,14 +199,18 @@ slots_exchange(struct slots *s, struct error *e)
 
 /* The slot's own copy, for who looks from inside; its folder is listed. */
 static int
-put_inside(int tree, const struct contents *c, const struct strbuf *text,
-    struct error *e)
+put_inside(const struct slots *s, int tree, const struct contents *c,
+    const struct strbuf *text, struct error *e)
 {
 	own_free char *folder = path_dir(CONTENTS_INSIDE);
 	const struct contents_entry *t = contents_find(c, folder);
 
-	if (t == NULL || t->type != 'd')
+	if ((t == NULL || t->type != 'd') && s->machine == NULL)
 		return 0;
+	if (t == NULL || t->type != 'd')
+		return error_set(e, ENOTDIR,
+		    "image %s: it has no /%s to tell what it is", c->name,
+		    folder);
 	return file_replace(tree, CONTENTS_INSIDE, 0644, text->s, text->len, e);
 }
 
@@ -180,10 +224,13 @@ slots_settle(struct slots *s, const struct contents *c, struct error *e)
 	if (tree == -1)
 		return error_errno(e, STAGING);
 	contents_print(c, &text);
-	if (put_inside(tree, c, &text, e) == -1)
+	if (put_inside(s, tree, c, &text, e) == -1)
 		return -1;
 	if (syncfs(tree) == -1)
 		return error_errno(e, STAGING ": sync");
+	close(take_fd(&tree));
+	if (s->machine != NULL)
+		return machine_settle(s, c, e);
 	if (file_replace(s->dir, name, 0644, text.s, text.len, e) == -1)
 		return -1;
 	if (renameat(s->dir, STAGING, s->dir, c->id) == -1)
@@ -235,6 +282,8 @@ slots_tidy(struct slots *s, bool staging, struct error *e)
 {
 	own(strlist_clear) struct strlist names = { 0 };
 
+	if (s->machine != NULL)
+		return 0;
 	if ((staging && tree_remove(s->dir, STAGING, e) == -1) ||
 	    tree_remove(s->dir, TRASH, e) == -1 ||
 	    file_names(s->dir, ".", &names, e) == -1)

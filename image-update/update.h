@@ -28,14 +28,27 @@ struct strbuf;
 #define PART ".part." /* in the staging tree: a file that is not whole */
 #define CURRENT "current"
 #define PREVIOUS "previous"
+#define UNITS "units" /* those that ran before the switch */
+#define FOLLOWING "IMAGE_UPDATE_FOLLOWS" /* set: metadata asked for it */
+#define RESERVE "reserve" /* space for the journal when all else is full */
 
 /* ---- slots.c: the folder and its links ------------------------------------ */
 
+struct machine;
+
 struct slots {
-	int dir;
+	int dir; /* where the trees are */
+	int state; /* where the journal is: the same, or a machine's */
+	struct machine *machine; /* slots are partitions (machine.h); or NULL */
 	int lock; /* held as long as it is open, or -1 */
 	char *current, *previous; /* ids, or NULL */
 };
+
+#define SLOTS "/slots" /* the folder, if nothing else is said */
+#define SLOTS_NONE \
+	{ \
+		.dir = -1, .state = -1, .lock = -1 \
+	}
 
 /* Open the folder; to change it make it and keep others out. */
 int slots_open(struct slots *s, const char *path, bool change, struct error *e);
@@ -44,6 +57,15 @@ void slots_clear(struct slots *s);
 /* The contents of a slot that is there. */
 struct contents *
 slots_contents(const struct slots *s, const char *id, struct error *e);
+
+/* Before staging is filled: a place for it. */
+int slots_begin(struct slots *s, struct error *e);
+
+/* Let what was filled be on disk, and be read from there. */
+int slots_reread(struct slots *s, struct error *e);
+
+/* How many bytes a new slot may have. */
+int slots_room(const struct slots *s, uint64_t *bytes, struct error *e);
 
 /* Whether every byte of the slot is what its contents say. */
 int slots_verify(const struct slots *s, const char *id,
@@ -89,6 +111,22 @@ int journal_end(struct journal *j, const struct slots *s, const char *state,
 /* The update under way has failed: undo it, unless it was done already. */
 int journal_fail(
     struct journal *j, struct slots *s, const char *why, struct error *e);
+
+/* Members of the update under way; set only in memory. */
+const char *
+journal_text(const struct journal *j, const char *name, const char *otherwise);
+long long
+journal_int(const struct journal *j, const char *name, long long otherwise);
+void journal_set_text(struct journal *j, const char *name, const char *text);
+void journal_set_int(struct journal *j, const char *name, long long n);
+/* An image in use without a reboot, until the next one; NULL: there is none. */
+const struct value *journal_live(const struct journal *j);
+void journal_set_live(struct journal *j, const struct contents *c);
+int journal_no_live(struct journal *j, const struct slots *s, struct error *e);
+
+/* Write all of it. */
+int
+journal_save(const struct journal *j, const struct slots *s, struct error *e);
 
 /* Bring what an end by force left halfway to its end, or back. */
 int journal_recover(struct journal *j, struct slots *s, struct error *e);
@@ -263,10 +301,42 @@ void plan_make(struct plan *p, struct doc *d, const struct contents *old,
 int plan_fits(const struct plan *p, const struct slots *s,
     const struct source *from, struct error *e);
 
+/* ---- switch.c, trial.c: of a machine that boots its slots ------------------------ */
+
+/* Seconds: how long an image has at most, how long its checks have to hold. */
+struct trial {
+	unsigned limit, hold;
+};
+
+/* All between a verified slot and the reboot; undone when it fails. */
+int switch_machine(struct journal *j, struct slots *s, const struct contents *c,
+    const struct trial *trial, struct error *e);
+
+/* What slots share of the changes of /etc becomes the running one's. */
+int switch_own_changes(const struct slots *s, struct error *e);
+
+/* 0 when the checks held; else why they did not. */
+int
+trial_watch(const char *root, const struct trial *trial, struct strbuf *why);
+
+/* Have refresh-config run, so that its report tells how the update ended. */
+void machine_report(void);
+
+/* Does not come back, unless it fails. */
+int machine_reboot(struct error *e);
+
+/* What is to be done at each boot. */
+int trial_boot(struct slots *s, const char *root, struct error *e);
+
+/* ---- follow.c ------------------------------------------------------------------ */
+
+/* Start the update that the metadata ask for; fail when it has failed. */
+int follow(struct slots *s, const char *root, struct error *e);
+
 /* ---- apply.c ------------------------------------------------------------------ */
 
 int apply(struct slots *s, struct source *from, const struct trust *trust,
-    struct error *e);
+    const struct trial *trial, struct error *e);
 int rollback(struct slots *s, struct error *e);
 
 /* Whether an image may follow the current one. */

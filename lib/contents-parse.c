@@ -16,6 +16,7 @@
 #include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/mem.h"
+#include "lib/path.h"
 #include "lib/strbuf.h"
 
 #define MOST_DEPTH (PATH_MAX / 2)
@@ -324,6 +325,78 @@ read_name(struct reader *r, struct error *e)
 	return 0;
 }
 
+/* "FIELD SHA-256 PATH", then on to the next line; else nothing. */
+static int
+read_file(struct reader *r, const char *field, uint8_t sum[DIGEST_BYTES],
+    char **path, struct error *e)
+{
+	const char *text;
+
+	if (!is_field(r, field))
+		return 0;
+	if (!word_sum(r, sum) || (text = word_text(r)) == NULL)
+		return bad(r, e, "no digest and path");
+	*path = mem_dup(text);
+	return next_line(r, e);
+}
+
+/* "FIELD PATH" or "FIELD PATH UNIT", each line after the one before it. */
+static int
+read_list(struct reader *r, const char *field, unsigned words,
+    struct strlist *list, struct error *e)
+{
+	while (is_field(r, field)) {
+		const char *path = word_text(r);
+		const char *unit = words > 1 ? word_text(r) : "";
+
+		if (path == NULL || !path_is_inside(path) || unit == NULL ||
+		    strchr(unit, ' ') != NULL || list->len >= LIMIT_PARTS)
+			return bad(r, e, "no path, or no unit");
+		strlist_printf(
+		    list, "%s%s%s", path, words > 1 ? " " : "", unit);
+		if (list->len > 1 &&
+		    strcmp(list->items[list->len - 2],
+			list->items[list->len - 1]) >= 0)
+			return bad(r, e, "out of order");
+		if (next_line(r, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* What the head says of the image besides; every line of it may be missing. */
+static int
+read_about(struct reader *r, struct error *e)
+{
+	struct contents *c = r->c;
+	uint64_t oldest, newest;
+	const char *text;
+
+	if (read_file(r, "kernel", c->kernel_sum, &c->kernel, e) == -1 ||
+	    read_file(r, "initrd", c->initrd_sum, &c->initrd, e) == -1)
+		return -1;
+	if (is_field(r, "cmdline")) {
+		if ((text = word_text(r)) == NULL)
+			return bad(r, e, "no command line");
+		c->cmdline = mem_dup(text);
+		if (next_line(r, e) == -1)
+			return -1;
+	}
+	if (is_field(r, "state")) {
+		if (!word_number(r, 10, UINT32_MAX, &oldest) ||
+		    !word_number(r, 10, UINT32_MAX, &newest) || newest == 0 ||
+		    oldest > newest)
+			return bad(r, e, "no range");
+		c->state_oldest = (uint32_t)oldest;
+		c->state_newest = (uint32_t)newest;
+		if (next_line(r, e) == -1)
+			return -1;
+	}
+	if (read_list(r, "preserve", 1, &c->preserve, e) == -1)
+		return -1;
+	return read_list(r, "restart", 2, &c->restart, e);
+}
+
 static int
 read_numbers(struct reader *r, struct error *e)
 {
@@ -343,6 +416,8 @@ read_numbers(struct reader *r, struct error *e)
 		if (next_line(r, e) == -1)
 			return -1;
 	}
+	if (read_about(r, e) == -1)
+		return -1;
 	if (!is_field(r, "root") || !word_sum(r, r->c->root))
 		return bad(r, e, "no digest of the root");
 	if (next_line(r, e) == -1)
@@ -403,18 +478,32 @@ check_head(struct reader *r, const char *text, struct error *e)
 	return 0;
 }
 
+static bool
+is_nowhere(const struct contents *c, const char *path)
+{
+	const struct contents_entry *t =
+	    path != NULL ? contents_find(c, path) : NULL;
+
+	return path != NULL && (t == NULL || t->type != 'f');
+}
+
 /* Seal it anew: digests that were false do not come back. */
 static int
 check_sums(struct reader *r, const char *entries, struct error *e)
 {
 	own(strbuf_clear) struct strbuf again = { 0 };
-	uint8_t root[DIGEST_BYTES];
+	own(strbuf_clear) struct strbuf before = { 0 }, after = { 0 };
 
-	memcpy(root, r->c->root, sizeof(root));
+	contents_print_head(r->c, &before);
 	contents_seal(r->c);
-	if (memcmp(root, r->c->root, sizeof(root)) != 0)
+	contents_print_head(r->c, &after);
+	if (before.len != after.len ||
+	    memcmp(before.s, after.s, before.len) != 0)
 		return error_set(
-		    e, EBADMSG, "%s: the entries are not the root's", r->name);
+		    e, EBADMSG, "%s: the entries are not the head's", r->name);
+	if (is_nowhere(r->c, r->c->kernel) || is_nowhere(r->c, r->c->initrd))
+		return error_set(e, EBADMSG,
+		    "%s: kernel or initrd is no file in it", r->name);
 	for (size_t i = 0; i < r->c->n; i++) {
 		strbuf_cut(&again, 0);
 		contents_print_entry(&r->c->entries[i], &again);

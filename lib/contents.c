@@ -32,6 +32,11 @@ contents_free(struct contents *c)
 	if (c == NULL)
 		return;
 	free(c->name);
+	free(c->kernel);
+	free(c->initrd);
+	free(c->cmdline);
+	strlist_clear(&c->preserve);
+	strlist_clear(&c->restart);
 	free(c->signature);
 	free(c->entries);
 	doc_free(c->memory);
@@ -92,6 +97,51 @@ contents_print_entry(const struct contents_entry *t, struct strbuf *b)
 	strbuf_putc(b, '\n');
 }
 
+/* "kernel SHA-256 PATH", if there is one. */
+static void
+print_file(const char *field, const char *path, const uint8_t sum[DIGEST_BYTES],
+    struct strbuf *b)
+{
+	if (path == NULL)
+		return;
+	strbuf_printf(b, "%s ", field);
+	add_sum(b, sum);
+	strbuf_putc(b, ' ');
+	add_path(b, path);
+	strbuf_putc(b, '\n');
+}
+
+static void
+print_about(const struct contents *c, struct strbuf *b)
+{
+	print_file("kernel", c->kernel, c->kernel_sum, b);
+	print_file("initrd", c->initrd, c->initrd_sum, b);
+	if (c->cmdline != NULL) {
+		strbuf_puts(b, "cmdline ");
+		add_path(b, c->cmdline);
+		strbuf_putc(b, '\n');
+	}
+	if (c->state_newest > 0)
+		strbuf_printf(
+		    b, "state %u %u\n", c->state_oldest, c->state_newest);
+	for (size_t i = 0; i < c->preserve.len; i++) {
+		strbuf_puts(b, "preserve ");
+		add_path(b, c->preserve.items[i]);
+		strbuf_putc(b, '\n');
+	}
+	for (size_t i = 0; i < c->restart.len; i++) {
+		const char *item = c->restart.items[i];
+		const char *unit = strrchr(item, ' ');
+		own_free char *path = mem_dupn(item, (size_t)(unit - item));
+
+		strbuf_puts(b, "restart ");
+		add_path(b, path);
+		strbuf_putc(b, ' ');
+		add_path(b, unit + 1);
+		strbuf_putc(b, '\n');
+	}
+}
+
 void
 contents_print_head(const struct contents *c, struct strbuf *b)
 {
@@ -100,6 +150,7 @@ contents_print_head(const struct contents *c, struct strbuf *b)
 	strbuf_printf(b, "\nversion %llu\n", (unsigned long long)c->version);
 	if (c->expires > 0)
 		strbuf_printf(b, "expires %lld\n", (long long)c->expires);
+	print_about(c, b);
 	strbuf_puts(b, "root ");
 	add_sum(b, c->root);
 	strbuf_printf(b, "\nentries %zu\n", c->n);
@@ -139,6 +190,18 @@ sum_folder(struct contents *c, size_t i, struct strbuf *line)
 	return at;
 }
 
+/* The digest of a file that the head names; zero if it is none. */
+static void
+name_file(const struct contents *c, const char *path, uint8_t sum[DIGEST_BYTES])
+{
+	const struct contents_entry *t =
+	    path != NULL ? contents_find(c, path) : NULL;
+
+	memset(sum, 0, DIGEST_BYTES);
+	if (t != NULL && t->type == 'f')
+		memcpy(sum, t->sum, DIGEST_BYTES);
+}
+
 void
 contents_seal(struct contents *c)
 {
@@ -150,6 +213,8 @@ contents_seal(struct contents *c)
 		contents_print_entry(&c->entries[0], &line);
 		digest_buffer(line.s, line.len, c->root);
 	}
+	name_file(c, c->kernel, c->kernel_sum);
+	name_file(c, c->initrd, c->initrd_sum);
 	contents_print_head(c, &head);
 	digest_text(head.s, head.len, c->id);
 }

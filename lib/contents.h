@@ -7,6 +7,12 @@
  *	name web
  *	version 1700000000
  *	expires 1800000000
+ *	kernel SHA-256 boot/vmlinuz-6.1.0-50-cloud-amd64
+ *	initrd SHA-256 boot/initrd.img-6.1.0-50-cloud-amd64
+ *	cmdline ro%20console=ttyS0
+ *	state 1 2
+ *	preserve srv/mail
+ *	restart usr/share/web web.service
  *	root SHA-256 of the line of "."
  *	entries 3
  *	signature BASE64
@@ -21,6 +27,13 @@
  * of a symlink, number of a device, then extended attributes; or "PATH h
  * FIRST" for one more name of a file.  Paths are percent-encoded and in the
  * order of a walk by bytes.  Times are not listed: they decide nothing.
+ *
+ * Of the head only name, version, root and entries have to be there.  kernel
+ * and initrd are files of the list; "state" is the oldest and the newest
+ * form of a machine's data that the image can work with; "preserve" a path
+ * that is the machine's and not the image's; "restart" a path whose files
+ * may change under a running system if the unit is restarted then ("-":
+ * none has to be).
  */
 #ifndef LIB_CONTENTS_H
 #define LIB_CONTENTS_H
@@ -31,6 +44,7 @@
 
 #include "lib/digest.h"
 #include "lib/own.h"
+#include "lib/strlist.h"
 
 struct error;
 struct strbuf;
@@ -53,6 +67,12 @@ struct contents {
 	char *name; /* of the image */
 	uint64_t version; /* never goes back */
 	int64_t expires; /* seconds since 1970, or 0: never */
+	char *kernel, *initrd; /* paths of files in it, or NULL */
+	uint8_t kernel_sum[DIGEST_BYTES], initrd_sum[DIGEST_BYTES];
+	char *cmdline; /* of the kernel, or NULL */
+	uint32_t state_oldest, state_newest; /* newest 0: not told */
+	struct strlist preserve; /* paths, sorted */
+	struct strlist restart; /* "PATH UNIT", sorted */
 	uint8_t root[DIGEST_BYTES];
 	char id[DIGEST_TEXT]; /* digest of the head: which image this is */
 	char *signature; /* in base64, or NULL */
@@ -76,6 +96,14 @@ enum contents_depth {
  */
 struct contents *contents_scan(
     int dir, const char *name, enum contents_depth depth, struct error *e);
+
+/*
+ * Let the head say what the tree that was listed says of itself: the newest
+ * /boot/vmlinuz-* with its initrd, /etc/kernel/cmdline, and in
+ * /usr/lib/ingot the file "state" ("OLDEST NEWEST") and the folders
+ * preserve.d (a path a line) and restart.d ("PATH UNIT" a line).
+ */
+int contents_describe(struct contents *c, int dir, struct error *e);
 
 /* Set what the head says, and the id, after entries or head have changed. */
 void contents_seal(struct contents *c);

@@ -191,7 +191,7 @@ stream_read(struct archive *a, void *ctx, const void **data)
 static int
 damaged(struct archive *a, const char *path, struct error *e)
 {
-	failed(a, path, e);
+	tar_failed(a, path, e);
 	e->code = EBADMSG;
 	return -1;
 }

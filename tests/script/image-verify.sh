@@ -58,7 +58,7 @@ for kind in key ssh; do
 	good --key "$T/$kind.pub" "$T/out/web.raw" "$T/out/web.tar.zst"
 	has "web.tar.zst: good" "$T/log"
 	good --key "$T/$kind.pub" "$T/out/web.manifest.json"
-	[ "$(grep -c ': good' "$T/log")" = 5 ] || fail "all files: $(cat "$T/log")"
+	[ "$(grep -c ': good' "$T/log")" = 6 ] || fail "all files: $(cat "$T/log")"
 	good "$T/out/web.raw"
 	has "the signature is not checked" "$T/log"
 	for other in other ssh-other.pub; do

@@ -111,6 +111,37 @@ check_places(void)
 	CHECK(p[3].start + p[3].bytes == l.disks[0].bytes - MIB);
 }
 
+/* A second root without anything in it is as large as the first. */
+static void
+check_as(void)
+{
+	static const char two[] =
+	    "- local_loop: {name: image0}\n"
+	    "- partitioning:\n"
+	    "    base: image0\n"
+	    "    label: gpt\n"
+	    "    partitions:\n"
+	    "    - {name: root-b, size: as root-a}\n"
+	    "    - name: root-a\n"
+	    "      size: fit\n"
+	    "      minimum: 20MiB\n"
+	    "      mkfs: {name: mkfs_root, mount: {mount_point: /}}\n";
+	static const uint64_t contents[] = { 100 * MIB + 1, 5 * MIB },
+			      sizes[] = { 101 * MIB, 20 * MIB };
+	own(layout_clear) struct layout l = { 0 };
+	struct partition *p;
+	struct error e;
+
+	parse(two, &l, &e);
+	CHECK_STR(e.text, "");
+	for (size_t i = 0; i < 2; i++) {
+		l.filesystems[0].content = contents[i];
+		CHECK(layout_compute(&l, 0, &e) == 0);
+		p = l.disks[0].partitions;
+		CHECK(p[0].bytes == sizes[i] && p[1].bytes == sizes[i]);
+	}
+}
+
 static void
 check_given_size(void)
 {
@@ -144,6 +175,11 @@ check_failures(void)
 		{ "- a: 1\n  b: 2", "t: entry 1 should be a single dict" },
 		{ "- nonsense: {}",
 		    "t: Config entry is not a plugin value: nonsense" },
+		{ "- local_loop: {name: image0}\n"
+		  "- partitioning: {base: image0, label: gpt, partitions: "
+		  "[{name: x, size: as y}, {name: y, size: 1MiB}]}",
+		    "t: partition x: size: no partition y on image0 that fits "
+		    "what goes in" },
 		{ "- local_loop: {}", "t: local_loop: name is missing" },
 		{ "- local_loop: {name: x}",
 		    "t: one local_loop must be named image0" },
@@ -181,6 +217,7 @@ main(void)
 	check_sizes();
 	check_names();
 	check_places();
+	check_as();
 	check_given_size();
 	check_failures();
 	return check_result();

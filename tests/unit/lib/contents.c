@@ -41,6 +41,14 @@ make_tree(void)
 	put("t/a b%\x01\xc3\xa9", "odd");
 	put("t/" CONTENTS_INSIDE, "not listed");
 	CHECK(linkat(top, "t/a/file", top, "t/b-link", 0) == 0);
+	put("t/boot/vmlinuz-6.9", "old");
+	put("t/boot/vmlinuz-6.10", "new");
+	put("t/boot/initrd.img-6.10", "its own");
+	put("t/etc/kernel/cmdline", "root=LABEL=x  ro\n");
+	put("t/usr/lib/ingot/state", "1 3\n");
+	put("t/usr/lib/ingot/preserve.d/b", "/srv/mail\n# none\n/home\n");
+	put("t/usr/lib/ingot/restart.d/web",
+	    "usr/share/web web.service\nusr/share/doc -\n");
 	CHECK(symlinkat("../x y", top, "t/sym") == 0);
 	CHECK(mkfifoat(top, "t/fifo", 0600) == 0);
 }
@@ -51,6 +59,14 @@ scan(void)
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 
 	return contents_scan(dir, "web one", CONTENTS_DIGESTS, &e);
+}
+
+static int
+describe(struct contents *c)
+{
+	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
+
+	return contents_describe(c, dir, &e);
 }
 
 static bool
@@ -73,12 +89,19 @@ test_text(const char *key)
 	CHECK(c != NULL);
 	c->version = 7;
 	c->expires = 1800000000;
+	CHECK(describe(c) == 0);
 	contents_seal(c);
 	CHECK(contents_sign(c, key, &e) == 0);
 	contents_print(c, &text);
 	CHECK(strstr(text.s, "\nb-link h a/file\n") != NULL);
 	CHECK(strstr(text.s, "\na%20b%25%01%C3%A9 f 644 ") != NULL);
 	CHECK(strstr(text.s, CONTENTS_INSIDE) == NULL);
+	CHECK(strstr(text.s, " boot/vmlinuz-6.10\ninitrd ") != NULL);
+	CHECK(strstr(text.s,
+		  " boot/initrd.img-6.10\ncmdline root%3DLABEL%3Dx%20ro\n"
+		  "state 1 3\npreserve home\npreserve srv/mail\n"
+		  "restart usr/share/doc -\n"
+		  "restart usr/share/web web.service\nroot ") != NULL);
 	again = contents_parse(text.s, text.len, "text", &e);
 	CHECK(again != NULL);
 	if (again == NULL) {
@@ -93,7 +116,7 @@ test_text(const char *key)
 	CHECK(contents_find(again, "a/none") == NULL);
 	CHECK(is_text_taken(&text, key));
 	for (size_t i = 0; i < text.len * 8; i++) {
-		if (i / 8 > 400 && i % 5 != 0) /* the key is read each time */
+		if (i / 8 > 800 && i % 5 != 0) /* the key is read each time */
 			continue;
 		text.s[i / 8] ^= (char)(1 << i % 8);
 		taken += is_text_taken(&text, key);
@@ -106,6 +129,47 @@ test_text(const char *key)
 		taken += is_text_taken(&part, key);
 	}
 	CHECK(taken == 0);
+}
+
+/* What a head may not say, and what a tree may not say of itself. */
+static void
+test_head(void)
+{
+	static const struct {
+		const char *path, *text, *error;
+	} bad[] = {
+		{ "state", "3 1\n",
+		    "usr/lib/ingot/state: not two numbers, "
+		    "oldest and newest" },
+		{ "state", "1 x\n",
+		    "usr/lib/ingot/state: not two numbers, "
+		    "oldest and newest" },
+		{ "preserve.d/b", "/../x\n",
+		    "usr/lib/ingot/preserve.d/b: \"/../x\" is not a path" },
+		{ "restart.d/web", "usr\n",
+		    "usr/lib/ingot/restart.d/web: \"usr\" is not a path and "
+		    "a unit" },
+	};
+	ownp(contents_free) struct contents *c = scan();
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		own_free char *path = path_join("t/usr/lib/ingot", bad[i].path);
+		own(strbuf_clear) struct strbuf old = { 0 };
+
+		CHECK(file_read(top, path, 4096, &old, &e) == 0);
+		put(path, bad[i].text);
+		CHECK(describe(c) == -1);
+		CHECK_STR(e.text, bad[i].error);
+		put(path, strbuf_text(&old));
+	}
+	/* A kernel that is not in the list has no digest to be believed. */
+	CHECK(describe(c) == 0);
+	free(c->kernel);
+	c->kernel = mem_dup("boot/none");
+	contents_seal(c);
+	own(strbuf_clear) struct strbuf text = { 0 };
+	contents_print(c, &text);
+	CHECK(contents_parse(text.s, text.len, "text", &e) == NULL);
 }
 
 /* Entries that no tree has, below a right head. */
@@ -158,7 +222,7 @@ test_hostile(void)
 		CHECK(contents_parse(text.s, text.len, "hostile", &e) == NULL);
 		CHECK(strncmp(e.text, "hostile:", 8) == 0);
 		/* Refused for what it is, before digests are looked at. */
-		CHECK(strstr(e.text, "the root's") == NULL);
+		CHECK(strstr(e.text, "the head's") == NULL);
 	}
 }
 
@@ -214,6 +278,7 @@ main(void)
 	CHECK(proc_do(make, &e) == 0);
 	make_tree();
 	test_text(key);
+	test_head();
 	test_hostile();
 	test_verify();
 	CHECK(tree_remove(AT_FDCWD, path, &e) == 0);

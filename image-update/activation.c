@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What it takes to have a new image in use: restarting the units whose files
+ * changed, if the image says of each path that changed which these are, else
+ * a reboot.  Pure.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image-update/machine.h"
+#include "lib/error.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/strbuf.h"
+
+struct choosing {
+	struct activation *a;
+	const struct contents *old, *new;
+	size_t uncovered; /* paths without a rule */
+	char *first; /* of them */
+};
+
+void
+activation_clear(struct activation *a)
+{
+	free(a->why);
+	strlist_clear(&a->units);
+	strlist_clear(&a->paths);
+	*a = (struct activation){ 0 };
+}
+
+static bool
+is_below(const char *path, const char *folder, size_t n)
+{
+	return strncmp(path, folder, n) == 0 &&
+	    (path[n] == '\0' || path[n] == '/');
+}
+
+/* The rule "PATH UNIT" for a path, the one that says most; or NULL. */
+static const char *
+find_rule(const struct contents *c, const char *path)
+{
+	const char *best = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < c->restart.len; i++) {
+		const char *rule = c->restart.items[i];
+		size_t n = (size_t)(strrchr(rule, ' ') - rule);
+
+		if (is_below(path, rule, n) && (best == NULL || n > most)) {
+			best = rule;
+			most = n;
+		}
+	}
+	return best;
+}
+
+/*
+ * What is mounted over a path has to be there in both images, and what is
+ * below /etc and /var has the machine's changes over it.  Both images' /etc
+ * being the same, slots can share the changes (switch.c).
+ */
+static bool
+can_mount(const struct choosing *w, const char *path)
+{
+	const struct contents_entry *a = contents_find(w->old, path),
+				    *b = contents_find(w->new, path);
+
+	return a != NULL && b != NULL && a->type == b->type &&
+	    (a->type == 'd' || a->type == 'f') && !is_below(path, "etc", 3) &&
+	    !is_below(path, "var", 3);
+}
+
+static void
+add_once(struct strlist *l, const char *text)
+{
+	if (!strlist_has(l, text))
+		strlist_add(l, text);
+}
+
+static int
+visit(void *ctx, const struct contents_entry *from,
+    const struct contents_entry *to, unsigned how, struct error *e)
+{
+	struct choosing *w = ctx;
+	const char *path = to != NULL ? to->path : from->path;
+	const char *rule = find_rule(w->new, path);
+	const char *unit = rule != NULL ? strrchr(rule, ' ') + 1 : NULL;
+	own_free char *folder = NULL;
+
+	(void)how;
+	(void)e;
+	if (rule != NULL && strcmp(unit, "-") == 0 && !is_below(path, "etc", 3))
+		return 0;
+	if (rule != NULL)
+		folder = mem_dupn(rule, (size_t)(unit - rule - 1));
+	if (folder == NULL || !can_mount(w, folder)) {
+		if (w->uncovered++ == 0)
+			w->first = mem_dup(path);
+		return 0;
+	}
+	add_once(&w->a->units, unit);
+	add_once(&w->a->paths, folder);
+	return 0;
+}
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* A reason that needs no look at the paths, or NULL. */
+static const char *
+what_starts(const struct contents *old, const struct contents *new)
+{
+	if (memcmp(old->kernel_sum, new->kernel_sum, DIGEST_BYTES) != 0)
+		return "another kernel";
+	if (memcmp(old->initrd_sum, new->initrd_sum, DIGEST_BYTES) != 0)
+		return "another initramfs";
+	return same_text(old->cmdline, new->cmdline)
+	    ? NULL
+	    : "another command line of the kernel";
+}
+
+void
+activation_choose(struct activation *a, const struct contents *old,
+    const struct contents *new)
+{
+	struct choosing w = { .a = a, .old = old, .new = new };
+	const char *start = what_starts(old, new);
+	struct error e;
+
+	*a = (struct activation){ 0 };
+	(void)contents_compare(old, new, visit, &w, &e);
+	a->reboot = start != NULL || w.uncovered > 0;
+	if (start != NULL)
+		a->why = mem_dup(start);
+	else if (w.uncovered > 0)
+		a->why = mem_printf("%zu paths changed for which no restart is "
+				    "enough, the first %s",
+		    w.uncovered, w.first);
+	else if (a->units.len == 0)
+		a->why = mem_dup("nothing that runs has changed");
+	else
+		a->why = mem_dup("all that changed belongs to these units");
+	free(w.first);
+	if (a->reboot) {
+		strlist_clear(&a->units);
+		strlist_clear(&a->paths);
+	}
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The three-way merge of /etc.  What the machine changed is the upper folder
+ * of an overlay whose lower one is the old image's /etc; what it is merged
+ * with is how the images differ.  Whole files are taken from one of the
+ * three; only lists of users and groups are merged by line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image-update/machine.h"
+#include "lib/error.h"
+#include "lib/file.h"
+#include "lib/limits.h"
+#include "lib/mem.h"
+#include "lib/own.h"
+#include "lib/path.h"
+#include "lib/strbuf.h"
+#include "lib/strlist.h"
+#include "lib/tree.h"
+
+/* A file that is rendered anew from a template is nobody's change. */
+#define TEMPLATES "usr/libexec/os-apply-config/templates/etc/"
+#define OVERLAY "trusted.overlay."
+
+struct merge {
+	int upper, to; /* folders; to may be -1 */
+	int new_tree; /* of the new image */
+	const struct contents *mine, *old, *new;
+	struct strlist *conflicts;
+};
+
+static void
+conflict(const struct merge *m, const char *path, const char *why)
+{
+	strlist_printf(m->conflicts, "/etc/%s: %s", path, why);
+}
+
+/* ---- comparing ------------------------------------------------------------------ */
+
+/* A whiteout: the machine removed what the image has. */
+static bool
+is_gone(const struct contents_entry *t)
+{
+	return t->type == 'c' && t->size == 0;
+}
+
+/* Without the overlay's own notes, which are no attributes of the file. */
+static char *
+own_xattrs(const char *text)
+{
+	own(strlist_clear) struct strlist all = { 0 }, some = { 0 };
+
+	strlist_split(&all, text, " ");
+	for (size_t i = 0; i < all.len; i++)
+		if (strncmp(all.items[i], OVERLAY, strlen(OVERLAY)) != 0)
+			strlist_add(&some, all.items[i]);
+	return strlist_join(&some, " ");
+}
+
+static bool
+same_xattrs(const char *a, const char *b)
+{
+	own_free char *one = own_xattrs(a), *two = own_xattrs(b);
+
+	return strcmp(one, two) == 0;
+}
+
+/* Whether two entries, either of which may be missing, are the same file. */
+static bool
+is_same(const struct contents_entry *a, const struct contents_entry *b)
+{
+	struct contents_entry x, y;
+
+	if (a == NULL || b == NULL)
+		return a == b;
+	x = *a;
+	y = *b;
+	if (!same_xattrs(x.xattrs, y.xattrs))
+		return false;
+	x.xattrs = y.xattrs = "";
+	return contents_differ(&x, &y) == CONTENTS_SAME;
+}
+
+static const struct contents_entry *
+in_image(const struct contents *c, const char *path)
+{
+	own_free char *full = path_join("etc", path);
+
+	return contents_find(c, strcmp(path, ".") == 0 ? "etc" : full);
+}
+
+static bool
+has_template(const struct merge *m, const char *path)
+{
+	own_free char *full = mem_printf(TEMPLATES "%s", path);
+
+	return contents_find(m->new, full) != NULL;
+}
+
+/* ---- users and groups --------------------------------------------------------------- */
+
+static const struct accounts {
+	const char *path;
+	bool numbers; /* the third field must be nobody else's */
+} accounts[] = { { "passwd", true }, { "group", true }, { "shadow", false },
+	{ "gshadow", false }, { "subuid", false }, { "subgid", false } };
+
+static const struct accounts *
+find_accounts(const char *path)
+{
+	for (size_t i = 0; i < sizeof(accounts) / sizeof(*accounts); i++)
+		if (strcmp(path, accounts[i].path) == 0)
+			return &accounts[i];
+	return NULL;
+}
+
+/* Copies that the tools keep of them ("passwd-"). */
+static bool
+is_backup(const char *path)
+{
+	size_t n = strlen(path);
+	own_free char *stem = mem_dupn(path, n > 0 ? n - 1 : 0);
+
+	return n > 0 && path[n - 1] == '-' && find_accounts(stem) != NULL;
+}
+
+/* The line whose first field is that of line, or NULL. */
+static const char *
+find_line(const struct strlist *lines, const char *line)
+{
+	size_t n = strcspn(line, ":");
+
+	for (size_t i = 0; i < lines->len; i++)
+		if (strncmp(lines->items[i], line, n) == 0 &&
+		    (lines->items[i][n] == ':' || lines->items[i][n] == '\0'))
+			return lines->items[i];
+	return NULL;
+}
+
+static bool
+equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* One name's line; NULL: it goes. */
+static const char *
+choose_line(const char *old, const char *new, const char *mine,
+    struct strlist *conflicts)
+{
+	const char *any = mine != NULL ? mine : new;
+
+	if (equal(mine, old) || equal(mine, new))
+		return new;
+	if (equal(old, new))
+		return mine;
+	strlist_printf(conflicts, "%.*s: changed by both",
+	    (int)strcspn(any != NULL ? any : old, ":"),
+	    any != NULL ? any : old);
+	return mine;
+}
+
+/* The number in the third field, or an empty text. */
+static char *
+number_of(const char *line)
+{
+	const char *p = strchr(line, ':');
+
+	p = p != NULL ? strchr(p + 1, ':') : NULL;
+	return p == NULL ? mem_dup("") : mem_dupn(p + 1, strcspn(p + 1, ":"));
+}
+
+static void
+check_numbers(const struct strlist *lines, struct strlist *conflicts)
+{
+	for (size_t i = 0; i < lines->len; i++)
+		for (size_t k = 0; k < i; k++) {
+			own_free char *one = number_of(lines->items[i]);
+			own_free char *two = number_of(lines->items[k]);
+
+			if (*one != '\0' && strcmp(one, two) == 0)
+				strlist_printf(conflicts,
+				    "%.*s and %.*s have one number, %s",
+				    (int)strcspn(lines->items[k], ":"),
+				    lines->items[k],
+				    (int)strcspn(lines->items[i], ":"),
+				    lines->items[i], one);
+		}
+}
+
+void
+etc_merge_lines(const char *old, const char *new, const char *mine,
+    bool numbers, struct strbuf *text, struct strlist *conflicts)
+{
+	own(strlist_clear) struct strlist o = { 0 }, n = { 0 }, m = { 0 },
+					  all = { 0 };
+	const char *line;
+
+	strlist_split(&o, old, "\n");
+	strlist_split(&n, new, "\n");
+	strlist_split(&m, mine, "\n");
+	for (size_t i = 0; i < n.len; i++) {
+		line = choose_line(find_line(&o, n.items[i]), n.items[i],
+		    find_line(&m, n.items[i]), conflicts);
+		if (line != NULL)
+			strlist_add(&all, line);
+	}
+	for (size_t i = 0; i < m.len; i++) {
+		if (find_line(&n, m.items[i]) != NULL)
+			continue;
+		line = choose_line(
+		    find_line(&o, m.items[i]), NULL, m.items[i], conflicts);
+		if (line != NULL)
+			strlist_add(&all, line);
+	}
+	if (numbers)
+		check_numbers(&all, conflicts);
+	for (size_t i = 0; i < all.len; i++)
+		strbuf_printf(text, "%s\n", all.items[i]);
+}
+
+/* Old is where the overlay's lower layer is: the old image's own file. */
+static int
+read_three(const struct merge *m, int old_etc, const char *path,
+    struct strbuf text[3], struct error *e)
+{
+	own_free char *full = path_join("etc", path);
+
+	if (file_read(old_etc, path, LIMIT_TEXT_BYTES, &text[0], e) == -1 ||
+	    file_read(m->new_tree, full, LIMIT_TEXT_BYTES, &text[1], e) == -1)
+		return -1;
+	return file_read(m->upper, path, LIMIT_TEXT_BYTES, &text[2], e);
+}
+
+static void clear_three(struct strbuf (*text)[3])
+{
+	for (int i = 0; i < 3; i++)
+		strbuf_clear(&(*text)[i]);
+}
+
+static int
+merge_accounts(const struct merge *m, const struct accounts *a, int old_etc,
+    struct error *e)
+{
+	__attribute__((cleanup(clear_three))) struct strbuf text[3] = { { 0 } };
+	own(strbuf_clear) struct strbuf out = { 0 };
+	own(strlist_clear) struct strlist why = { 0 };
+	struct file_writer w = { .fd = -1 };
+	struct stat st;
+
+	if (read_three(m, old_etc, a->path, text, e) == -1)
+		return -1;
+	etc_merge_lines(strbuf_text(&text[0]), strbuf_text(&text[1]),
+	    strbuf_text(&text[2]), a->numbers, &out, &why);
+	for (size_t i = 0; i < why.len; i++)
+		conflict(m, a->path, why.items[i]);
+	if (m->to == -1 || why.len > 0)
+		return 0;
+	if (fstatat(m->upper, a->path, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return error_errno(e, "/etc/%s", a->path);
+	if (file_begin(&w, m->to, a->path, st.st_mode & 07777, e) == -1)
+		return -1;
+	w.uid = st.st_uid;
+	w.gid = st.st_gid;
+	file_add(&w, strbuf_text(&out), out.len);
+	return file_publish(&w, e);
+}
+
+/* ---- files ------------------------------------------------------------------------- */
+
+enum choice {
+	CHOICE_MINE,
+	CHOICE_NEW, /* the machine's is taken out, so the image's is seen */
+	CHOICE_LINES,
+};
+
+static enum choice
+choose(const struct merge *m, const struct contents_entry *mine,
+    const struct contents_entry *old, const struct contents_entry *new)
+{
+	const char *path = mine->path;
+
+	if (is_gone(mine)) {
+		if (new != NULL && !is_same(old, new))
+			conflict(m, path, "removed here, changed by the image");
+		return new == NULL ? CHOICE_NEW : CHOICE_MINE;
+	}
+	if (is_same(mine, old) || is_same(mine, new))
+		return CHOICE_NEW;
+	if (is_same(old, new) || is_backup(path) || has_template(m, path))
+		return CHOICE_MINE;
+	if (find_accounts(path) != NULL && old != NULL && new != NULL &&
+	    mine->type == 'f' && old->type == 'f' && new->type == 'f')
+		return CHOICE_LINES;
+	if (new == NULL)
+		conflict(m, path, "changed here, removed by the image");
+	else if (old == NULL)
+		conflict(m, path, "added here and by the image");
+	else
+		conflict(m, path, "changed here and by the image");
+	return CHOICE_MINE;
+}
+
+/* What the machine made of a folder, and the image of the same. */
+static int
+merge_folder(const struct merge *m, const struct contents_entry *mine,
+    const struct contents_entry *old, const struct contents_entry *new,
+    struct error *e)
+{
+	bool opaque = strstr(mine->xattrs, OVERLAY "opaque=") != NULL;
+
+	if (new != NULL &&new->type != 'd') {
+		conflict(m, mine->path, "a folder here, none in the image");
+		return 0;
+	}
+	if (opaque &&
+	    (old == NULL || new == NULL || old->type != new->type ||
+		memcmp(old->sum, new->sum, sizeof(old->sum)) != 0) &&
+	    old != new)
+		conflict(m, mine->path, "replaced here, changed by the image");
+	if (m->to == -1 || old == NULL || new == NULL || old->type != 'd' ||
+	    mine->mode != old->mode || mine->uid != old->uid ||
+	    mine->gid != old->gid)
+		return 0;
+	if (fchownat(m->to, mine->path, new->uid, new->gid, 0) == -1 ||
+	    fchmodat(m->to, mine->path, new->mode, 0) == -1)
+		return error_errno(e, "/etc/%s", mine->path);
+	return 0;
+}
+
+static int
+merge_entry(const struct merge *m, const struct contents_entry *mine,
+    int old_etc, struct error *e)
+{
+	const struct contents_entry *old = in_image(m->old, mine->path),
+				    *new = in_image(m->new, mine->path);
+
+	if (mine->type == 'd')
+		return merge_folder(m, mine, old, new, e);
+	switch (choose(m, mine, old, new)) {
+	case CHOICE_NEW:
+		if (m->to != -1 && unlinkat(m->to, mine->path, 0) == -1)
+			return error_errno(e, "/etc/%s", mine->path);
+		return 0;
+	case CHOICE_LINES:
+		return merge_accounts(m, find_accounts(mine->path), old_etc, e);
+	default:
+		return 0;
+	}
+}
+
+int
+etc_merge(const struct etc_places *at, const struct contents *old,
+    const struct contents *new, struct strlist *conflicts, struct error *e)
+{
+	ownp(contents_free) struct contents *mine =
+	    contents_scan(at->upper, "etc", CONTENTS_DIGESTS, e);
+	const struct merge m = { .upper = at->upper,
+		.to = at->to,
+		.new_tree = at->new_tree,
+		.mine = mine,
+		.old = old,
+		.new = new,
+		.conflicts = conflicts };
+	own_fd int old_etc =
+	    openat(at->old_tree, "etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (mine == NULL)
+		return error_prefix(e, "changes of /etc");
+	if (old_etc == -1)
+		return error_errno(e, "the current image's /etc");
+	if (at->to != -1 &&
+	    tree_clone(at->upper, ".", at->to, ".", true, e) == -1)
+		return error_prefix(e, "changes of /etc");
+	for (size_t i = 0; i < mine->n; i++)
+		if (merge_entry(&m, &mine->entries[i], old_etc, e) == -1)
+			return -1;
+	return 0;
+}

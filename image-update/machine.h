@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A machine whose slots are the partitions root-a and root-b, started by the
+ * loaders' entries on its EFI system partition.  What it knows of updates is
+ * in the folder image-update of its state partition; below that, in a mount
+ * namespace of our own, the slots are seen as they are in a folder of trees.
+ */
+#ifndef IMAGE_UPDATE_MACHINE_H
+#define IMAGE_UPDATE_MACHINE_H
+
+#include "image-update/update.h"
+
+#define MACHINE_STATE "state/image-update" /* below the root */
+
+struct machine {
+	const char *where; /* the folder that the machine's paths are below */
+	int root; /* the same, open */
+	int esp; /* folder, or -1: not mounted */
+	char slot; /* the running one */
+	char other;
+	bool started; /* an entry starts the other slot */
+	bool chosen; /* what runs is not what is to run: it wants a reboot */
+};
+
+/* Whether the root's kernel command line names a slot. */
+bool machine_has_slots(const char *root);
+
+/* Open its folder as slots_open does. */
+int
+machine_open(struct slots *s, const char *root, bool change, struct error *e);
+void machine_close(struct slots *s);
+
+/* What slots.c asks of a machine. */
+int machine_begin(struct slots *s, struct error *e);
+int machine_reread(struct slots *s, struct error *e);
+int machine_settle(struct slots *s, const struct contents *c, struct error *e);
+int machine_room(const struct slots *s, uint64_t *bytes, struct error *e);
+
+/* The other slot is started next: on trial, or for good. */
+int machine_choose(
+    struct slots *s, const struct contents *c, bool trial, struct error *e);
+
+/* No entry starts the other slot (or, with mine, the running one). */
+int machine_forget(struct slots *s, bool mine, struct error *e);
+
+/* The other slot's device; the caller's. */
+char *machine_device(const struct slots *s);
+
+/* How many tries the running slot's entry has left, -1: it is not on trial. */
+int machine_tries(struct slots *s, int *tries, struct error *e);
+
+/* The running slot's entry: for good, or with all tries again. */
+int machine_keep(
+    struct slots *s, const struct contents *c, bool trial, struct error *e);
+
+/* ---- activation.c: what it takes to have an image in use -------------------------- */
+
+struct activation {
+	bool reboot; /* else restarting the units is enough */
+	char *why;
+	struct strlist units; /* to be restarted */
+	struct strlist paths; /* to be mounted from the new slot before that */
+};
+
+void activation_choose(struct activation *a, const struct contents *old,
+    const struct contents *new);
+void activation_clear(struct activation *a);
+
+/* ---- live.c: in use without a reboot ------------------------------------------------ */
+
+/* Mount the paths from the slot on device, and restart the units. */
+int live_start(const char *root, const char *device, const struct activation *a,
+    struct error *e);
+
+/* Take the mounts away, if there are any, and restart the units. */
+int live_stop(const char *root, const struct strlist *units, struct error *e);
+
+/* ---- etc.c: what the machine changed in /etc ----------------------------------- */
+
+struct etc_places {
+	int upper; /* an overlay's folder: what the machine changed */
+	int to; /* an empty folder for what comes out, or -1: only look */
+	int old_tree, new_tree; /* of the images */
+};
+
+/*
+ * Merge what the machine changed with what changed from old to new.
+ * Conflicts are added as "/etc/PATH: why"; with any, to is not complete.
+ */
+int etc_merge(const struct etc_places *at, const struct contents *old,
+    const struct contents *new, struct strlist *conflicts, struct error *e);
+
+/* Lines of users and groups; text is the result.  Pure. */
+void etc_merge_lines(const char *old, const char *new, const char *mine,
+    bool numbers, struct strbuf *text, struct strlist *conflicts);
+
+#endif

@@ -1,0 +1,314 @@
+#!/bin/sh
+# A machine with two root partitions, made of loop devices: the next image is
+# filled into the other one, started on trial by either loader's entry, kept
+# when its checks hold, gone when they do not; changes of /etc follow it.
+set -eu
+. tests/lib.sh
+need_root
+scratch
+devices=
+trap 'for d in $devices; do losetup -d "$d" || true; done; rm -rf "$T"' EXIT
+M=$T/machine
+umask 022
+openssl genpkey -algorithm ed25519 -out "$T/key"
+openssl pkey -in "$T/key" -pubout -out "$T/pub"
+
+# Hooks are noted, none of the host's is run.
+mkdir -p "$T/bin" "$M/dev/disk/by-partlabel" "$M/proc" "$M/state" "$T/mnt"
+cat >"$T/bin/refresh-config" <<EOF
+#!/bin/sh
+echo "\$*" >>"$T/phases"
+[ ! -e "$T/phase-fails" ] || { echo "nginx does not stop"; exit 1; }
+EOF
+cat >"$T/bin/systemctl" <<EOF
+#!/bin/sh
+case \$1 in
+list-units) echo web.service loaded active running ;;
+try-restart) echo "\$3 \$(cat "$M/usr/share/web/page")" >>"$T/restarts" ;;
+esac
+EOF
+printf '#!/bin/sh\necho "$*" >>%s/later\n' "$T" >"$T/bin/systemd-run"
+chmod +x "$T"/bin/*
+PATH=$T/bin:$PATH
+
+disk() { # LABEL MIB
+	truncate -s "$2M" "$T/$1.disk"
+	d=$(losetup -f --show "$T/$1.disk") || skip "needs loop devices"
+	devices="$devices $d"
+	ln -s "$d" "$M/dev/disk/by-partlabel/$1"
+}
+disk esp 40
+disk root-a 64
+disk root-b 64
+dev() { readlink "$M/dev/disk/by-partlabel/$1"; }
+on() { # LABEL COMMAND...: with its file system at $T/mnt
+	mount "$(dev "$1")" "$T/mnt"
+	shift
+	status=0
+	"$@" || status=$?
+	umount "$T/mnt"
+	return $status
+}
+update() { image-update --root "$M" --key "$T/pub" "$@"; }
+quiet() { update "$@" >"$T/out" 2>&1 || { cat "$T/out"; fail "$*"; }; }
+running() { echo "BOOT_IMAGE=x ro ingot.slot=$1 quiet" >"$M/proc/cmdline"; }
+entries() { on esp ls "$T/mnt/loader/entries" | tr '\n' ' '; }
+grubenv() { on esp grep -v '^#' "$T/mnt/grub/grubenv" | tr '\n' ' '; }
+entries_are() {
+	[ "$(entries)" = "$1" ] || fail "entries: $(entries), not $1"
+}
+state_is() {
+	[ "$(update history --json | jq -r '.[-1].state')" = "$1" ] ||
+		fail "$(update history)"
+}
+
+# ---- two images, the first of them installed as image-build does it
+image() { # NAME VERSION
+	t=$T/$1
+	mkdir -p "$t/boot" "$t/etc/kernel" "$t/etc/web" "$t/usr/lib/ingot" "$t/usr/bin"
+	echo "kernel of $1" >"$t/boot/vmlinuz-6.$2"
+	echo "initrd of $1" >"$t/boot/initrd.img-6.$2"
+	echo "root=LABEL=x ro console=ttyS0" >"$t/etc/kernel/cmdline"
+	printf 'root:x:0:0::/:/bin/sh\ndaemon:x:1:1::/:/bin/sh\n' >"$t/etc/passwd"
+	echo "as in every image" >"$t/etc/same"
+	echo "as in $1" >"$t/etc/differs"
+	echo "as in $1" >"$t/etc/web/conf"
+	head -c 3000000 /dev/urandom >"$t/usr/bin/large"
+	mkdir -p "$t/usr/share/web" "$t/usr/lib/ingot/restart.d"
+	echo "page of $1" >"$t/usr/share/web/page"
+	echo "/usr/share/web web.service" >"$t/usr/lib/ingot/restart.d/web"
+	describe "$1" "$2"
+}
+describe() {
+	image-update describe "$T/$1" --image-version "$2" --sign "$T/key" \
+		>"$T/$1.contents"
+}
+image one 1
+image two 2
+echo "web:x:100:100::/:/bin/false" >>"$T/two/etc/passwd"
+describe two 2
+mkfs.ext4 -q "$(dev root-a)"
+fill_a() {
+	rmdir "$T/mnt/lost+found"
+	cp -a "$T/one/." "$T/mnt/"
+	cp "$T/one.contents" "$T/mnt/usr/lib/ingot/contents"
+}
+on root-a fill_a
+if grep -q vfat /proc/filesystems && [ -n "$(command -v mkfs.vfat)" ]; then
+	mkfs.vfat "$(dev esp)" >/dev/null
+else
+	mkfs.ext4 -q "$(dev esp)"
+fi
+fill_esp() {
+	mkdir -p "$T/mnt/loader/entries" "$T/mnt/ingot/a" "$T/mnt/grub"
+	echo "linux /ingot/a/linux" >"$T/mnt/loader/entries/ingot-a-1.conf"
+	cp "$T/one/boot/vmlinuz-6.1" "$T/mnt/ingot/a/linux"
+}
+on esp fill_esp
+mkdir -p "$M/state/etc-a/upper"
+mine=$M/state/etc-a/upper
+running a
+
+# ---- nothing there to go back to; a plan changes nothing
+update status >"$T/out"
+has "version 1" "$T/out"
+update rollback 2>"$T/err" && fail "went back to nothing"
+has "no slot to go back to" "$T/err"
+update apply --plan "$T/two" >"$T/out"
+has "changed    etc/differs" "$T/out"
+entries_are "ingot-a-1.conf "
+
+# ---- /etc: a conflict is refused before anything is stopped
+echo "as the machine wants it" >"$mine/differs"
+rm -f "$T/phases"
+update apply "$T/two" >"$T/out" 2>&1 && fail "a conflict was taken"
+has "/etc/differs: changed here and by the image" "$T/out"
+[ ! -e "$T/phases" ] || fail "something was stopped: $(cat "$T/phases")"
+state_is FAILED
+entries_are "ingot-a-1.conf "
+rm "$mine/differs"
+
+# ---- a hook that fails: what was stopped goes on
+touch "$T/phase-fails"
+update apply "$T/two" >"$T/out" 2>&1 && fail "a failing hook was taken"
+has "nginx does not stop" "$T/out"
+[ "$(cat "$T/phases")" = "--phase pre-configure
+--phase post-configure" ] || fail "phases: $(cat "$T/phases")"
+state_is FAILED
+rm "$T/phase-fails" "$T/phases"
+
+# ---- the switch
+echo "only here" >"$mine/machine-id"
+echo "changed here" >"$mine/same"
+cp -p "$T/one/etc/web/conf" "$mine/copy"
+mkdir "$mine/web"
+cp -p "$T/one/etc/web/conf" "$mine/web/conf"
+{ cat "$T/one/etc/passwd"; echo "jo:x:1000:1000::/home/jo:/bin/sh"; } >"$mine/passwd"
+quiet apply "$T/two"
+entries_are "ingot-a-1.conf ingot-b-2+3.conf "
+[ "$(grubenv)" = "slot=a trial=b tries=3 " ] ||
+	fail "grubenv: $(grubenv)"
+has_boot() {
+	has "options root=PARTLABEL=root-b ingot.slot=b ro console=ttyS0 panic=10" \
+		"$T/mnt/loader/entries/ingot-b-2+3.conf"
+	has "linux /ingot/b/linux root=PARTLABEL=root-b" "$T/mnt/ingot/b/grub.cfg"
+	cmp "$T/two/boot/vmlinuz-6.2" "$T/mnt/ingot/b/linux"
+	cmp "$T/two/boot/initrd.img-6.2" "$T/mnt/ingot/b/initrd"
+}
+on esp has_boot
+is_two() {
+	tests/tree-list "$T/two" | grep -v "usr/lib/ingot" | cut -d' ' -f1-4 >"$T/want"
+	tests/tree-list "$T/mnt" | grep -v "usr/lib/ingot" | cut -d' ' -f1-4 >"$T/got"
+	cmp "$T/two.contents" "$T/mnt/usr/lib/ingot/contents" &&
+		diff -u "$T/want" "$T/got"
+}
+on root-b is_two || fail "the slot is not the image"
+other=$M/state/etc-b/upper
+[ "$(cat "$other/machine-id" "$other/same")" = "only here
+changed here" ] || fail "changes of /etc are lost"
+[ ! -e "$other/web/conf" ] || fail "the old image's file hides the new one's"
+[ "$(cut -d: -f1 "$other/passwd" | tr '\n' ' ')" = "root daemon web jo " ] ||
+	fail "users: $(cat "$other/passwd")"
+[ "$(cut -d: -f1 "$mine/passwd" | tr '\n' ' ')" = "root daemon jo " ] ||
+	fail "the running image's users changed"
+[ "$(cat "$M/state/image-update/units")" = "web.service loaded active running" ] ||
+	fail "units: $(cat "$M/state/image-update/units")"
+update status --json | jq -e '.update.state == "SWITCHED"' >/dev/null ||
+	fail "the state is not SWITCHED"
+
+# ---- it did not come up: the loader went back, and so does the journal
+running a
+quiet boot
+state_is ROLLEDBACK
+entries_are "ingot-a-1.conf "
+update history >"$T/out"
+has "it did not come up" "$T/out"
+has "refresh-config" "$T/later"
+
+# ---- what metadata ask for, and what became of it as part of the report
+mkdir -p "$M/var/lib/os-collect-config"
+asks() { # VERSION
+	echo "{\"image\": {\"url\": \"$T/two\", \"version\": $1, \"manifest-key\": \"PEM\"}}" \
+		>"$M/var/lib/os-collect-config/x.json"
+}
+echo '["/var/lib/os-collect-config/x.json"]' \
+	>"$M/var/lib/os-collect-config/os_config_files.json"
+asks 2
+update follow >"$T/out" 2>&1 && fail "a failure was not told"
+has "the update to two was taken back: it did not come up" "$T/out"
+update follow >"$T/out" 2>&1 && fail "a version that failed is tried again"
+has "image version 2 was taken back at" "$T/out"
+rm "$T/later"
+asks 1
+quiet follow
+has "image version 1 runs" "$T/out"
+[ ! -e "$T/later" ] || fail "an update to what runs was begun"
+asks 9
+quiet follow
+has "update to image version 9 begins" "$T/out"
+has "image-update apply --key" "$T/later"
+[ "$(cat "$M/state/image-update/metadata.pem")" = PEM ] || fail "the key"
+
+# ---- on trial: checks that fail, and the time is over
+checks=$M/usr/lib/ingot/health.d
+mkdir -p "$checks"
+printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
+chmod +x "$checks/10-web"
+quiet apply --limit 1 "$T/two"
+running b
+quiet boot
+has "going back to the old image" "$T/out"
+entries_are "ingot-a-1.conf "
+[ "$(grubenv)" = "slot=a " ] || fail "grubenv: $(grubenv)"
+running a
+quiet boot
+state_is ROLLEDBACK
+update history >"$T/out"
+has "no check has ended" "$T/out"
+
+# ---- on trial: rebooted in order, that gives the try back; then it holds
+quiet apply --limit 4000000000 --hold 1 "$T/two"
+running b
+count() { mv "$T/mnt/loader/entries/ingot-b-2+3.conf" "$T/mnt/loader/entries/ingot-b-2+2-1.conf"; }
+on esp count
+image-update --root "$M" boot >"$T/out" 2>&1 &
+pid=$!
+for _ in $(seq 300); do
+	grep -q "not yet" "$T/out" && break
+	sleep 0.1
+done
+has "not yet: 10-web: the page is not there" "$T/out"
+update apply "$T/one" >"$T/out2" 2>&1 && fail "the slot to go back to was filled"
+kill "$pid"
+wait "$pid" || fail "a reboot in order: $(cat "$T/out")"
+entries_are "ingot-a-1.conf ingot-b-2+3.conf "
+update apply --older "$T/one" >"$T/out" 2>&1 && fail "the slot to go back to was filled"
+has "image two is on trial" "$T/out"
+printf '#!/bin/sh\n' >"$checks/10-web"
+quiet boot
+has "two is committed" "$T/out"
+state_is COMMITTED
+entries_are "ingot-a-1.conf ingot-b-2.conf "
+[ "$(grubenv)" = "slot=b " ] || fail "grubenv: $(grubenv)"
+
+# ---- and back by hand, and the way again into the other slot
+quiet rollback
+entries_are "ingot-a-3.conf ingot-b-2.conf "
+running a
+quiet boot
+quiet status
+has "current" "$T/out"
+has "previous" "$T/out"
+running b
+image three 3
+quiet apply --hold 1 --limit 4000000000 "$T/three"
+entries_are "ingot-a-3+3.conf ingot-b-2.conf "
+running a
+quiet boot
+state_is COMMITTED
+[ ! -e "$T/restarts" ] || fail "a reboot restarts nothing"
+
+# ---- what needs no reboot: mounted from the new slot, its unit restarted
+cp -a "$T/three" "$T/four"
+echo "page of four" >"$T/four/usr/share/web/page"
+describe four 4
+mkdir -p "$M/usr/share/web"
+echo "page of three" >"$M/usr/share/web/page"
+update apply --plan "$T/four" >"$T/out"
+has "activation: restart of web.service (all that changed belongs to these units)" "$T/out"
+update apply --plan "$T/two" --older >"$T/out"
+has "activation: reboot (another kernel)" "$T/out"
+rm "$T/phases"
+quiet apply --hold 1 --limit 100 "$T/four"
+[ "$(cat "$T/restarts")" = "web.service page of four" ] ||
+	fail "restarts: $(cat "$T/restarts")"
+[ "$(cat "$T/phases")" = "--phase pre-configure
+--phase configure
+--phase post-configure
+--phase migration" ] || fail "phases: $(cat "$T/phases")"
+state_is COMMITTED
+entries_are "ingot-a-3.conf ingot-b-5.conf "
+update apply "$T/one" --older >"$T/out" 2>&1 && fail "the slot in use was filled"
+has "reboot first" "$T/out"
+echo "since then" >"$M/state/etc-a/upper/later"
+running b
+quiet boot
+if [ ! -d "$M/state/etc-b/upper" ] || [ -L "$M/state/etc-b" ] ||
+	[ -e "$M/state/etc-a" ]; then
+	fail "the changes of /etc are not the new slot's"
+fi
+[ "$(cat "$M/state/etc-b/upper/later")" = "since then" ] ||
+	fail "a change of /etc is lost"
+
+# ---- and one that is not good
+cp -a "$T/four" "$T/five"
+echo "page of five" >"$T/five/usr/share/web/page"
+describe five 5
+rm "$T/restarts"
+printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
+update apply --limit 2 "$T/five" >"$T/out" 2>&1 && fail "a bad image was kept"
+has "back to the old image: 10-web: the page is not there" "$T/out"
+[ "$(cat "$T/restarts")" = "web.service page of five
+web.service page of three" ] || fail "restarts: $(cat "$T/restarts")"
+state_is ROLLEDBACK
+entries_are "ingot-b-5.conf "
