@@ -13,6 +13,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "image-build/target.h"
 #include "lib/clock.h"
 #include "lib/contents.h"
 #include "lib/error.h"
@@ -95,6 +96,7 @@ contents_make(struct build *b, struct error *e)
 {
 	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	own_free char *folder = path_dir(CONTENTS_INSIDE);
+	own_fd int made = -1;
 	own(strbuf_clear) struct strbuf text = { 0 };
 	ownp(contents_free) struct contents *c = NULL;
 	double start = clock_seconds();
@@ -103,14 +105,15 @@ contents_make(struct build *b, struct error *e)
 		return error_errno(e, "%s", b->tree);
 	log_status("contents");
 	/* A tree that is only packed is the caller's and stays as it is. */
-	if (b->nchosen > 0 && file_mkdirs(tree, folder, 0755, e) == -1)
+	if (b->nchosen > 0 &&
+	    (made = target_folder(b->tree, folder, 0755, e)) == -1)
 		return -1;
 	c = list_tree(b, tree, e);
 	if (c == NULL)
 		return error_prefix(e, "contents");
 	contents_print(c, &text);
 	if (b->nchosen > 0 &&
-	    file_put(tree, CONTENTS_INSIDE, 0644, text.s, text.len, e) == -1)
+	    target_put(b->tree, CONTENTS_INSIDE, 0644, &text, e) == -1)
 		return -1;
 	b->contents = strbuf_take(&text);
 	log_status("%s", "");
