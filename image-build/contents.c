@@ -91,28 +91,48 @@ contents_put_beside(const struct build *b, struct error *e)
 	    AT_FDCWD, path, 0644, b->contents, strlen(b->contents), e);
 }
 
+/*
+ * A tree that is only packed is the caller's and stays as it is; one in which
+ * something else is in the way, say a link to nowhere, is as its base wants it.
+ */
+static int
+make_place(const struct build *b, bool *inside, struct error *e)
+{
+	own_free char *folder = path_dir(CONTENTS_INSIDE);
+	own_fd int made = -1;
+
+	*inside = false;
+	if (b->nchosen == 0)
+		return 0;
+	made = target_folder(b->tree, folder, 0755, e);
+	*inside = made != -1;
+	if (made == -1 && e->code != EEXIST && e->code != ENOTDIR)
+		return -1;
+	if (made == -1)
+		log_warn("the image will not hold its list of contents: %s",
+		    e->text);
+	return 0;
+}
+
 int
 contents_make(struct build *b, struct error *e)
 {
 	own_fd int tree = open(b->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	own_free char *folder = path_dir(CONTENTS_INSIDE);
-	own_fd int made = -1;
 	own(strbuf_clear) struct strbuf text = { 0 };
 	ownp(contents_free) struct contents *c = NULL;
+	bool inside;
 	double start = clock_seconds();
 
 	if (tree == -1)
 		return error_errno(e, "%s", b->tree);
 	log_status("contents");
-	/* A tree that is only packed is the caller's and stays as it is. */
-	if (b->nchosen > 0 &&
-	    (made = target_folder(b->tree, folder, 0755, e)) == -1)
+	if (make_place(b, &inside, e) == -1)
 		return -1;
 	c = list_tree(b, tree, e);
 	if (c == NULL)
 		return error_prefix(e, "contents");
 	contents_print(c, &text);
-	if (b->nchosen > 0 &&
+	if (inside &&
 	    target_put(b->tree, CONTENTS_INSIDE, 0644, &text, e) == -1)
 		return -1;
 	b->contents = strbuf_take(&text);
