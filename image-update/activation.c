@@ -105,12 +105,6 @@ visit(void *ctx, const struct contents_entry *from,
 	return 0;
 }
 
-static bool
-same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* A reason that needs no look at the paths, or NULL. */
 static const char *
 what_starts(const struct contents *old, const struct contents *new)
@@ -119,7 +113,7 @@ what_starts(const struct contents *old, const struct contents *new)
 		return "another kernel";
 	if (memcmp(old->initrd_sum, new->initrd_sum, DIGEST_BYTES) != 0)
 		return "another initramfs";
-	return same_text(old->cmdline, new->cmdline)
+	return mem_same(old->cmdline, new->cmdline)
 	    ? NULL
 	    : "another command line of the kernel";
 }

@@ -142,12 +142,6 @@ find_line(const struct strlist *lines, const char *line)
 	return NULL;
 }
 
-static bool
-equal(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* One name's line; NULL: it goes. */
 static const char *
 choose_line(const char *old, const char *new, const char *mine,
@@ -155,9 +149,9 @@ choose_line(const char *old, const char *new, const char *mine,
 {
 	const char *any = mine != NULL ? mine : new;
 
-	if (equal(mine, old) || equal(mine, new))
+	if (mem_same(mine, old) || mem_same(mine, new))
 		return new;
-	if (equal(old, new))
+	if (mem_same(old, new))
 		return mine;
 	strlist_printf(conflicts, "%.*s: changed by both",
 	    (int)strcspn(any != NULL ? any : old, ":"),

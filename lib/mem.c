@@ -88,3 +88,9 @@ mem_printf(const char *fmt, ...)
 		mem_exhausted();
 	return p;
 }
+
+bool
+mem_same(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}

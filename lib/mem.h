@@ -7,6 +7,7 @@
 #ifndef LIB_MEM_H
 #define LIB_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *mem_alloc(size_t size); /* zeroed */
@@ -26,5 +27,8 @@ void *mem_grow(void *p, size_t *cap, size_t want, size_t size);
 char *mem_dup(const char *s); /* NULL gives NULL */
 char *mem_dupn(const char *s, size_t n); /* n bytes and a NUL */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Whether two texts are the same, or both are NULL. */
+bool mem_same(const char *a, const char *b);
 
 #endif
