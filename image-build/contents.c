@@ -20,32 +20,19 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/options.h"
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
-
-static int
-number_of(const char *option, const char *text, int64_t *n, struct error *e)
-{
-	char *end;
-
-	if (text == NULL)
-		return 0;
-	errno = 0;
-	*n = strtoll(text, &end, 10);
-	if (errno != 0 || *end != '\0' || *text < '0' || *text > '9')
-		return error_set(
-		    e, EINVAL, "%s: %s is no number", option, text);
-	return 0;
-}
 
 static int
 fill_head(const struct settings *s, struct contents *c, struct error *e)
 {
 	int64_t version = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL);
 
-	if (number_of("--image-version", s->image_version, &version, e) == -1 ||
-	    number_of("--expires", s->expires, &c->expires, e) == -1)
+	if (options_number("--image-version", s->image_version, &version, e) ==
+		-1 ||
+	    options_number("--expires", s->expires, &c->expires, e) == -1)
 		return -1;
 	c->version = (uint64_t)version;
 	return 0;

@@ -108,39 +108,24 @@ print_json(const struct value *v)
 /* ---- describe ------------------------------------------------------------ */
 
 static int
-number_of(const char *name, const char *text, uint64_t *n, struct error *e)
-{
-	char *end;
-
-	errno = 0;
-	*n = strtoull(text, &end, 10);
-	if (errno != 0 || *end != '\0' || *text < '0' || *text > '9' ||
-	    *n > INT64_MAX)
-		return error_set(e, EINVAL, "%s: %s is no number", name, text);
-	return 0;
-}
-
-static int
 do_describe(const char *tree, struct error *e)
 {
 	own_fd int dir = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ownp(contents_free) struct contents *c = NULL;
 	own(strbuf_clear) struct strbuf text = { 0 };
-	uint64_t version = (uint64_t)time(NULL), expires = 0;
+	int64_t version = time(NULL), expires = 0;
 
 	if (dir == -1)
 		return error_errno(e, "%s", tree);
-	if ((opt.number != NULL &&
-		number_of("--image-version", opt.number, &version, e) == -1) ||
-	    (opt.expires != NULL &&
-		number_of("--expires", opt.expires, &expires, e) == -1))
+	if (options_number("--image-version", opt.number, &version, e) == -1 ||
+	    options_number("--expires", opt.expires, &expires, e) == -1)
 		return -1;
 	c = contents_scan(dir, opt.name != NULL ? opt.name : path_base(tree),
 	    CONTENTS_DIGESTS, e);
 	if (c == NULL)
 		return error_prefix(e, "%s", tree);
-	c->version = version;
-	c->expires = (int64_t)expires;
+	c->version = (uint64_t)version;
+	c->expires = expires;
 	if (contents_describe(c, dir, e) == -1)
 		return error_prefix(e, "%s", tree);
 	contents_seal(c);

@@ -223,3 +223,19 @@ options_help(const struct options *o)
 	if (o->more != NULL)
 		printf("\n%s", o->more);
 }
+
+int
+options_number(
+    const char *option, const char *text, int64_t *n, struct error *e)
+{
+	char *end;
+
+	if (text == NULL)
+		return 0;
+	errno = 0;
+	*n = strtoll(text, &end, 10);
+	if (errno != 0 || *end != '\0' || *text < '0' || *text > '9')
+		return error_set(
+		    e, EINVAL, "%s: %s is no number", option, text);
+	return 0;
+}

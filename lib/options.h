@@ -7,6 +7,7 @@
 #define LIB_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct error;
 struct strlist;
@@ -62,5 +63,12 @@ options_parse(const struct options *, int argc, char **argv, struct error *);
 
 /* Print what --help prints, on standard output. */
 void options_help(const struct options *);
+
+/*
+ * The number that the option was given, 0 or more; NULL leaves *n as it is.
+ * Returns 0, or -1 with an error that names the option.
+ */
+int options_number(
+    const char *option, const char *text, int64_t *n, struct error *e);
 
 #endif
