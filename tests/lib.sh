@@ -31,3 +31,15 @@ scratch() {
 	T=$(mktemp -d)
 	trap 'rm -rf "$T"' EXIT
 }
+
+# A script that goes on only while all is well, in an element below
+# $T/elements; its text is on standard input.
+element_script() { # element phase name
+	mkdir -p "$T/elements/$1/$2.d"
+	{
+		echo '#!/bin/bash'
+		echo 'set -eu'
+		cat
+	} >"$T/elements/$1/$2.d/$3"
+	chmod 755 "$T/elements/$1/$2.d/$3"
+}

@@ -7,20 +7,11 @@ need_root
 scratch
 
 el=$T/elements
-script() { # element phase name
-	mkdir -p "$el/$1/$2.d"
-	{
-		echo '#!/bin/bash'
-		echo 'set -eu'
-		cat
-	} >"$el/$1/$2.d/$3"
-	chmod 755 "$el/$1/$2.d/$3"
-}
-script small install 20-small <<'EOF'
+element_script small install 20-small <<'EOF'
 printf '%*s' 1000000 x >/srv-small
 echo small >/both
 EOF
-script large install 50-large <<'EOF'
+element_script large install 50-large <<'EOF'
 printf '%*s' 9000000 x >/srv-large
 echo "${TASTE:-large}" >/both
 mkdir /"a b"

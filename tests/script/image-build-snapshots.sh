@@ -7,16 +7,7 @@ need_root
 scratch
 
 el=$T/elements
-script() { # element phase name
-	mkdir -p "$el/$1/$2.d"
-	{
-		echo '#!/bin/bash'
-		echo 'set -eu'
-		cat
-	} >"$el/$1/$2.d/$3"
-	chmod 755 "$el/$1/$2.d/$3"
-}
-script one extra-data 10-one <<'EOF'
+element_script one extra-data 10-one <<'EOF'
 cp "$(dirname "$0")/../one-data" "$TMP_HOOKS_PATH/made-by-one"
 cat "$HOSTFILE" >"$TARGET_ROOT/etc/from-host"
 EOF
@@ -26,7 +17,7 @@ echo first >"$el/one/one-data"
 echo nobody reads this >"$el/one/README.md"
 # Of nobody else's test on this machine.
 seconds=$((3000000 + $$))
-script one install 20-one <<EOF
+element_script one install 20-one <<EOF
 sleep $seconds &
 EOF
 cat >>"$el/one/install.d/20-one" <<'EOF'
@@ -35,23 +26,23 @@ rm /etc/passwd
 ln /etc/one /etc/one-more
 echo "${TASTE:-none}" >/etc/taste
 EOF
-script two install 30-two <<'EOF'
+element_script two install 30-two <<'EOF'
 cat /etc/one >/etc/two
 mkdir -p /mnt/bound
 EOF
-script two pre-install 30-mount <<'EOF'
+element_script two pre-install 30-mount <<'EOF'
 mkdir -p /mnt/from /mnt/bound
 mount -t tmpfs none /mnt/bound
 EOF
-script two post-install 40-two <<'EOF'
+element_script two post-install 40-two <<'EOF'
 mount | grep -q ' /mnt/bound ' || exit 7
 echo two >>/etc/two
 EOF
-script two finalise 40-two <<'EOF'
+element_script two finalise 40-two <<'EOF'
 ! grep -q /mnt/bound /proc/mounts
 echo finalised >/etc/finalised
 EOF
-script two cleanup 90-list <<'EOF'
+element_script two cleanup 90-list <<'EOF'
 rm -f "$TARGET_ROOT/etc/taste.bak"
 EOF
 
@@ -176,7 +167,7 @@ build again
 [ "$(wc -l <"$T/ran")" -eq 8 ] || fail "not all ran again: $(cat "$T/ran")"
 
 # A step that writes to the host does so in every build.
-script two extra-data 50-outside <<'EOF'
+element_script two extra-data 50-outside <<'EOF'
 echo ran >>"$OUTSIDE"
 EOF
 mkdir "$T/out.d"
