@@ -7,7 +7,10 @@
 #define TESTS_UNIT_CHECK_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "lib/error.h"
 
 static unsigned check_done, check_failed;
 
@@ -32,6 +35,16 @@ static unsigned check_done, check_failed;
 			    want_); \
 		} \
 	} while (0)
+
+/* What the test itself needs: it ends here if that failed. */
+static inline void
+must(int r, const struct error *e)
+{
+	if (r == -1) {
+		printf("%s\n", e->text);
+		exit(1);
+	}
+}
 
 /* A test that checked nothing has failed. */
 static inline int

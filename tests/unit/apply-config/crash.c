@@ -46,15 +46,6 @@ static char *top, *program;
 static int top_fd;
 
 static void
-must(int r, const struct error *e)
-{
-	if (r == -1) {
-		printf("%s\n", e->text);
-		exit(1);
-	}
-}
-
-static void
 put(const char *path, const char *text)
 {
 	own_free char *dir = path_dir(path);

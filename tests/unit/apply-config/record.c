@@ -29,15 +29,6 @@ static int top_fd;
 static struct settings settings;
 
 static void
-must(int r, const struct error *e)
-{
-	if (r == -1) {
-		printf("%s\n", e->text);
-		exit(1);
-	}
-}
-
-static void
 put(const char *path, const char *text)
 {
 	struct error e;

@@ -41,21 +41,12 @@ static int top_fd;
 static struct error e;
 
 static void
-must(int r)
-{
-	if (r == -1) {
-		printf("%s\n", e.text);
-		exit(1);
-	}
-}
-
-static void
 put(const char *path, const char *text)
 {
 	own_free char *dir = path_dir(path);
 
-	must(file_mkdirs(top_fd, dir, 0755, &e));
-	must(file_replace(top_fd, path, 0644, text, strlen(text), &e));
+	must(file_mkdirs(top_fd, dir, 0755, &e), &e);
+	must(file_replace(top_fd, path, 0644, text, strlen(text), &e), &e);
 }
 
 /* Three images: of 12 files a third differs from one to the next. */
@@ -78,7 +69,7 @@ make_image(const char *name, uint64_t version)
 	CHECK(symlinkat("d0/f0", top_fd, link) == 0);
 	dir = openat(top_fd, name, O_RDONLY | O_DIRECTORY);
 	c = contents_scan(dir, name, CONTENTS_DIGESTS, &e);
-	must(c == NULL ? -1 : 0);
+	must(c == NULL ? -1 : 0, &e);
 	c->version = version;
 	contents_seal(c);
 	contents_print(c, &text);
@@ -234,19 +225,19 @@ current_image(void)
 
 	if (!file_is_dir(AT_FDCWD, path))
 		return mem_dup("");
-	must(slots_open(&s, path, false, &e));
+	must(slots_open(&s, path, false, &e), &e);
 	if (s.previous != NULL) {
 		c = slots_contents(&s, s.previous, &e);
-		must(c == NULL ? -1 : 0);
-		must(slots_verify(&s, s.previous, c, &e));
+		must(c == NULL ? -1 : 0, &e);
+		must(slots_verify(&s, s.previous, c, &e), &e);
 		contents_free(c);
 		c = NULL;
 	}
 	if (s.current == NULL)
 		return mem_dup("");
 	c = slots_contents(&s, s.current, &e);
-	must(c == NULL ? -1 : 0);
-	must(slots_verify(&s, s.current, c, &e));
+	must(c == NULL ? -1 : 0, &e);
+	must(slots_verify(&s, s.current, c, &e), &e);
 	return mem_dup(c->name);
 }
 
@@ -262,9 +253,10 @@ try_at(const struct scene *s, unsigned long n, int code)
 	own_free char *now = NULL, *then = NULL;
 	bool through;
 
-	must(tree_remove(top_fd, "slots", &e));
+	must(tree_remove(top_fd, "slots", &e), &e);
 	if (s->start != NULL)
-		must(tree_clone(top_fd, s->start, top_fd, "slots", true, &e));
+		must(tree_clone(top_fd, s->start, top_fd, "slots", true, &e),
+		    &e);
 	through = run_to(command(s->verb, s->image), n, code);
 	now = current_image();
 	CHECK(strcmp(now, s->old) == 0 || strcmp(now, s->new) == 0);
@@ -338,7 +330,7 @@ main(void)
 	CHECK(renameat(top_fd, "slots", top_fd, "two") == 0);
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 		check_scene(&scenes[i]);
-	must(tree_remove(AT_FDCWD, top, &e));
+	must(tree_remove(AT_FDCWD, top, &e), &e);
 	close(top_fd);
 	free(top);
 	free(program);

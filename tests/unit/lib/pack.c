@@ -32,15 +32,6 @@ static struct error e;
 static int top;
 
 static void
-must(int r)
-{
-	if (r == -1) {
-		printf("%s\n", e.text);
-		exit(1);
-	}
-}
-
-static void
 put(const char *path, size_t n, uint32_t seed, const char *end)
 {
 	own(strbuf_clear) struct strbuf b = { 0 };
@@ -51,8 +42,8 @@ put(const char *path, size_t n, uint32_t seed, const char *end)
 		strbuf_putc(&b, (char)(seed >> 24));
 	}
 	strbuf_puts(&b, end);
-	must(file_mkdirs(top, dir, 0755, &e));
-	must(file_replace(top, path, 0644, b.s, b.len, &e));
+	must(file_mkdirs(top, dir, 0755, &e), &e);
+	must(file_replace(top, path, 0644, b.s, b.len, &e), &e);
 }
 
 static struct contents *
@@ -62,7 +53,7 @@ list(const char *tree, int *dir)
 
 	*dir = openat(top, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	c = contents_scan(*dir, tree, CONTENTS_DIGESTS, &e);
-	must(c == NULL ? -1 : 0);
+	must(c == NULL ? -1 : 0, &e);
 	contents_seal(c);
 	return c;
 }
@@ -72,9 +63,9 @@ make_pack(const struct pack_images *images, struct strbuf *b)
 {
 	own_fd int fd = openat(top, "pack", O_RDWR | O_CREAT | O_TRUNC, 0600);
 
-	must(pack_write(images, fd, &e));
-	must(lseek(fd, 0, SEEK_SET) == -1 ? -1 : 0);
-	must(file_read_fd(fd, "pack", MIB(64), b, &e));
+	must(pack_write(images, fd, &e), &e);
+	must(lseek(fd, 0, SEEK_SET) == -1 ? -1 : 0, &e);
+	must(file_read_fd(fd, "pack", MIB(64), b, &e), &e);
 }
 
 /* ---- undo -------------------------------------------------------------------- */
@@ -226,6 +217,6 @@ main(void)
 	close(images.old_dir);
 	close(images.new_dir);
 	close(top);
-	must(tree_remove(AT_FDCWD, scratch, &e));
+	must(tree_remove(AT_FDCWD, scratch, &e), &e);
 	return check_result();
 }
