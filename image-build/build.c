@@ -487,6 +487,7 @@ build_run(struct build *b, struct error *e)
 	status = work_begin(b, e);
 	if (status == 0)
 		status = enter_run(inside, b, b->dir, e);
+	outputs_tidy(b->settings);
 	work_end(b);
 	return status;
 }

@@ -216,6 +216,7 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 	const struct settings *s = b->settings;
 	own(jobs_clear) struct jobs jobs = { 0 };
 
+	outputs_tidy(s);
 	if (wants_sums(b) && contents_make(b, e) == -1)
 		return -1;
 	for (size_t i = 0; i < s->formats.len; i++)

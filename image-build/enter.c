@@ -90,56 +90,6 @@ private_mounts(const char *dir)
 	return 0;
 }
 
-static int
-inside(int (*act)(void *), void *ctx, const char *dir)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (privileges_held() == PRIVILEGES_CHROOT) {
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
-		return act(ctx);
-	}
-	if (private_mounts(dir) == -1) {
-		perror("image-build: private mounts");
-		return 1;
-	}
-	return act(ctx);
-}
-
-int
-enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
-{
-	own_free char *copy = path_join(dir, "root");
-	long namespaces =
-	    privileges_held() == PRIVILEGES_CHROOT ? 0 : NAMESPACES;
-	pid_t pid;
-	int status;
-
-	catch_signals();
-	fflush(NULL);
-	pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
-	if (pid == -1)
-		return error_errno(e, "namespaces of its own");
-	if (pid == 0) {
-		signal(SIGINT, SIG_IGN);
-		signal(SIGTERM, SIG_IGN);
-		signal(SIGHUP, SIG_IGN);
-		status = inside(act, ctx, copy);
-		fflush(NULL);
-		_exit(status);
-	}
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno == EINTR && stopped_by != 0)
-			kill(pid, SIGKILL);
-	(void)umount2(copy, MNT_DETACH);
-	if (stopped_by != 0)
-		return error_set(
-		    e, EINTR, "stopped by %s", strsignal(stopped_by));
-	if (WIFSIGNALED(status))
-		return error_set(e, 0, "the build was killed by signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return WEXITSTATUS(status);
-}
-
 /* The children of this process, those of dead children too. */
 static int
 kill_children(void)
@@ -158,21 +108,81 @@ kill_children(void)
 	return (int)pids.len;
 }
 
+static void
+end_children(void)
+{
+	while (kill_children() > 0)
+		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+			continue;
+}
+
+static int
+inside(int (*act)(void *), void *ctx, const char *dir)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dir == NULL || privileges_held() == PRIVILEGES_CHROOT) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		return act(ctx);
+	}
+	if (private_mounts(dir) == -1) {
+		perror("image-build: private mounts");
+		return 1;
+	}
+	return act(ctx);
+}
+
+int
+enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
+{
+	own_free char *copy = dir != NULL ? path_join(dir, "root") : NULL;
+	long namespaces = dir == NULL || privileges_held() == PRIVILEGES_CHROOT
+	    ? 0
+	    : NAMESPACES;
+	pid_t pid;
+	int status;
+
+	catch_signals();
+	if (dir == NULL)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	fflush(NULL);
+	pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
+	if (pid == -1)
+		return error_errno(e, "namespaces of its own");
+	if (pid == 0) {
+		signal(SIGINT, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
+		status = inside(act, ctx, copy);
+		fflush(NULL);
+		_exit(status);
+	}
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno == EINTR && stopped_by != 0)
+			kill(pid, SIGKILL);
+	if (dir != NULL)
+		(void)umount2(copy, MNT_DETACH);
+	else if (stopped_by != 0)
+		end_children();
+	if (stopped_by != 0)
+		return error_set(
+		    e, EINTR, "stopped by %s", strsignal(stopped_by));
+	if (WIFSIGNALED(status))
+		return error_set(e, 0, "the build was killed by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return WEXITSTATUS(status);
+}
+
 void
 enter_end_leftovers(void)
 {
-	int left = 1;
-
+	if (getpid() != 1) {
+		end_children();
+		return;
+	}
 	/* As init of a PID namespace we reach all of them at once. */
-	if (getpid() == 1)
-		left = kill(-1, SIGKILL) == 0;
-	else
-		left = kill_children();
-	while (left > 0) {
+	if (kill(-1, SIGKILL) == 0)
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			continue;
-		left = getpid() == 1 ? 0 : kill_children();
-	}
 }
 
 int

@@ -351,8 +351,9 @@ int step_failed(const struct speaker *s, const char *element, struct error *e);
 
 /*
  * Run act in a child with private mount, PID, IPC and UTS namespaces, so that
- * nothing it mounts or starts outlives it.  dir is a scratch folder.  Returns
- * the child's exit status, or -1.
+ * nothing it mounts or starts outlives it.  dir is a scratch folder; NULL: no
+ * namespaces, for what starts no script.  A signal that ends this process ends
+ * the child first.  Returns the child's exit status, or -1.
  */
 int
 enter_run(int (*act)(void *ctx), void *ctx, const char *dir, struct error *e);

@@ -33,7 +33,7 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
-#define SCRATCH "dib_build."
+#define PREFIX "dib_build."
 #define TRIES 100 /* another build may take a folder away before it is locked */
 
 /* ---- folders on the host --------------------------------------------------------- */
@@ -62,8 +62,8 @@ work_begin(struct build *b, struct error *e)
 
 	if (tmp == NULL)
 		return error_errno(e, "%s", b->settings->tmp);
-	scratch_sweep(tmp, SCRATCH);
-	b->dir_lock = scratch_make(tmp, SCRATCH, &b->dir, e);
+	scratch_sweep(tmp, PREFIX);
+	b->dir_lock = scratch_make(tmp, PREFIX, &b->dir, e);
 	if (b->dir_lock == -1)
 		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT) {
