@@ -509,6 +509,7 @@ build_clear(struct build *b)
 	free(b->place);
 	free(b->dir);
 	free(b->work);
+	free(b->jail);
 	free(b->image_dir);
 	free(b->hooks);
 	free(b->tree);

@@ -130,10 +130,16 @@ work_enter(struct build *b, struct error *e)
 	b->image_dir = path_join(b->place, "image");
 	b->hooks = path_join(b->work, "hooks");
 	b->tree = path_join(b->work, "mnt");
+	b->jail = path_join(b->place, "jail");
 	if (mount_place(b, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, b->image_dir, 0700, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, b->jail, 0700, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, b->work, 0755, e) == -1)
 		return -1;
+	/* A mount of its own can be shared with the target's programs. */
+	if (privileges_held() != PRIVILEGES_CHROOT &&
+	    mount(b->work, b->work, NULL, MS_BIND, NULL) == -1)
+		return error_errno(e, "%s: bind mount", b->work);
 	if (file_mkdirs(AT_FDCWD, b->settings->locks, 0755, e) == -1)
 		return -1;
 	return file_mkdirs(AT_FDCWD, b->settings->cache, 0755, e);
