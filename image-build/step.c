@@ -3,6 +3,7 @@
  * One step: found in an earlier build's snapshots, or run, with its output
  * under its name, in a tree that has what it needs, and watched.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "image-build/watch.h"
 #include "lib/clock.h"
 #include "lib/error.h"
-#include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
@@ -103,7 +103,7 @@ run_program(struct build *b, const char *speaker, const char *element,
 		.ctx = &sp,
 		.prepare = step_prepare,
 		.tick = log_tick,
-		.seconds = LIMIT_BUILD_SECONDS };
+		.seconds = budget_left(b, element) };
 	struct proc_status status;
 	int r;
 
@@ -267,6 +267,8 @@ step_do(struct build *b, const struct phase *p, const struct step *s,
 	}
 	report_step(
 	    b->report, p->name, s->name, s->element, clock_seconds() - start);
+	if (r == -1 && e->code == ETIMEDOUT)
+		return budget_time(b, s, e) == -1 ? -1 : r;
 	if (r != -1)
 		compat_step_ends(b, s);
 	return r == -1 ? -1 : budget_time(b, s, e);
