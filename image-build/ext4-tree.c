@@ -78,6 +78,16 @@ write_at(
 	return 0;
 }
 
+/* What is to be synced at the end need not wait for it. */
+static void
+send_ahead(struct ext4 *x)
+{
+	if (!x->job->kept || x->written - x->sent < EXT4_AHEAD)
+		return;
+	(void)file_write_back(x->job->fd);
+	x->sent = x->written;
+}
+
 /* bytes from the file's offset from to the image's offset at. */
 static int
 copy_bytes(
@@ -102,6 +112,7 @@ copy_bytes(
 		at += (uint64_t)n;
 		bytes -= (uint64_t)n;
 		x->written += (uint64_t)n;
+		send_ahead(x);
 		if (x->expected > x->written)
 			log_progress(x->job->what, x->written, x->expected);
 	}

@@ -63,11 +63,13 @@ struct ext4 {
 	ext2_ino_t next_ino; /* inodes below are taken */
 	struct inodes links; /* files with several names: their new inodes */
 	uint64_t written; /* bytes of data, for progress */
+	uint64_t sent; /* of them, on their way to the device */
 	uint64_t expected;
 	char *buffer; /* EXT4_BUFFER bytes for copying */
 };
 
 #define EXT4_BUFFER (1u << 20)
+#define EXT4_AHEAD (1u << 26)
 
 /* "what: libext2fs's message"; returns -1. */
 int ext4_failed(

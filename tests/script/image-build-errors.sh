@@ -24,8 +24,8 @@ refuse() {
 	fi
 	tail -n 1 "$T/stderr" >"$T/last"
 	has "$text" "$T/last"
-	[ -z "$(ls "$T/out")$(ls "$T/tmp")" ] ||
-		fail "$*: left behind: $(ls "$T/out" "$T/tmp")"
+	[ -z "$(ls -A "$T/out")$(ls "$T/tmp")" ] ||
+		fail "$*: left behind: $(ls -A "$T/out" "$T/tmp")"
 	! grep "$T" /proc/mounts || fail "$*: mounts are left"
 	[ ! -s "$T/stdout" ] || fail "$*: wrote to standard output"
 }
