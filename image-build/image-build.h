@@ -142,6 +142,14 @@ int elements_resolve(const struct elements *all, const struct strlist *wanted,
     bool need_os, struct element ***chosen, size_t *n, struct error *e);
 void elements_clear(struct elements *all);
 
+/* ---- hint.c ---------------------------------------------------------------- */
+
+/*
+ * What may have been meant by a name that no element has: "; did you mean
+ * 'web'?", or "".
+ */
+char *hint_for(const struct elements *all, const char *name);
+
 /* ---- builtin.c, builtin-*.c: elements that are part of this program ------ */
 
 struct build;

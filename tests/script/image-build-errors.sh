@@ -31,6 +31,11 @@ refuse() {
 }
 
 refuse "Element 'nowhere' not found" tiny-os nowhere
+refuse "Element 'tiny-so' not found; did you mean 'tiny-os'?" tiny-so
+refuse "Element 'cahce' not found; did you mean 'cache'?" cahce gc
+refuse "Element '$T/elements/own' not found; elements are named here, and ELEMENTS_PATH" \
+	tiny-os "$T/elements/own"
+refuse "must be specified, say debian" ""
 mkdir -p "$T/elements/orphan"
 echo absent >"$T/elements/orphan/element-deps"
 refuse "Element 'absent' not found (wanted by element orphan)" tiny-os orphan
