@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "image-build/disk.h"
-#include "image-build/format.h"
 #include "image-build/image-build.h"
 #include "image-build/target.h"
 #include "lib/bytes.h"
@@ -82,12 +81,12 @@ fill_job(const struct build *b, const struct filesystem *f, const char *tree,
 		.label = f->label,
 		.options = f->options,
 		.fd = -1,
+		.kept = b->layout.disks[f->at.disk].kept,
 		.scratch = b->image_dir,
 		.bytes = f->bytes,
 		.offset = f->start,
 		.content = f->used,
 		.inodes = f->inodes,
-		.lasting = strlist_has(&b->settings->formats, format_raw.name),
 		.sector = b->layout.disks[f->at.disk].sector,
 		.epoch = b->settings->epoch,
 		.now = made_at(b->settings) };

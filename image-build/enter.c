@@ -470,7 +470,8 @@ enter_unhook(const struct build *b, bool chroot, struct error *e)
 		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT)
 		return chroot ? tree_empty(AT_FDCWD, at, e) : 0;
-	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1)
+	/* The step may have done it itself. */
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1 && errno != EINVAL)
 		return error_errno(e, "%s: unmount", at);
 	return 0;
 }

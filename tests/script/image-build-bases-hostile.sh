@@ -23,8 +23,8 @@ refuse() {
 	fi
 	grep '^image-build: ' "$T/stderr" | tail -n 1 >"$T/last"
 	has "$text" "$T/last"
-	[ -z "$(ls "$T/out")$(ls "$T/tmp")" ] ||
-		fail "$*: left behind: $(ls "$T/out" "$T/tmp")"
+	[ -z "$(ls -A "$T/out")$(ls "$T/tmp")" ] ||
+		fail "$*: left behind: $(ls -A "$T/out" "$T/tmp")"
 	grep -q " $T/" /proc/mounts && fail "$*: mounts are left"
 	[ "$(cat "$T/outside")" = untouched ] || fail "$*: wrote outside"
 }

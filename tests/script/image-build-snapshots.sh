@@ -125,9 +125,13 @@ build mounts
 has 'post-install.d/40-two: its script changed' "$T/ran"
 [ "$(wc -l <"$T/ran")" -eq 3 ] || fail "others ran: $(cat "$T/ran")"
 
-# The same, without any snapshot.
+# The same, without any snapshot; and without what is known of files' bytes.
 cp "$T/image.raw" "$T/with.raw"
+sed '1,/^$/d' "$T/image.contents" >"$T/with.contents"
+[ "$(grep -c ' f ' "$T/with.contents")" -gt 10 ] || fail "no list of contents"
 build without --no-cache
+sed '1,/^$/d' "$T/image.contents" | diff "$T/with.contents" - ||
+	fail "other contents without snapshots"
 ran without ''
 has 'phase install: 2 steps' "$T/without"
 for f in etc/one etc/one-more etc/two etc/taste etc/finalised etc/from-host etc/fstab; do

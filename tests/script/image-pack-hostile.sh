@@ -82,9 +82,9 @@ while [ $i -lt 6 ]; do
 	image-build pack -q -f qcow2,tar -o "$T/out/ended" "$T/tree" \
 		>/dev/null 2>&1 &
 	sleep 0.$((i * 2 + 1))
-	kill -$signal $! 2>/dev/null || :
+	kill -"$signal" $! 2>/dev/null || :
 	wait $! 2>/dev/null || :
-	[ $signal = KILL ] || ls -A "$T/out" >"$T/left"
+	[ "$signal" = KILL ] || ls -A "$T/out" >"$T/left"
 	! grep -q '~$\|^\.' "$T/left" || fail "left: $(cat "$T/left")"
 	i=$((i + 1))
 done
