@@ -484,6 +484,7 @@ build_run(struct build *b, struct error *e)
 		return -1;
 	if (privileges_held() != PRIVILEGES_ROOT)
 		log_info("builds by: %s", privileges_name(privileges_held()));
+	enter_catch_signals();
 	status = work_begin(b, e);
 	if (status == 0)
 		status = enter_run(inside, b, b->dir, e);

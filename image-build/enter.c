@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,14 +48,58 @@ on_signal(int sig)
 	stopped_by = sig;
 }
 
-static void
-catch_signals(void)
+static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
+#define STOPPING (sizeof(stopping) / sizeof(*stopping))
+
+void
+enter_catch_signals(void)
 {
 	const struct sigaction sa = { .sa_handler = on_signal };
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	for (size_t i = 0; i < STOPPING; i++)
+		sigaction(stopping[i], &sa, NULL);
+}
+
+static void
+on_child(int sig)
+{
+	(void)sig; /* it ends a sigsuspend */
+}
+
+/* Hold back what ends the wait, so that nothing comes between. */
+static void
+hold_signals(sigset_t *before)
+{
+	const struct sigaction sa = { .sa_handler = on_child };
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGCHLD);
+	for (size_t i = 0; i < STOPPING; i++)
+		sigaddset(&held, stopping[i]);
+	sigaction(SIGCHLD, &sa, NULL);
+	sigprocmask(SIG_BLOCK, &held, before);
+}
+
+static void
+release_signals(const sigset_t *before)
+{
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+/* The child's status; it is killed when a signal has come for us. */
+static int
+wait_for(pid_t pid, const sigset_t *before)
+{
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (stopped_by != 0)
+			kill(pid, SIGKILL);
+		sigsuspend(before);
+	}
+	return status;
 }
 
 /*
@@ -116,10 +161,21 @@ end_children(void)
 			continue;
 }
 
+/* The child ends with its parent, which may have ended before it said so. */
+static void
+end_with_parent(int alive[2])
+{
+	struct pollfd p = { .fd = alive[0], .events = POLLIN };
+
+	close(alive[1]);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (poll(&p, 1, 0) > 0)
+		_exit(1);
+}
+
 static int
 inside(int (*act)(void *), void *ctx, const char *dir)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (dir == NULL || privileges_held() == PRIVILEGES_CHROOT) {
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 		return act(ctx);
@@ -138,27 +194,34 @@ enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
 	long namespaces = dir == NULL || privileges_held() == PRIVILEGES_CHROOT
 	    ? 0
 	    : NAMESPACES;
+	sigset_t before;
+	int alive[2], status;
 	pid_t pid;
-	int status;
 
-	catch_signals();
+	if (pipe2(alive, O_CLOEXEC) == -1)
+		return error_errno(e, "pipe");
+	enter_catch_signals();
+	hold_signals(&before);
 	if (dir == NULL)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	fflush(NULL);
 	pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
-	if (pid == -1)
-		return error_errno(e, "namespaces of its own");
 	if (pid == 0) {
-		signal(SIGINT, SIG_IGN);
-		signal(SIGTERM, SIG_IGN);
-		signal(SIGHUP, SIG_IGN);
+		for (size_t i = 0; i < STOPPING; i++)
+			signal(stopping[i], SIG_IGN);
+		release_signals(&before);
+		end_with_parent(alive);
 		status = inside(act, ctx, copy);
 		fflush(NULL);
 		_exit(status);
 	}
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno == EINTR && stopped_by != 0)
-			kill(pid, SIGKILL);
+	status = pid == -1 ? errno : wait_for(pid, &before);
+	release_signals(&before);
+	close(alive[0]);
+	close(alive[1]);
+	if (pid == -1)
+		return error_set(
+		    e, status, "namespaces of its own: %s", strerror(status));
 	if (dir != NULL)
 		(void)umount2(copy, MNT_DETACH);
 	else if (stopped_by != 0)

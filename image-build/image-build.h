@@ -362,6 +362,9 @@ int step_failed(const struct speaker *s, const char *element, struct error *e);
 
 /* ---- enter.c: namespaces and mounts --------------------------------------- */
 
+/* From now on a signal to end takes effect in enter_run alone. */
+void enter_catch_signals(void);
+
 /*
  * Run act in a child with private mount, PID, IPC and UTS namespaces, so that
  * nothing it mounts or starts outlives it.  dir is a scratch folder; NULL: no

@@ -188,6 +188,7 @@ pack(const char *source, struct error *e)
 
 	if (load(&b, e) == -1)
 		return -1;
+	enter_catch_signals();
 	lock = make_scratch(&dir, e);
 	if (lock == -1)
 		return -1;
