@@ -70,7 +70,6 @@ struct disk {
 	uint64_t asked; /* bytes, or 0: what fits */
 	uint64_t bytes; /* computed */
 	unsigned sector;
-	bool kept; /* delivered as it is written: raw */
 	const struct table_kind *table; /* NULL: none, it holds one thing */
 	uint64_t align;
 	struct partition *partitions;
@@ -120,7 +119,7 @@ struct filesystem {
 	struct place at;
 	ssize_t volume; /* index, or -1 for none */
 	uint64_t content; /* bytes that it must have, when it is measured */
-	uint64_t inodes; /* of what goes in */
+	uint64_t used, inodes; /* of what goes in */
 	char *tree; /* the folder that goes in, if not the mount point's */
 	char *made; /* a file that holds it already, or NULL */
 	uint64_t start, bytes; /* computed, from the disk's beginning */
