@@ -181,7 +181,6 @@ deliver_disk(
 	const struct settings *s = b->settings;
 	bool wanted = wants_raw(s);
 
-	b->layout.disks[d].kept = wanted;
 	if (disk_write(b, (size_t)d, raw, e) == -1)
 		return -1;
 	for (size_t i = 0; i < s->formats.len; i++) {

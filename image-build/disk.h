@@ -41,7 +41,6 @@ struct fs_job {
 	uint8_t uuid[16];
 	uint8_t seed[16]; /* of the directory hashes */
 	int fd; /* the disk */
-	bool kept; /* what is written stays: the device may begin with it */
 	const char *path; /* the disk, for programs */
 	const char *scratch; /* a folder for temporary files */
 	uint64_t offset, bytes;

@@ -70,7 +70,6 @@ struct disk {
 	uint64_t asked; /* bytes, or 0: what fits */
 	uint64_t bytes; /* computed */
 	unsigned sector;
-	bool kept; /* delivered as it is written: raw */
 	const struct table_kind *table; /* NULL: none, it holds one thing */
 	uint64_t align;
 	struct partition *partitions;

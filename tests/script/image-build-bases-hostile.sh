@@ -45,6 +45,7 @@ bad cut.tar.gz tarball "cut.tar.gz: truncated gzip input"
 bad noise.tar tarball "noise.tar: Unrecognized archive format"
 bad empty.tar tarball "empty.tar: "
 bad bomb.tar.gz tarball "bomb.tar.gz: unpacks to more than"
+bad many.tar.gz tarball "many.tar.gz: more than "
 bad no-etc.tar tarball "root.d made no root file system"
 bad base tarball "base: is not a file"
 sum=$(printf '%064d' 7)

@@ -77,6 +77,15 @@ ran same ''
 has 'nothing changed' "$T/same"
 [ "$(stat -c '%i %Z' "$T/image.raw")" = "$before" ] || fail "it was made again"
 
+# The path is told as it was given.
+(cd "$T" && image-build -q --image-cache "$T/cache" -o image -t raw \
+	--image-size 0.1 -n tiny-os one two >told1 2>&1 &&
+	image-build --image-cache "$T/cache" -o image -t raw \
+		--image-size 0.1 -n tiny-os one two >told2 2>same)
+has 'nothing changed' "$T/same"
+[ "$(cat "$T/told1" "$T/told2")" = "$(printf 'image.raw\nimage.raw')" ] ||
+	fail "told: $(cat "$T/told1" "$T/told2")"
+
 # ---- what stands beside the image counts like the image
 openssl genpkey -algorithm ed25519 -out "$T/key" 2>/dev/null
 build signed --checksum --sign "$T/key"
