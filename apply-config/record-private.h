@@ -48,6 +48,7 @@ struct layer {
 	size_t partial_count;
 	struct item *items; /* by path */
 	size_t count;
+	size_t next; /* the one after the last that was found */
 };
 
 struct record {
@@ -55,11 +56,11 @@ struct record {
 	struct layer newer; /* goes before all */
 };
 
-const struct item *layer_find(const struct layer *l, const char *path);
+const struct item *layer_find(struct layer *l, const char *path);
 
 /* The same in either, and in which it is; r may be NULL. */
-const struct item *record_find(
-    const struct record *r, const char *path, const struct layer **layer);
+const struct item *
+record_find(struct record *r, const char *path, const struct layer **layer);
 
 /* What makes a record useless when it is not the same. */
 void record_add_settings(const struct settings *s, struct strbuf *b);

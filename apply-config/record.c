@@ -124,17 +124,22 @@ compare_path(const struct item *item, const char *path)
 	return r != 0 ? r : item->path.len < n ? -1 : item->path.len > n;
 }
 
+/* Most are asked for in order. */
 const struct item *
-layer_find(const struct layer *l, const char *path)
+layer_find(struct layer *l, const char *path)
 {
 	size_t low = 0, high = l->count;
 
+	if (l->next < l->count && compare_path(&l->items[l->next], path) == 0)
+		return &l->items[l->next++];
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		int c = compare_path(&l->items[mid], path);
 
-		if (c == 0)
+		if (c == 0) {
+			l->next = mid + 1;
 			return &l->items[mid];
+		}
 		if (c < 0)
 			low = mid + 1;
 		else
@@ -144,19 +149,18 @@ layer_find(const struct layer *l, const char *path)
 }
 
 const struct item *
-record_find(
-    const struct record *r, const char *path, const struct layer **layer)
+record_find(struct record *r, const char *path, const struct layer **layer)
 {
 	const struct item *item = NULL;
 
 	if (r == NULL)
 		return NULL;
 	*layer = &r->newer;
-	item = layer_find(*layer, path);
+	item = layer_find(&r->newer, path);
 	if (item != NULL)
 		return item;
 	*layer = &r->all;
-	return layer_find(*layer, path);
+	return layer_find(&r->all, path);
 }
 
 static bool
@@ -172,8 +176,7 @@ any(const struct run *numbers, const bool *changed, size_t n)
 }
 
 bool
-record_is_current(
-    const struct record *r, const struct template *t, struct output *o)
+record_is_current(struct record *r, const struct template *t, struct output *o)
 {
 	const struct layer *l;
 	const struct item *item = record_find(r, t->path, &l);
@@ -200,7 +203,7 @@ record_length(const struct record *r)
 }
 
 bool
-record_spans(const struct record *r, const char *path, const struct stat *st,
+record_spans(struct record *r, const char *path, const struct stat *st,
     struct spans *spans)
 {
 	const struct layer *l;
