@@ -47,7 +47,8 @@ NAMES_refresh-config := os-refresh-config dib-run-parts heat-config-notify
 
 # What each part needs from outside; only lib/ and the named tool see it.
 PKGS_lib         := yaml-0.1 libcurl libarchive libcrypto zlib libzstd
-PKGS_image-build := ext2fs com_err
+PKGS_image-build  := ext2fs com_err
+PKGS_image-update := ext2fs com_err
 PKGS_image-run   := libmicrohttpd
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \

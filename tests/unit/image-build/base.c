@@ -7,10 +7,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/disk.h"
 #include "lib/error.h"
 #include "lib/gpt.h"
 #include "lib/mbr.h"
 #include "lib/own.h"
+#include "lib/volumes.h"
 #include "tests/unit/check.h"
 
 #define DIGEST \
@@ -85,20 +87,28 @@ new_gpt(struct gpt *g, const char *first, const char *second)
 	g->partitions[4].guid[0] = 0x78;
 }
 
+static int
+read_volumes(int fd, const char *arch, struct volumes *v, struct error *e)
+{
+	struct disk_source d;
+
+	return disk_open(&d, fd, e) == -1 ? -1 : volumes_read(&d, arch, v, e);
+}
+
 static void
 a_gpt_is_read(void)
 {
-	own(volumes_clear) struct base_volumes v = { 0 };
+	own(volumes_clear) struct volumes v = { 0 };
 	own_free struct gpt *g = malloc(sizeof(*g));
 	own_fd int fd = new_disk(20000);
 	struct error e = { 0 };
-	const struct base_volume *root;
+	const struct disk_volume *root;
 
 	new_gpt(g, "8300", "root-x86-64");
 	CHECK(gpt_write(g, fd, &e) == 0);
 	put_ext4(fd, 2048, "one");
 	put_ext4(fd, 4096, "two");
-	CHECK(volumes_read(fd, "amd64", &v, &e) == 0);
+	CHECK(read_volumes(fd, "amd64", &v, &e) == 0);
 	CHECK(v.len == 2 && v.items[1].number == 5);
 	root = volumes_root(&v);
 	CHECK(root != NULL && root->number == 5);
@@ -131,10 +141,10 @@ the_system_is_told_by_type_then_label_then_being_alone(void)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		own(volumes_clear) struct base_volumes v = { 0 };
+		own(volumes_clear) struct volumes v = { 0 };
 		own_free struct gpt *g = malloc(sizeof(*g));
 		own_fd int fd = new_disk(20000);
-		const struct base_volume *root;
+		const struct disk_volume *root;
 		struct error e = { 0 };
 
 		new_gpt(g, cases[i].type, "8300");
@@ -143,7 +153,7 @@ the_system_is_told_by_type_then_label_then_being_alone(void)
 			put_ext4(fd, 2048, cases[i].one);
 		if (cases[i].two != NULL)
 			put_ext4(fd, 4096, cases[i].two);
-		CHECK(volumes_read(fd, "amd64", &v, &e) == 0);
+		CHECK(read_volumes(fd, "amd64", &v, &e) == 0);
 		root = volumes_root(&v);
 		CHECK((root != NULL ? root->number : 0) == cases[i].root);
 	}
@@ -152,8 +162,7 @@ the_system_is_told_by_type_then_label_then_being_alone(void)
 static void
 old_tables_and_bare_disks_are_read(void)
 {
-	own(volumes_clear) struct base_volumes v = { 0 }, bare = { 0 },
-					       none = { 0 };
+	own(volumes_clear) struct volumes v = { 0 }, bare = { 0 }, none = { 0 };
 	own_fd int fd = new_disk(20000), whole = new_disk(4000),
 		   zero = new_disk(4000);
 	struct mbr m = { .sectors = 20000, .id = 0xdeadbeef, .len = 1 };
@@ -164,13 +173,13 @@ old_tables_and_bare_disks_are_read(void)
 	};
 	CHECK(mbr_write(&m, fd, &e) == 0);
 	put_ext4(fd, 2048, "old");
-	CHECK(volumes_read(fd, "amd64", &v, &e) == 0 && v.len == 1);
+	CHECK(read_volumes(fd, "amd64", &v, &e) == 0 && v.len == 1);
 	CHECK(volumes_named(&v, "PARTUUID=deadbeef-01") == v.items);
 	put_ext4(whole, 0, "bare");
-	CHECK(volumes_read(whole, "amd64", &bare, &e) == 0);
+	CHECK(read_volumes(whole, "amd64", &bare, &e) == 0);
 	CHECK(bare.len == 1 && bare.items[0].number == 0);
 	CHECK(volumes_root(&bare) == bare.items);
-	CHECK(volumes_read(zero, "amd64", &none, &e) == -1);
+	CHECK(read_volumes(zero, "amd64", &none, &e) == -1);
 }
 
 int
