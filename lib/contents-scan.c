@@ -238,7 +238,7 @@ hash_all(struct scan *s, struct error *e)
 }
 
 struct contents *
-contents_scan(
+contents_list(
     int dir, const char *name, enum contents_depth depth, struct error *e)
 {
 	ownp(contents_free) struct contents *c = contents_new(name);
@@ -249,8 +249,16 @@ contents_scan(
 		r = hash_all(&s, e);
 	inodes_clear(&s.linked);
 	free(s.files);
-	if (r == -1)
-		return NULL;
-	contents_seal(c);
-	return take(c);
+	return r == -1 ? NULL : take(c);
+}
+
+struct contents *
+contents_scan(
+    int dir, const char *name, enum contents_depth depth, struct error *e)
+{
+	struct contents *c = contents_list(dir, name, depth, e);
+
+	if (c != NULL)
+		contents_seal(c);
+	return c;
 }
