@@ -6,8 +6,6 @@
  * every name is one that can be made below the folder it is in.
  */
 #include <errno.h>
-#include <ext2fs/ext2_fs.h>
-#include <ext2fs/ext2fs.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -19,7 +17,7 @@
 
 #include "lib/disk.h"
 #include "lib/error.h"
-#include "lib/ext4.h"
+#include "lib/ext4-private.h"
 #include "lib/file.h"
 #include "lib/inodes.h"
 #include "lib/limits.h"
@@ -575,102 +573,18 @@ read_all(struct reader *r, struct error *e)
 	    : copy_attributes(r, EXT2_ROOT_INO, &root, r->to, ".", "", e);
 }
 
-/* ---- the disk, for libext2fs ------------------------------------------------------------- */
-
-/*
- * It opens a disk by a name; ours is the address of one that is open.  Only
- * reading is there.
- */
-static struct struct_io_manager disk_manager;
-
-static errcode_t
-channel_open(const char *name, int flags, io_channel *out)
-{
-	io_channel io;
-	void *address = NULL;
-
-	(void)flags;
-	if (sscanf(name, "%p", &address) != 1 || address == NULL)
-		return EXT2_ET_BAD_DEVICE_NAME;
-	io = mem_alloc(sizeof(*io));
-	io->magic = EXT2_ET_MAGIC_IO_CHANNEL;
-	io->manager = &disk_manager;
-	io->name = mem_dup(name);
-	io->private_data = address;
-	io->block_size = 1024;
-	io->refcount = 1;
-	*out = io;
-	return 0;
-}
-
-static errcode_t
-channel_close(io_channel io)
-{
-	if (--io->refcount > 0)
-		return 0;
-	free(io->name);
-	free(io);
-	return 0;
-}
-
-static errcode_t
-channel_set_blksize(io_channel io, int size)
-{
-	io->block_size = size;
-	return 0;
-}
-
-/* A negative count is one of bytes. */
-static errcode_t
-channel_read_blk64(io_channel io, unsigned long long block, int count, void *to)
-{
-	const struct ext4_source *from = io->private_data;
-	uint64_t at = from->offset, size = (uint64_t)io->block_size;
-	size_t n = count < 0 ? (size_t)-count : (size_t)count * size;
-
-	if (block > (INT64_MAX - at) / size)
-		return EIO;
-	return disk_read(from->disk, to, n, at + block * size) == -1 ? errno
-								     : 0;
-}
-
-static errcode_t
-channel_read_blk(io_channel io, unsigned long block, int count, void *to)
-{
-	return channel_read_blk64(io, block, count, to);
-}
-
-static errcode_t
-channel_flush(io_channel io)
-{
-	(void)io;
-	return 0;
-}
-
-static struct struct_io_manager disk_manager = {
-	.magic = EXT2_ET_MAGIC_IO_MANAGER,
-	.name = "disk",
-	.open = channel_open,
-	.close = channel_close,
-	.set_blksize = channel_set_blksize,
-	.read_blk = channel_read_blk,
-	.read_blk64 = channel_read_blk64,
-	.flush = channel_flush,
-};
-
 int
 ext4_read(const struct ext4_source *from, int to, struct error *e)
 {
 	own_free char *buffer = mem_alloc(BUFFER);
-	own_free char *name = mem_printf("%p", (const void *)from);
+	own_free char *name = ext4_io_name(from);
 	struct reader r = {
 		.from = from, .path = from->name, .to = to, .buffer = buffer
 	};
 	errcode_t code;
 	int result;
 
-	code = ext2fs_open2(
-	    name, NULL, EXT2_FLAG_64BITS, 0, 0, &disk_manager, &r.fs);
+	code = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS, 0, 0, ext4_io, &r.fs);
 	if (code != 0)
 		return error_set(e, EINVAL, "%s: its file system: %s",
 		    from->name, error_message(code));
