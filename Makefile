@@ -47,7 +47,7 @@ NAMES_refresh-config := os-refresh-config dib-run-parts heat-config-notify
 
 # What each part needs from outside; only lib/ and the named tool see it.
 # (One part of lib/ is only linked where it is used.)
-PKGS_lib          := yaml-0.1 libcurl libarchive libcrypto zlib libzstd
+PKGS_lib          := yaml-0.1 libcurl libarchive libcrypto zlib libdeflate libzstd
 PKGS_lib/ext4     := ext2fs com_err
 PKGS_image-build  := $(PKGS_lib/ext4)
 PKGS_image-update := $(PKGS_lib/ext4)
