@@ -38,6 +38,8 @@ static const struct option_def defs[] = {
 	    "since its boot that an image has to prove itself (600)" },
 	{ 0, "hold", "SECONDS", OPTION_NUMBER, &opt.trial.hold, NULL,
 	    "that its checks have to hold on end (30)" },
+	{ 0, "kexec", NULL, OPTION_FLAG, &opt.trial.kexec, NULL,
+	    "where it takes a reboot, without firmware and loader" },
 	{ 0, "no-reboot", NULL, OPTION_FLAG, &opt.no_reboot, NULL,
 	    "leave the reboot that starts the image to others" },
 	{ 'k', "key", "FILE", OPTION_STRING, &opt.trust.key, NULL,
@@ -256,7 +258,7 @@ start(struct slots *s, struct error *e)
 		log_info("the next boot starts the image");
 		return 0;
 	}
-	return machine_reboot(e);
+	return machine_reboot(s->machine->loaded, e);
 }
 
 /* ---- apply --------------------------------------------------------------------- */
@@ -265,23 +267,21 @@ start(struct slots *s, struct error *e)
 static void
 print_activation(struct doc *d, const struct activation *a, struct value *into)
 {
+	static const char *const kinds[] = { "restart", "kexec", "reboot" };
 	struct value *v = value_map(d), *units = value_list(d);
 	own_free char *names = strlist_join(&a->units, " ");
+	const char *kind = kinds[a->kind];
 
+	if (a->kind == ACTIVATION_RESTART && a->units.len == 0)
+		kind = "nothing";
 	if (!opt.json) {
-		printf("activation: %s%s (%s)\n",
-		    a->reboot		   ? "reboot"
-			: a->units.len > 0 ? "restart of "
-					   : "nothing",
-		    names, a->why);
+		printf("activation: %s%s%s (%s)\n", kind,
+		    a->units.len > 0 ? " of " : "", names, a->why);
 		return;
 	}
 	for (size_t i = 0; i < a->units.len; i++)
 		value_add(d, units, value_string(d, a->units.items[i]));
-	set_text(d, v, "kind",
-	    a->reboot		   ? "reboot"
-		: a->units.len > 0 ? "restart"
-				   : "nothing");
+	set_text(d, v, "kind", kind);
 	set_text(d, v, "why", a->why);
 	value_set(d, v, "units", units);
 	value_set(d, into, "activation", v);
@@ -347,7 +347,9 @@ do_plan(const char *place, struct error *e)
 	if (s.dir != -1 && plan_fits(&plan, &s, &from, e) == -1)
 		return -1;
 	if (s.machine != NULL)
-		activation_choose(&a, old, from.contents);
+		activation_choose(&a, old, from.contents,
+		    &(struct activation_means){
+			opt.trial.kexec, kexec_obstacle(opt.root) });
 	print_plan(d, &plan, from.contents, &a);
 	return 0;
 }
@@ -360,6 +362,9 @@ do_apply(const char *path, struct error *e)
 
 	if (opt.plan)
 		return do_plan(path, e);
+	/* Only who reboots it can do it so. */
+	if (opt.no_reboot || strcmp(opt.root, "/") != 0)
+		opt.trial.kexec = false;
 	if (open_slots(&s, true, e) == -1 ||
 	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1 ||
 	    apply(&s, &from, &opt.trust, &opt.trial, e) == -1)

@@ -125,6 +125,18 @@ slots_contents(const struct slots *s, const char *id, struct error *e)
 	return take(c);
 }
 
+bool
+slots_apart(const struct slots *s)
+{
+	return s->machine != NULL && s->machine->tree == NULL;
+}
+
+bool
+slots_is_slot(const struct slots *s, const char *id)
+{
+	return is_id(id) && file_is_dir(s->dir, id);
+}
+
 int
 slots_begin(struct slots *s, struct error *e)
 {
@@ -134,7 +146,7 @@ slots_begin(struct slots *s, struct error *e)
 int
 slots_reread(struct slots *s, struct error *e)
 {
-	return s->machine != NULL ? machine_reread(s, e) : 0;
+	return slots_apart(s) ? machine_reread(s, e) : 0;
 }
 
 int
@@ -142,7 +154,7 @@ slots_room(const struct slots *s, uint64_t *bytes, struct error *e)
 {
 	struct statvfs fs;
 
-	if (s->machine != NULL)
+	if (slots_apart(s))
 		return machine_room(s, bytes, e);
 	if (fstatvfs(s->dir, &fs) == -1)
 		return error_errno(e, "slots");
@@ -190,7 +202,7 @@ slots_exchange(struct slots *s, struct error *e)
 
 	if (s->machine != NULL) {
 		c = slots_contents(s, s->previous, e);
-		return c == NULL ? -1 : machine_choose(s, c, false, e);
+		return c == NULL ? -1 : machine_choose(s, c, -1, e);
 	}
 	if (renameat2(s->dir, CURRENT, s->dir, PREVIOUS, RENAME_EXCHANGE) == -1)
 		return error_errno(e, "exchange " CURRENT " and " PREVIOUS);
@@ -229,13 +241,16 @@ slots_settle(struct slots *s, const struct contents *c, struct error *e)
 	if (syncfs(tree) == -1)
 		return error_errno(e, STAGING ": sync");
 	close(take_fd(&tree));
-	if (s->machine != NULL)
+	if (slots_apart(s))
 		return machine_settle(s, c, e);
-	if (file_replace(s->dir, name, 0644, text.s, text.len, e) == -1)
+	if (s->machine == NULL &&
+	    file_replace(s->dir, name, 0644, text.s, text.len, e) == -1)
 		return -1;
 	if (renameat(s->dir, STAGING, s->dir, c->id) == -1)
 		return error_errno(e, "slot %.12s", c->id);
-	return sync_folder(s, e);
+	if (sync_folder(s, e) == -1)
+		return -1;
+	return s->machine != NULL ? machine_settle(s, c, e) : 0;
 }
 
 /* First the name, then the files: no half slot has a slot's name. */
@@ -282,7 +297,7 @@ slots_tidy(struct slots *s, bool staging, struct error *e)
 {
 	own(strlist_clear) struct strlist names = { 0 };
 
-	if (s->machine != NULL)
+	if (slots_apart(s))
 		return 0;
 	if ((staging && tree_remove(s->dir, STAGING, e) == -1) ||
 	    tree_remove(s->dir, TRASH, e) == -1 ||

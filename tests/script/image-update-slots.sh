@@ -224,7 +224,7 @@ running a
 quiet boot
 state_is ROLLEDBACK
 update history >"$T/out"
-has "no check has ended" "$T/out"
+has "was not up within" "$T/out"
 
 # ---- on trial: rebooted in order, that gives the try back; then it holds
 quiet apply --limit 4000000000 --hold 1 "$T/two"
@@ -278,6 +278,15 @@ update apply --plan "$T/four" >"$T/out"
 has "activation: restart of web.service (all that changed belongs to these units)" "$T/out"
 update apply --plan "$T/two" --older >"$T/out"
 has "activation: reboot (another kernel)" "$T/out"
+update apply --kexec --plan "$T/two" --older >"$T/out"
+has "activation: reboot (another kernel; no kexec: this kernel cannot" "$T/out"
+mkdir -p "$M/proc/sys/kernel"
+echo 1 >"$M/proc/sys/kernel/kexec_load_disabled"
+update apply --kexec --plan "$T/two" --older >"$T/out"
+has "no kexec: kernel.kexec_load_disabled is set" "$T/out"
+echo 0 >"$M/proc/sys/kernel/kexec_load_disabled"
+update apply --kexec --plan "$T/two" --older >"$T/out"
+has "activation: kexec (another kernel)" "$T/out"
 rm "$T/phases"
 quiet apply --hold 1 --limit 100 "$T/four"
 [ "$(cat "$T/restarts")" = "web.service page of four" ] ||
