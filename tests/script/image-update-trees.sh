@@ -58,7 +58,7 @@ state_is() {
 }
 trees_are() { # IMAGE...
 	for name in "$@"; do id "$name"; done | sort >"$T/want"
-	ls "$trees" | grep -v 'lost+found' >"$T/got" || true
+	find "$trees" -mindepth 1 -maxdepth 1 -printf "%f\n" | sort >"$T/got"
 	cmp -s "$T/want" "$T/got" || fail "trees: $(cat "$T/got"), not $*"
 }
 image() { # NAME VERSION
