@@ -89,7 +89,6 @@ echo "web:x:100:100::/:/bin/false" >>"$T/two/etc/passwd"
 describe two 2
 mkfs.ext4 -q "$(dev root-a)"
 fill_a() {
-	rmdir "$T/mnt/lost+found"
 	cp -a "$T/one/." "$T/mnt/"
 	cp "$T/one.contents" "$T/mnt/usr/lib/ingot/contents"
 }
