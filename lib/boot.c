@@ -143,8 +143,9 @@ boot_options(char slot, const struct boot_about *about, struct strbuf *b)
 
 	if (about->tree != NULL)
 		strbuf_printf(b,
-		    "root=PARTLABEL=trees ingot.slot=%c " TREE "%s", slot,
-		    about->tree);
+		    "root=PARTLABEL=trees fsck.repair=yes ingot.slot=%c " TREE
+		    "%s",
+		    slot, about->tree);
 	else
 		strbuf_printf(
 		    b, "root=PARTLABEL=root-%c ingot.slot=%c", slot, slot);

@@ -60,7 +60,8 @@ int boot_entry_remove(int esp, char slot, struct error *e);
 
 /*
  * The kernel's command line for a slot: the words of the image's (NULL: "ro")
- * without those that name a root, since the slot names its own.
+ * without those that name a root, since the slot names its own.  The trees'
+ * file system is written to: what a power cut tore is repaired unasked.
  */
 void boot_options(char slot, const struct boot_about *about, struct strbuf *b);
 

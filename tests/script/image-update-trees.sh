@@ -50,7 +50,7 @@ entries_are() {
 }
 starts() { # SLOT IMAGE
 	on_esp cat "$T/mnt/ingot/$1/grub.cfg" >"$T/grub.cfg"
-	has "root=PARTLABEL=trees ingot.slot=$1 ingot.tree=$(id "$2") " "$T/grub.cfg"
+	has "root=PARTLABEL=trees fsck.repair=yes ingot.slot=$1 ingot.tree=$(id "$2") " "$T/grub.cfg"
 }
 state_is() {
 	[ "$(update history --json | jq -r '.[-1].state')" = "$1" ] ||

@@ -56,6 +56,16 @@ def copy_sparse(source, start, size, target):
     os.close(out)
 
 
+def repair(path):
+    """As at boot: what can be, is repaired."""
+    for how in ("-p", "-y"):
+        code = subprocess.run(["e2fsck", how, path], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL).returncode
+        if code < 4:
+            return
+    raise ValueError("e2fsck cannot repair it")
+
+
 class Entry:
     def __init__(self, sector, count, flags, at):
         self.sector, self.count, self.flags, self.at = sector, count, flags, at

@@ -97,8 +97,8 @@ check_tree(void)
 
 	CHECK(boot_entry_write(esp, &t, &about, &e) == 0);
 	is_file("ingot/b/grub.cfg",
-	    "linux /ingot/b/linux root=PARTLABEL=trees ingot.slot=b "
-	    "ingot.tree=4567 ro panic=10\n");
+	    "linux /ingot/b/linux root=PARTLABEL=trees fsck.repair=yes "
+	    "ingot.slot=b ingot.tree=4567 ro panic=10\n");
 	tree = boot_entry_tree(esp, 'b');
 	CHECK_STR(tree, "4567");
 	CHECK(boot_entry_tree(esp, 'a') == NULL);
