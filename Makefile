@@ -180,13 +180,15 @@ check-update: all
 	@tests/vm/update --bin $(B)/bin --dir $(B)/update $(T)
 
 # An update's writes, and what each power cut leaves of them: of slots that are
-# trees, then of two partitions with the images of check-update.  77: cannot run.
-.PHONY: check-crash check-crash-trees
-check-crash: check-crash-trees
+# trees and of small partitions, without a machine; then of a machine, with the
+# images of check-update.  77: cannot run.
+.PHONY: check-crash check-crash-small
+check-crash: check-crash-small
 	@tests/vm/update --bin $(B)/bin --dir $(B)/update images
 	@tests/vm/crash --bin $(B)/bin --dir $(B)/update || [ $$? -eq 77 ]
-check-crash-trees: all
+check-crash-small: all
 	@tests/vm/crash-trees --bin $(B)/bin || [ $$? -eq 77 ]
+	@tests/vm/crash --small --bin $(B)/bin || [ $$? -eq 77 ]
 
 fuzz:
 	$(MAKE) CC=clang B=build/fuzzing FUZZ_ENGINE=-fsanitize=fuzzer \

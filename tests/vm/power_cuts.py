@@ -17,6 +17,7 @@ import os
 import random
 import struct
 import subprocess
+import time
 
 SECTOR = 512
 MAGIC = 0x6A736677736872
@@ -64,6 +65,36 @@ def repair(path):
         if code < 4:
             return
     raise ValueError("e2fsck cannot repair it")
+
+
+class Logged:
+    """A disk as a file at place, each write to which goes to a log."""
+
+    def __init__(self, disk, log, place):
+        for path in (log, place):
+            open(path, "wb").close()
+        self.place = place
+        self.daemon = subprocess.Popen([
+            "qemu-storage-daemon",
+            "--blockdev", "driver=file,node-name=base,filename=" + disk,
+            "--blockdev", "driver=file,node-name=log,filename=" + log,
+            "--blockdev", "driver=blklogwrites,node-name=disk,file=base,log=log",
+            "--export",
+            "fuse,id=disk,node-name=disk,writable=on,mountpoint=" + place])
+
+    def __enter__(self):
+        until = time.monotonic() + 60
+        while os.path.getsize(self.place) == 0:
+            if self.daemon.poll() is not None or time.monotonic() > until:
+                self.__exit__()
+                print("needs qemu-storage-daemon with FUSE")
+                raise SystemExit(77)
+            time.sleep(0.05)
+        return self.place
+
+    def __exit__(self, *_):
+        self.daemon.terminate()
+        self.daemon.wait()
 
 
 class Entry:

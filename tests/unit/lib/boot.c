@@ -152,6 +152,7 @@ main(void)
 	esp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	check_names();
 	check_life();
+	check_tree();
 	CHECK(tree_remove(AT_FDCWD, path, &e) == 0);
 	return check_result();
 }
