@@ -9,6 +9,7 @@ For each partition a state has a key: equal keys, equal content. What was
 judged once need not be judged again.
 """
 import bisect
+import contextlib
 import hashlib
 import json
 import mmap
@@ -55,6 +56,22 @@ def copy_sparse(source, start, size, target):
         at = hole
     os.close(fd)
     os.close(out)
+
+
+@contextlib.contextmanager
+def mounted(path, at, options="rw", start=0, size=0):
+    """A file system in a file, through a loop device of its own: mount -o loop
+    may take one that is about to go, with an older state in its memory."""
+    device = run("losetup", "-f", "--show", "-o", str(start), "--sizelimit",
+                 str(size), path).decode().strip()
+    try:
+        run("mount", "-o", options, device, at)
+        try:
+            yield at
+        finally:
+            run("umount", at)
+    finally:
+        run("losetup", "-d", device)
 
 
 def repair(path):

@@ -1,6 +1,6 @@
 """A machine with two root partitions that is no machine: small trees on a disk
 of loop devices, a folder for its root, no kernel that runs. Its ESP is an ext4
-without a journal, since the kernel here may know no FAT. All writes of two
+with neither journal nor checksums, as near to FAT as can be, since the kernel here may know no FAT. All writes of two
 updates, one that is committed and one that does not come up, are logged."""
 import os
 import random
@@ -69,7 +69,7 @@ def make_disk(args):
     for name, tree in (("esp", make_esp(tops[0])), ("root-a", first),
                        ("root-b", None), ("state", state)):
         start, size = partitions(args.base)[name]
-        more = ["-O", "^has_journal"] if name == "esp" else ["-J", "size=4"]
+        more = ["-O", "^has_journal,^metadata_csum"] if name == "esp" else ["-J", "size=4"]
         run("mke2fs", "-q", "-F", "-t", "ext4", *more, "-E",
             "offset=%d" % (start * SECTOR), *(["-d", tree] if tree else []),
             args.base, "%dk" % (size // 2))
