@@ -30,13 +30,30 @@ boot_file(char slot, const char *name)
 	return mem_printf("ingot/%c/%s", slot, name);
 }
 
-/* A new file with its data on disk; the folder is synced by sync_all. */
+static bool
+is_there(int esp, const char *path, const struct strbuf *text)
+{
+	own(strbuf_clear) struct strbuf old = { 0 };
+	struct error e;
+
+	return file_read(esp, path, KIB(64), &old, &e) == 0 &&
+	    old.len == text->len &&
+	    strcmp(strbuf_text(&old), strbuf_text(text)) == 0;
+}
+
+/*
+ * A new file with its data on disk; the folder is synced by sync_all.  What
+ * stands there already is not written again: a loader may be about to read
+ * it, and for a moment it would be empty.
+ */
 static int
 put(int esp, const char *path, const struct strbuf *text, struct error *e)
 {
 	own_free char *folder = path_dir(path);
 	own_fd int fd = -1;
 
+	if (is_there(esp, path, text))
+		return 0;
 	if (file_mkdirs(esp, folder, 0755, e) == -1)
 		return -1;
 	fd = openat(esp, path,
