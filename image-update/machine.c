@@ -110,6 +110,27 @@ machine_device(const struct slots *s)
 	return root_device(m, m->other);
 }
 
+/*
+ * One device is for reading only or for all.  Where others write, ours is for
+ * reading all the same; where others read, that ends soon.
+ */
+static int
+mount_beside(
+    const char *device, const char *to, const char *type, unsigned long flags)
+{
+	const unsigned long all = flags & ~(unsigned long)MS_RDONLY;
+
+	for (unsigned i = 0; mount(device, to, type, flags, NULL) == -1; i++) {
+		if (errno != EBUSY || i == BUSY_TRIES)
+			return -1;
+		if (all != flags && mount(device, to, type, all, NULL) == 0)
+			return mount(
+			    NULL, to, NULL, flags | MS_BIND | MS_REMOUNT, NULL);
+		usleep(100000);
+	}
+	return 0;
+}
+
 static int
 mount_at(const struct slots *s, const char *device, const char *name,
     const char *type, unsigned long flags, struct error *e)
@@ -119,7 +140,8 @@ mount_at(const struct slots *s, const char *device, const char *name,
 
 	if (mkdirat(places, name, 0700) == -1 && errno != EEXIST)
 		return error_errno(e, "%s", name);
-	if (mount(device, to, type, flags | MS_NOSUID | MS_NODEV, NULL) == -1)
+	flags |= MS_NOSUID | MS_NODEV;
+	if (mount_beside(device, to, type, flags) == -1)
 		return error_errno(e, "mount %s", name);
 	return 0;
 }

@@ -108,6 +108,11 @@ mkdir -p "$M/state/etc-a/upper"
 mine=$M/state/etc-a/upper
 running a
 
+# ---- others may have the ESP mounted for writing
+mount "$(dev esp)" "$T/mnt"
+update status >"$T/out" || fail "beside another mount of the ESP"
+umount "$T/mnt"
+
 # ---- nothing there to go back to; a plan changes nothing
 update status >"$T/out"
 has "version 1" "$T/out"
