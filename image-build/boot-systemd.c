@@ -234,17 +234,23 @@ stage_entry(const struct boot_job *job, const struct kernel *k, struct error *e)
 	return put(job, conf, &entry, e);
 }
 
-/* A disk with root-a and root-b has a slot beside the one that is filled. */
+static bool
+has_partition(const struct boot_job *job, const char *name)
+{
+	const struct disk *disk = &job->layout->disks[job->disk];
+
+	for (size_t i = 0; i < disk->npartitions; i++)
+		if (strcmp(disk->partitions[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Slots are two partitions, or trees of one. */
 static bool
 has_slots(const struct boot_job *job)
 {
-	const struct disk *disk = &job->layout->disks[job->disk];
-	unsigned found = 0;
-
-	for (size_t i = 0; i < disk->npartitions; i++)
-		found += strcmp(disk->partitions[i].name, "root-a") == 0 ||
-		    strcmp(disk->partitions[i].name, "root-b") == 0;
-	return found == 2;
+	return has_partition(job, "trees") ||
+	    (has_partition(job, "root-a") && has_partition(job, "root-b"));
 }
 
 /* The first image's entry is not on trial: there is none to go back to. */
@@ -256,6 +262,7 @@ stage_slot(const struct boot_job *job, const struct kernel *k, struct error *e)
 	own_free char *title = mem_printf("Linux %s", k->release);
 	const struct boot_about about = { .title = title,
 		.cmdline = strbuf_text(&k->line),
+		.tree = has_partition(job, "trees") ? job->id : NULL,
 		.initrd = k->initrd != NULL };
 	own_fd int esp = open(job->esp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 

@@ -50,6 +50,7 @@ new_job(const struct build *b, size_t d, int fd)
 		.tree = b->tree,
 		.disk = d,
 		.scratch = b->image_dir,
+		.id = b->contents_id,
 		.now = s->epoch >= 0 ? s->epoch : (int64_t)time(NULL),
 		.fd = fd };
 }

@@ -505,6 +505,7 @@ build_clear(struct build *b)
 	strlist_clear(&b->origins);
 	strlist_clear(&b->made);
 	free(b->contents);
+	free(b->contents_id);
 	free(b->chosen);
 	free(b->seed);
 	free(b->layout_text);

@@ -127,6 +127,7 @@ contents_make(struct build *b, struct error *e)
 	    target_put(b->tree, CONTENTS_INSIDE, 0644, &text, e) == -1)
 		return -1;
 	b->contents = strbuf_take(&text);
+	b->contents_id = mem_dup(c->id);
 	log_status("%s", "");
 	report_part(b->report, "contents", clock_seconds() - start);
 	return 0;

@@ -70,6 +70,19 @@ made_at(const struct settings *s)
 	return s->epoch >= 0 ? s->epoch : (int64_t)time(NULL);
 }
 
+/* A partition named "trees" holds slots, each a folder: this is the first. */
+static const char *
+folder_of(const struct build *b, const struct filesystem *f)
+{
+	const struct disk *disk = &b->layout.disks[f->at.disk];
+
+	if (f->mount_point == NULL || strcmp(f->mount_point, "/") != 0 ||
+	    f->volume != -1 || f->at.partition == -1 ||
+	    strcmp(disk->partitions[f->at.partition].name, "trees") != 0)
+		return NULL;
+	return b->contents_id;
+}
+
 /* Everything about the job but the disk. */
 static void
 fill_job(const struct build *b, const struct filesystem *f, const char *tree,
@@ -79,6 +92,7 @@ fill_job(const struct build *b, const struct filesystem *f, const char *tree,
 
 	*job = (struct fs_job){ .tree = tree,
 		.empty = f->tree != NULL ? NULL : empty,
+		.below = folder_of(b, f),
 		.label = f->label,
 		.options = f->options,
 		.fd = -1,

@@ -36,6 +36,7 @@ int disk_write(struct build *b, size_t d, const char *path, struct error *e);
 struct fs_job {
 	const char *tree; /* the folder that becomes the root; NULL: empty */
 	const struct strlist *empty; /* folders below it to leave empty */
+	const char *below; /* the folder's name if it is not the root; ext4 */
 	const char *label;
 	const char *options; /* as mkfs would take them */
 	uint8_t uuid[16];
@@ -134,6 +135,7 @@ struct boot_job {
 	size_t disk; /* index of the one to boot from */
 	const char *esp; /* the folder that becomes the ESP, or NULL */
 	const char *scratch; /* for temporary files */
+	const char *id; /* of the image's contents, or NULL */
 	int64_t now;
 	int fd; /* of the disk; -1 while files are staged */
 };

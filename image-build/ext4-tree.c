@@ -368,6 +368,21 @@ write_empty(struct ext4 *x, struct ext4_dir *root, struct error *e)
 	return write_dir(x, -1, "", &st, root, e);
 }
 
+/* The tree as the one folder of a root that is otherwise empty. */
+static int
+write_below(struct ext4 *x, int fd, const struct stat *st,
+    struct ext4_dir *root, struct error *e)
+{
+	own(ext4_dir_clear) struct ext4_dir d = { .parent = EXT2_ROOT_INO };
+
+	if (ext4_take_inode(x, true, &d.ino, e) == -1)
+		return -1;
+	ext4_dir_add(root, x->job->below, d.ino, S_IFDIR);
+	if (write_dir(x, fd, "", st, &d, e) == -1)
+		return -1;
+	return write_empty(x, root, e);
+}
+
 int
 ext4_tree_write(struct ext4 *x, struct error *e)
 {
@@ -381,7 +396,8 @@ ext4_tree_write(struct ext4 *x, struct error *e)
 	fd = open(x->job->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return error_errno(e, "%s", x->job->tree);
-	if (write_dir(x, fd, "", &st, &root, e) == -1)
+	if ((x->job->below != NULL ? write_below(x, fd, &st, &root, e)
+				   : write_dir(x, fd, "", &st, &root, e)) == -1)
 		return -1;
 	log_progress(x->job->what, x->written, x->written);
 	return 0;

@@ -244,6 +244,7 @@ struct build {
 	struct report *report;
 	const struct origins *written; /* by whom; NULL: by no step */
 	char *contents; /* what the image holds, as text; or NULL */
+	char *contents_id; /* the same image's, or NULL */
 };
 
 /*

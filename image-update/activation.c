@@ -2,7 +2,7 @@
 /*
  * What it takes to have a new image in use: restarting the units whose files
  * changed, if the image says of each path that changed which these are, else
- * a reboot.  Pure.
+ * a reboot, by kexec where that is allowed and can be.  Pure.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -118,9 +118,16 @@ what_starts(const struct contents *old, const struct contents *new)
 	    : "another command line of the kernel";
 }
 
+static enum activation_kind
+way_of_reboot(const struct activation_means *means)
+{
+	return means->kexec && means->no_kexec == NULL ? ACTIVATION_KEXEC
+						       : ACTIVATION_REBOOT;
+}
+
 void
 activation_choose(struct activation *a, const struct contents *old,
-    const struct contents *new)
+    const struct contents *new, const struct activation_means *means)
 {
 	struct choosing w = { .a = a, .old = old, .new = new };
 	const char *start = what_starts(old, new);
@@ -128,7 +135,8 @@ activation_choose(struct activation *a, const struct contents *old,
 
 	*a = (struct activation){ 0 };
 	(void)contents_compare(old, new, visit, &w, &e);
-	a->reboot = start != NULL || w.uncovered > 0;
+	if (start != NULL || w.uncovered > 0)
+		a->kind = way_of_reboot(means);
 	if (start != NULL)
 		a->why = mem_dup(start);
 	else if (w.uncovered > 0)
@@ -140,7 +148,12 @@ activation_choose(struct activation *a, const struct contents *old,
 	else
 		a->why = mem_dup("all that changed belongs to these units");
 	free(w.first);
-	if (a->reboot) {
+	if (a->kind == ACTIVATION_REBOOT && means->kexec) {
+		own_free char *why = a->why;
+
+		a->why = mem_printf("%s; no kexec: %s", why, means->no_kexec);
+	}
+	if (a->kind != ACTIVATION_RESTART) {
 		strlist_clear(&a->units);
 		strlist_clear(&a->paths);
 	}

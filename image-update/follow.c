@@ -29,6 +29,7 @@ struct wish {
 	const char *url, *key; /* either may be NULL */
 	long long version;
 	long long limit, hold; /* seconds, or 0: what is usual */
+	bool kexec;
 };
 
 /* ---- what was ------------------------------------------------------------------- */
@@ -92,6 +93,7 @@ read_wish(const struct value *metadata, struct wish *w, struct error *e)
 {
 	const struct value *image = value_get(metadata, "image");
 	const struct value *version = value_get(image, "version");
+	const struct value *kexec = value_get(image, "kexec");
 
 	*w = (struct wish){ .url = value_text(image, "url", NULL),
 		.key = value_text(image, "manifest-key", NULL) };
@@ -103,6 +105,7 @@ read_wish(const struct value *metadata, struct wish *w, struct error *e)
 		(void)value_to_int(version, &w->version);
 	(void)value_to_int(value_get(image, "limit"), &w->limit);
 	(void)value_to_int(value_get(image, "hold"), &w->hold);
+	w->kexec = kexec != NULL && kexec->kind == VALUE_BOOL && kexec->truth;
 	if (w->version <= 0)
 		return error_set(
 		    e, EINVAL, "metadata: image.version is no number");
@@ -146,6 +149,8 @@ start_update(const char *key, const struct wish *w, struct error *e)
 		strlist_printf(&argv, "--limit=%lld", w->limit);
 	if (w->hold > 0)
 		strlist_printf(&argv, "--hold=%lld", w->hold);
+	if (w->kexec)
+		strlist_add(&argv, "--kexec");
 	strlist_add(&argv, "--");
 	strlist_add(&argv, w->url);
 	return proc_do(strlist_argv(&argv), e);

@@ -60,7 +60,11 @@ mount_all(const struct work *w, struct error *e)
 	if (file_mkdirs(AT_FDCWD, slot, 0755, e) == -1 ||
 	    file_replace(AT_FDCWD, list, 0644, text, strlen(text), e) == -1)
 		return -1;
-	if (mount(w->device, slot, "ext4", MS_RDONLY, NULL) == -1)
+	if ((file_is_dir(AT_FDCWD, w->device)
+		    ? mount(w->device, slot, NULL, MS_BIND, NULL)
+		    : mount(w->device, slot, "ext4", MS_RDONLY, NULL)) == -1 ||
+	    mount(NULL, slot, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) ==
+		-1)
 		return error_errno(e, "mount the new slot");
 	for (size_t i = 0; i < w->paths->len; i++)
 		if (mount_one(w->root, w->paths->items[i], e) == -1)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Slots that are partitions: found, filled and read again in a mount
- * namespace of our own, so that nobody else sees a half one.
+ * A machine's slots and what starts them.  Partitions are found, filled and
+ * read again in a mount namespace of our own, so that nobody else sees a half
+ * one; trees are handled as in any folder of slots.
  */
 #include "image-update/machine.h"
 
@@ -35,22 +36,32 @@
 
 /* ---- which slot runs --------------------------------------------------------- */
 
-/* The slot that the command line names, or 0. */
-static char
-running_slot(int root)
+/* The command line's word after name; the caller's, or NULL. */
+static char *
+running_word(int root, const char *name)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
 	own(strlist_clear) struct strlist words = { 0 };
 	struct error e;
 
 	if (file_read(root, "proc/cmdline", KIB(64), &text, &e) == -1)
-		return 0;
+		return NULL;
 	strlist_split(&words, strbuf_text(&text), " \n");
 	for (size_t i = 0; i < words.len; i++)
-		if (strcmp(words.items[i], "ingot.slot=a") == 0 ||
-		    strcmp(words.items[i], "ingot.slot=b") == 0)
-			return words.items[i][strlen("ingot.slot=")];
-	return 0;
+		if (strncmp(words.items[i], name, strlen(name)) == 0)
+			return mem_dup(words.items[i] + strlen(name));
+	return NULL;
+}
+
+/* The slot that the command line names, or 0. */
+static char
+running_slot(int root)
+{
+	own_free char *slot = running_word(root, "ingot.slot=");
+
+	return slot != NULL && strspn(slot, "ab") == 1 && slot[1] == '\0'
+	    ? *slot
+	    : 0;
 }
 
 bool
@@ -91,18 +102,46 @@ root_device(const struct machine *m, char slot)
 char *
 machine_device(const struct slots *s)
 {
-	return root_device(s->machine, s->machine->other);
+	const struct machine *m = s->machine;
+	own_free char *trees = path_join(m->where, MACHINE_TREES);
+
+	if (m->tree != NULL)
+		return path_join(trees, s->previous);
+	return root_device(m, m->other);
+}
+
+/*
+ * One device is for reading only or for all.  Where others write, ours is for
+ * reading all the same; where others read, that ends soon.
+ */
+static int
+mount_beside(
+    const char *device, const char *to, const char *type, unsigned long flags)
+{
+	const unsigned long all = flags & ~(unsigned long)MS_RDONLY;
+
+	for (unsigned i = 0; mount(device, to, type, flags, NULL) == -1; i++) {
+		if (errno != EBUSY || i == BUSY_TRIES)
+			return -1;
+		if (all != flags && mount(device, to, type, all, NULL) == 0)
+			return mount(
+			    NULL, to, NULL, flags | MS_BIND | MS_REMOUNT, NULL);
+		usleep(100000);
+	}
+	return 0;
 }
 
 static int
 mount_at(const struct slots *s, const char *device, const char *name,
     const char *type, unsigned long flags, struct error *e)
 {
-	own_free char *to = below(s->dir, name);
+	const int places = s->machine->places;
+	own_free char *to = below(places, name);
 
-	if (mkdirat(s->dir, name, 0700) == -1 && errno != EEXIST)
+	if (mkdirat(places, name, 0700) == -1 && errno != EEXIST)
 		return error_errno(e, "%s", name);
-	if (mount(device, to, type, flags | MS_NOSUID | MS_NODEV, NULL) == -1)
+	flags |= MS_NOSUID | MS_NODEV;
+	if (mount_beside(device, to, type, flags) == -1)
 		return error_errno(e, "mount %s", name);
 	return 0;
 }
@@ -110,12 +149,12 @@ mount_at(const struct slots *s, const char *device, const char *name,
 static int
 unmount(const struct slots *s, const char *name, struct error *e)
 {
-	own_free char *at = below(s->dir, name);
+	own_free char *at = below(s->machine->places, name);
 
 	if (umount2(at, UMOUNT_NOFOLLOW) == -1 && errno != EINVAL &&
 	    errno != ENOENT)
 		return error_errno(e, "unmount %s", name);
-	(void)unlinkat(s->dir, name, AT_REMOVEDIR);
+	(void)unlinkat(s->machine->places, name, AT_REMOVEDIR);
 	return 0;
 }
 
@@ -157,7 +196,7 @@ mount_esp(struct slots *s, bool change, struct error *e)
 	if (mount_at(s, device, ESP, "vfat", flags, e) == -1 &&
 	    mount_at(s, device, ESP, "ext4", flags, e) == -1)
 		return -1;
-	s->machine->esp = openat(s->dir, ESP, OPEN_DIR);
+	s->machine->esp = openat(s->machine->places, ESP, OPEN_DIR);
 	return s->machine->esp == -1 ? error_errno(e, ESP) : 0;
 }
 
@@ -192,8 +231,55 @@ make_places(struct slots *s, const char *folder, struct error *e)
 	if (mount("image-update", places, "tmpfs", MS_NOSUID | MS_NODEV,
 		"size=1m,mode=0700") == -1)
 		return error_errno(e, "%s", places);
-	s->dir = open(places, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return s->dir == -1 ? error_errno(e, "%s", places) : 0;
+	s->machine->places = open(places, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return s->machine->places == -1 ? error_errno(e, "%s", places) : 0;
+}
+
+/* Where slots are: what is mounted at our places, or the trees. */
+static int
+open_dir(struct slots *s, struct error *e)
+{
+	const struct machine *m = s->machine;
+
+	if (m->tree != NULL)
+		s->dir = openat(
+		    m->root, MACHINE_TREES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	else
+		s->dir = fcntl(m->places, F_DUPFD_CLOEXEC, 0);
+	return s->dir == -1 ? error_errno(e, MACHINE_TREES) : 0;
+}
+
+static int
+find_running(struct slots *s, struct error *e)
+{
+	const struct machine *m = s->machine;
+
+	if (m->tree == NULL)
+		return show_slot(s, m->slot, &s->current, e);
+	if (!slots_is_slot(s, m->tree))
+		return error_set(e, ENOENT,
+		    "the slot that runs, %s, is not in /" MACHINE_TREES,
+		    m->tree);
+	s->current = mem_dup(m->tree);
+	return 0;
+}
+
+/* The slot that an entry of the other one starts, if it is there. */
+static void
+find_previous(struct slots *s)
+{
+	const struct machine *m = s->machine;
+	own_free char *tree = NULL;
+	struct error none;
+
+	if (m->tree == NULL) {
+		if (show_slot(s, m->other, &s->previous, &none) == -1)
+			s->previous = NULL;
+		return;
+	}
+	tree = boot_entry_tree(m->esp, m->other);
+	if (tree != NULL && slots_is_slot(s, tree))
+		s->previous = take(tree);
 }
 
 /* The other slot counts when it is whole and an entry starts it. */
@@ -202,13 +288,12 @@ find_other(struct slots *s, struct error *e)
 {
 	struct machine *m = s->machine;
 	own(strlist_clear) struct strlist names = { 0 };
-	struct error none;
 
 	if (boot_entry_list(m->esp, m->other, NULL, &names, e) == -1)
 		return -1;
 	m->started = names.len > 0;
-	if (m->started && show_slot(s, m->other, &s->previous, &none) == -1)
-		s->previous = NULL;
+	if (m->started)
+		find_previous(s);
 	/* Two slots with one image: the mount above hides the first. */
 	if (s->previous != NULL && strcmp(s->previous, s->current) == 0) {
 		free(s->previous);
@@ -223,7 +308,7 @@ machine_new(const char *root, struct error *e)
 {
 	own_fd int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct machine *m;
-	char slot;
+	char slot, *tree;
 
 	if (dir == -1) {
 		error_errno(e, "%s", root);
@@ -236,10 +321,13 @@ machine_new(const char *root, struct error *e)
 		    "no ingot.slot=");
 		return NULL;
 	}
+	tree = running_word(dir, "ingot.tree=");
 	m = mem_alloc(sizeof(*m));
 	*m = (struct machine){ .where = root,
 		.root = take_fd(&dir),
+		.places = -1,
 		.esp = -1,
+		.tree = tree,
 		.slot = slot,
 		.other = slot == 'a' ? 'b' : 'a' };
 	return m;
@@ -260,8 +348,8 @@ machine_open(struct slots *s, const char *root, bool change, struct error *e)
 		return -1;
 	s->machine = m;
 	close(take_fd(&s->dir));
-	if (make_places(s, folder, e) == -1 || mount_esp(s, change, e) == -1 ||
-	    show_slot(s, m->slot, &s->current, e) == -1)
+	if (make_places(s, folder, e) == -1 || open_dir(s, e) == -1 ||
+	    mount_esp(s, change, e) == -1 || find_running(s, e) == -1)
 		return -1;
 	return find_other(s, e);
 }
@@ -276,8 +364,11 @@ machine_close(struct slots *s)
 		return;
 	if (m->esp != -1)
 		close(m->esp);
+	if (m->places != -1)
+		close(m->places);
 	if (m->root != -1)
 		close(m->root);
+	free(m->tree);
 	free(m);
 	s->machine = NULL;
 }
@@ -329,14 +420,11 @@ is_unfinished(struct slots *s, const char *device)
 	return false;
 }
 
-int
-machine_begin(struct slots *s, struct error *e)
+static int
+begin_partition(struct slots *s, struct error *e)
 {
 	own_free char *device = machine_device(s);
 
-	/* Before a byte of it changes nothing may start it any more. */
-	if (machine_forget(s, false, e) == -1)
-		return -1;
 	if (s->previous != NULL && unmount(s, s->previous, e) == -1)
 		return -1;
 	free(s->previous);
@@ -350,6 +438,19 @@ machine_begin(struct slots *s, struct error *e)
 	    errno != ENOENT && errno != ENOTEMPTY)
 		return error_errno(e, STAGING "/lost+found");
 	return 0;
+}
+
+int
+machine_begin(struct slots *s, struct error *e)
+{
+	/* Before a byte of it changes nothing may start it any more. */
+	if (machine_forget(s, false, e) == -1)
+		return -1;
+	if (s->machine->tree == NULL)
+		return begin_partition(s, e);
+	free(s->previous);
+	s->previous = NULL;
+	return slots_tidy(s, false, e); /* it makes room */
 }
 
 int
@@ -449,6 +550,10 @@ machine_settle(struct slots *s, const struct contents *c, struct error *e)
 	if (c->kernel == NULL)
 		return error_set(e, ENOEXEC,
 		    "image %s: it names no kernel to start", c->name);
+	if (s->machine->tree != NULL) {
+		s->previous = mem_dup(c->id);
+		return stage_boot(s, c, e);
+	}
 	if (unmount(s, STAGING, e) == -1 ||
 	    show_slot(s, s->machine->other, &s->previous, e) == -1)
 		return -1;
@@ -457,20 +562,27 @@ machine_settle(struct slots *s, const struct contents *c, struct error *e)
 
 /* ---- entries ------------------------------------------------------------------------- */
 
+struct boot_about
+machine_about(const struct slots *s, const struct contents *c)
+{
+	return (struct boot_about){ .title = c->name,
+		.cmdline = c->cmdline,
+		.tree = s->machine->tree != NULL ? c->id : NULL,
+		.initrd = c->initrd != NULL };
+}
+
 static int
 write_entry(struct slots *s, const struct boot_entry *t,
     const struct contents *c, struct error *e)
 {
-	const struct boot_about about = { .title = c->name,
-		.cmdline = c->cmdline,
-		.initrd = c->initrd != NULL };
+	const struct boot_about about = machine_about(s, c);
 
 	return boot_entry_write(s->machine->esp, t, &about, e);
 }
 
 int
 machine_choose(
-    struct slots *s, const struct contents *c, bool trial, struct error *e)
+    struct slots *s, const struct contents *c, int tries, struct error *e)
 {
 	struct boot_entry newest;
 
@@ -478,7 +590,7 @@ machine_choose(
 		return -1;
 	newest.slot = s->machine->other;
 	newest.generation++;
-	newest.tries = trial ? BOOT_TRIES : -1;
+	newest.tries = tries;
 	if (write_entry(s, &newest, c, e) == -1)
 		return -1;
 	s->machine->started = s->machine->chosen = true;

@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine whose slots are the partitions root-a and root-b, started by the
- * loaders' entries on its EFI system partition.  What it knows of updates is
- * in the folder image-update of its state partition; below that, in a mount
- * namespace of our own, the slots are seen as they are in a folder of trees.
+ * A machine whose slots a and b are started by the loaders' entries on its
+ * EFI system partition.  They are the partitions root-a and root-b, or trees
+ * of one partition, which the initramfs has mounted.  What the machine knows
+ * of updates is in the folder image-update of its state partition; below
+ * that, in a mount namespace of our own, partitions are seen as they are in a
+ * folder of trees.
  */
 #ifndef IMAGE_UPDATE_MACHINE_H
 #define IMAGE_UPDATE_MACHINE_H
 
 #include "image-update/update.h"
+#include "lib/boot.h"
 
 #define MACHINE_STATE "state/image-update" /* below the root */
+#define MACHINE_TREES "run/image-update/trees"
 
 struct machine {
 	const char *where; /* the folder that the machine's paths are below */
 	int root; /* the same, open */
+	int places; /* the folder of our own mounts */
 	int esp; /* folder, or -1: not mounted */
+	char *tree; /* the running slot's, or NULL: slots are partitions */
 	char slot; /* the running one */
 	char other;
 	bool started; /* an entry starts the other slot */
 	bool chosen; /* what runs is not what is to run: it wants a reboot */
+	bool loaded; /* the kernel to be started is in memory (kexec.c) */
 };
 
 /* Whether the root's kernel command line names a slot. */
@@ -36,15 +43,19 @@ int machine_reread(struct slots *s, struct error *e);
 int machine_settle(struct slots *s, const struct contents *c, struct error *e);
 int machine_room(const struct slots *s, uint64_t *bytes, struct error *e);
 
-/* The other slot is started next: on trial, or for good. */
+/* The other slot is started next: with so many tries, or for good (-1). */
 int machine_choose(
-    struct slots *s, const struct contents *c, bool trial, struct error *e);
+    struct slots *s, const struct contents *c, int tries, struct error *e);
 
 /* No entry starts the other slot (or, with mine, the running one). */
 int machine_forget(struct slots *s, bool mine, struct error *e);
 
-/* The other slot's device; the caller's. */
+/* The other slot's device, or its tree; the caller's. */
 char *machine_device(const struct slots *s);
+
+/* What the loader's entries say of an image. */
+struct boot_about
+machine_about(const struct slots *s, const struct contents *c);
 
 /* How many tries the running slot's entry has left, -1: it is not on trial. */
 int machine_tries(struct slots *s, int *tries, struct error *e);
@@ -55,20 +66,40 @@ int machine_keep(
 
 /* ---- activation.c: what it takes to have an image in use -------------------------- */
 
+enum activation_kind {
+	ACTIVATION_RESTART, /* of the units, if there are any */
+	ACTIVATION_KEXEC, /* the new kernel is started by the running one */
+	ACTIVATION_REBOOT
+};
+
 struct activation {
-	bool reboot; /* else restarting the units is enough */
+	enum activation_kind kind; /* the least that is sufficient */
 	char *why;
 	struct strlist units; /* to be restarted */
 	struct strlist paths; /* to be mounted from the new slot before that */
 };
 
+/* The way of a reboot: kexec where nothing speaks against it. */
+struct activation_means {
+	bool kexec; /* the operator allows it */
+	const char *no_kexec; /* why it cannot be, or NULL */
+};
+
 void activation_choose(struct activation *a, const struct contents *old,
-    const struct contents *new);
+    const struct contents *new, const struct activation_means *means);
 void activation_clear(struct activation *a);
+
+/* ---- kexec.c: without firmware and loader ----------------------------------------- */
+
+/* Why the kernel below the root starts no other one; NULL: it does. */
+const char *kexec_obstacle(const char *root);
+
+/* Load kernel, initramfs and command line of the other slot. */
+int kexec_load(struct slots *s, const struct contents *c, struct error *e);
 
 /* ---- live.c: in use without a reboot ------------------------------------------------ */
 
-/* Mount the paths from the slot on device, and restart the units. */
+/* Mount the paths from a slot, device or tree, and restart the units. */
 int live_start(const char *root, const char *device, const struct activation *a,
     struct error *e);
 

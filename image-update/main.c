@@ -40,6 +40,8 @@ static const struct option_def defs[] = {
 	    "since its boot that an image has to prove itself (600)" },
 	{ 0, "hold", "SECONDS", OPTION_NUMBER, &opt.trial.hold, NULL,
 	    "that its checks have to hold on end (30)" },
+	{ 0, "kexec", NULL, OPTION_FLAG, &opt.trial.kexec, NULL,
+	    "where it takes a reboot, without firmware and loader" },
 	{ 0, "no-reboot", NULL, OPTION_FLAG, &opt.no_reboot, NULL,
 	    "leave the reboot that starts the image to others" },
 	{ 'k', "key", "FILE", OPTION_STRING, &opt.trust.key, NULL,
@@ -290,7 +292,7 @@ start(struct slots *s, struct error *e)
 		log_info("the next boot starts the image");
 		return 0;
 	}
-	return machine_reboot(e);
+	return machine_reboot(s->machine->loaded, e);
 }
 
 /* ---- apply --------------------------------------------------------------------- */
@@ -328,7 +330,9 @@ do_plan(const char *place, struct error *e)
 	if (schema_read(&s, &plan.form, e) == -1)
 		return -1;
 	if (s.machine != NULL) {
-		activation_choose(&a, old, from.contents);
+		activation_choose(&a, old, from.contents,
+		    &(struct activation_means){
+			opt.trial.kexec, kexec_obstacle(opt.root) });
 		if (etc_look(&s, &from, &conflicts, e) == -1)
 			return -1;
 	}
@@ -349,6 +353,9 @@ do_apply(const char *path, struct error *e)
 
 	if (opt.plan)
 		return do_plan(path, e);
+	/* Only who reboots it can do it so. */
+	if (opt.no_reboot || strcmp(opt.root, "/") != 0)
+		opt.trial.kexec = false;
 	if (open_slots(&s, true, e) == -1 ||
 	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1 ||
 	    apply(&s, &from, &opt.trust, &opt.trial, e) == -1)

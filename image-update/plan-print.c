@@ -12,7 +12,11 @@
 static const char *
 kind_of(const struct activation *a)
 {
-	return a->reboot ? "reboot" : a->units.len > 0 ? "restart" : "nothing";
+	static const char *const kinds[] = { "restart", "kexec", "reboot" };
+
+	if (a->kind == ACTIVATION_RESTART && a->units.len == 0)
+		return "nothing";
+	return kinds[a->kind];
 }
 
 static struct value *

@@ -73,10 +73,10 @@ plan_fits(const struct plan *p, const struct slots *s,
 	if (slots_room(s, &room, e) == -1)
 		return -1;
 	/* A partition shares nothing with another one. */
-	for (size_t i = 0; i < c->n && s->machine != NULL; i++)
+	for (size_t i = 0; i < c->n && slots_apart(s); i++)
 		if (c->entries[i].type == 'f')
 			bytes += c->entries[i].size;
-	if (s->machine != NULL)
+	if (slots_apart(s))
 		bytes -= p->bytes;
 	bytes += (uint64_t)c->n * ENTRY_BYTES / 4 +
 	    (p->added + p->changed) * (uint64_t)ENTRY_BYTES;

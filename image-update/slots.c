@@ -141,6 +141,18 @@ slots_forget(struct slots *s)
 	contents_free(take(s->contents));
 }
 
+bool
+slots_apart(const struct slots *s)
+{
+	return s->machine != NULL && s->machine->tree == NULL;
+}
+
+bool
+slots_is_slot(const struct slots *s, const char *id)
+{
+	return is_id(id) && file_is_dir(s->dir, id);
+}
+
 int
 slots_begin(struct slots *s, struct error *e)
 {
@@ -150,7 +162,7 @@ slots_begin(struct slots *s, struct error *e)
 int
 slots_reread(struct slots *s, struct error *e)
 {
-	return s->machine != NULL ? machine_reread(s, e) : 0;
+	return slots_apart(s) ? machine_reread(s, e) : 0;
 }
 
 int
@@ -158,12 +170,42 @@ slots_room(const struct slots *s, uint64_t *bytes, struct error *e)
 {
 	struct statvfs fs;
 
-	if (s->machine != NULL)
+	if (slots_apart(s))
 		return machine_room(s, bytes, e);
 	if (fstatvfs(s->dir, &fs) == -1)
 		return error_errno(e, "slots");
 	*bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
 	return 0;
+}
+
+/* What e2fsck keeps at the top of a partition belongs to no image. */
+static int
+report_difference(void *ctx, const struct contents_entry *from,
+    const struct contents_entry *to, unsigned how, struct error *e)
+{
+	(void)ctx;
+	if (from == NULL && strcmp(to->path, "lost+found") == 0)
+		return 0;
+	if (from == NULL || to == NULL)
+		return error_set(e, EBADMSG, "%s: %s",
+		    from != NULL ? from->path : to->path,
+		    from != NULL ? "is missing" : "does not belong");
+	return error_set(e, EBADMSG, "%s: has another %s", from->path,
+	    from->type == to->type && !(how & CONTENTS_OTHER_DATA)
+		? "owner, mode or attribute"
+		: "type or content");
+}
+
+/* As contents_verify, of a slot with a file system of its own. */
+static int
+verify_apart(int dir, const struct contents *c, struct error *e)
+{
+	ownp(contents_free) struct contents *found =
+	    contents_scan(dir, c->name, CONTENTS_DIGESTS, e);
+
+	if (found == NULL)
+		return -1;
+	return contents_compare(c, found, report_difference, NULL, e);
 }
 
 int
@@ -174,7 +216,9 @@ slots_verify(const struct slots *s, const char *id, const struct contents *c,
 
 	if (dir == -1)
 		return error_errno(e, "slot %.12s", id);
-	if (contents_verify(c, dir, CONTENTS_DIGESTS, e) == -1)
+	if ((slots_apart(s)
+		    ? verify_apart(dir, c, e)
+		    : contents_verify(c, dir, CONTENTS_DIGESTS, e)) == -1)
 		return error_prefix(e, "slot %.12s", id);
 	return 0;
 }
@@ -206,7 +250,7 @@ slots_exchange(struct slots *s, struct error *e)
 
 	if (s->machine != NULL) {
 		c = slots_contents(s, s->previous, e);
-		return c == NULL ? -1 : machine_choose(s, c, false, e);
+		return c == NULL ? -1 : machine_choose(s, c, -1, e);
 	}
 	if (renameat2(s->dir, CURRENT, s->dir, PREVIOUS, RENAME_EXCHANGE) == -1)
 		return error_errno(e, "exchange " CURRENT " and " PREVIOUS);
@@ -245,13 +289,16 @@ slots_settle(struct slots *s, const struct contents *c, struct error *e)
 	if (syncfs(tree) == -1)
 		return error_errno(e, STAGING ": sync");
 	close(take_fd(&tree));
-	if (s->machine != NULL)
+	if (slots_apart(s))
 		return machine_settle(s, c, e);
-	if (file_replace(s->dir, name, 0644, text.s, text.len, e) == -1)
+	if (s->machine == NULL &&
+	    file_replace(s->dir, name, 0644, text.s, text.len, e) == -1)
 		return -1;
 	if (renameat(s->dir, STAGING, s->dir, c->id) == -1)
 		return error_errno(e, "slot %.12s", c->id);
-	return sync_folder(s, e);
+	if (sync_folder(s, e) == -1)
+		return -1;
+	return s->machine != NULL ? machine_settle(s, c, e) : 0;
 }
 
 /* First the name, then the files: no half slot has a slot's name. */
@@ -298,7 +345,7 @@ slots_tidy(struct slots *s, bool staging, struct error *e)
 {
 	own(strlist_clear) struct strlist names = { 0 };
 
-	if (s->machine != NULL)
+	if (slots_apart(s))
 		return 0;
 	if ((staging && tree_remove(s->dir, STAGING, e) == -1) ||
 	    tree_remove(s->dir, TRASH, e) == -1 ||

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "image-update/machine.h"
+#include "lib/boot.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -306,62 +307,91 @@ go_live(struct journal *j, struct slots *s, const struct contents *c,
 		return -1;
 	if (try_live(s, a, trial, &why) == -1)
 		return back_from_live(j, s, a, strbuf_text(&why), e);
-	if (machine_choose(s, c, false, e) == -1)
+	if (machine_choose(s, c, -1, e) == -1)
 		return -1;
 	s->machine->chosen = false; /* it is in use already */
 	journal_set_live(j, c);
 	return journal_end(j, s, "COMMITTED", NULL, e);
 }
 
+/* With one try less where no loader counts the first one. */
 static int
 switch_quiesced(struct journal *j, struct slots *s, const struct contents *c,
-    struct error *e)
+    const struct activation *a, struct error *e)
 {
+	int tries = BOOT_TRIES - (a->kind == ACTIVATION_KEXEC ? 1 : 0);
+
 	/* What changed in /etc since it was first merged counts, too. */
 	if (merge_etc(s, c, true, e) == -1 ||
 	    journal_note(j, s, "QUIESCED", c, e) == -1 ||
 	    journal_note(j, s, "SWITCHED", c, e) == -1)
 		return -1;
-	return machine_choose(s, c, true, e);
+	return machine_choose(s, c, tries, e);
+}
+
+/* What cannot be started so is started by the loader. */
+static void
+load(struct slots *s, const struct contents *c)
+{
+	struct error e;
+
+	if (kexec_load(s, c, &e) == -1)
+		log_warn("no kexec: %s", e.text);
 }
 
 int
 switch_machine(struct journal *j, struct slots *s, const struct contents *c,
     const struct trial *trial, struct error *e)
 {
+	static const char *const names[] = { "no reboot", "kexec", "reboot" };
 	own(activation_clear) struct activation a = { 0 };
 	ownp(contents_free) struct contents *old =
 	    slots_contents(s, s->current, e);
 
 	if (old == NULL)
 		return -1;
-	activation_choose(&a, old, c);
-	log_info("%s: %s", a.reboot ? "reboot" : "no reboot", a.why);
+	activation_choose(&a, old, c,
+	    &(struct activation_means){
+		trial->kexec, kexec_obstacle(s->machine->where) });
+	log_info("%s: %s", names[a.kind], a.why);
 	journal_set_int(j, "limit", trial->limit);
 	journal_set_int(j, "hold", trial->hold);
 	if (merge_etc(s, c, false, e) == -1 || note_units(s, e) == -1 ||
 	    put_reserve(s, e) == -1 || journal_note(j, s, "ARMED", c, e) == -1)
 		return -1;
 	if (run_phase("pre-configure", e) == -1 ||
-	    switch_quiesced(j, s, c, e) == -1) {
+	    switch_quiesced(j, s, c, &a, e) == -1) {
 		resume_services();
 		return -1;
 	}
-	return a.reboot ? 0 : go_live(j, s, c, &a, trial, e);
+	if (a.kind == ACTIVATION_KEXEC)
+		load(s, c);
+	return a.kind != ACTIVATION_RESTART ? 0
+					    : go_live(j, s, c, &a, trial, e);
 }
 
 /* ---- starting anew -------------------------------------------------------------------- */
 
-int
-machine_reboot(struct error *e)
+static int
+systemctl(const char *verb, struct error *e)
 {
-	char *argv[] = { (char[]){ "systemctl" }, (char[]){ "reboot" }, NULL };
+	char *argv[] = { (char[]){ "systemctl" }, (char *)(uintptr_t)verb,
+		NULL };
 
-	log_info("reboot");
+	log_info("%s", verb);
+	if (proc_do(argv, e) == 0)
+		return 0;
+	log_warn("systemctl %s: %s", verb, e->text);
+	return -1;
+}
+
+int
+machine_reboot(bool loaded, struct error *e)
+{
 	/* Now it may end us: what is left to do is done if it cannot. */
 	(void)signal(SIGTERM, SIG_DFL);
-	if (proc_do(argv, e) == -1)
-		log_warn("systemctl reboot: %s", e->text);
+	if (!loaded || systemctl("kexec", e) == -1)
+		(void)systemctl("reboot", e);
 	/* A service that does not end must not keep the machine. */
 	for (unsigned i = 0; i < REBOOT_SECONDS; i++)
 		sleep(1);

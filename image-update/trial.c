@@ -116,6 +116,8 @@ watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
 {
 	double good = -1;
 
+	strbuf_cut(why, 0);
+	strbuf_printf(why, "it was not up within %.0f s", limit);
 	while (!stopped && since_boot() < limit) {
 		double now = since_boot();
 		own_free char *before = mem_dup(strbuf_text(why));
@@ -133,6 +135,10 @@ watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
 		for (unsigned i = 0; i < PAUSE && !stopped; i++)
 			sleep(1);
 	}
+	if (good >= 0) {
+		strbuf_cut(why, 0);
+		strbuf_printf(why, "its checks held, but not for %.0f s", hold);
+	}
 	return -1;
 }
 
@@ -145,8 +151,6 @@ trial_watch(const char *root, const struct trial *trial, struct strbuf *why)
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
 	setenv("IMAGE_UPDATE_LIVE", "1", 1);
-	strbuf_cut(why, 0);
-	strbuf_puts(why, "no check has ended");
 	return watch_checks(
 	    folder, since_boot() + trial->limit, trial->hold, why);
 }
@@ -212,7 +216,6 @@ try_image(struct journal *j, struct slots *s, const char *root, struct error *e)
 		return commit(j, s, c, e); /* all but the last word was said */
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
-	strbuf_puts(&why, "no check has ended");
 	if (watch_checks(folder, (double)journal_int(j, "limit", 600),
 		(double)journal_int(j, "hold", 30), &why) == 0)
 		return commit(j, s, c, e);

@@ -71,6 +71,12 @@ int slots_begin(struct slots *s, struct error *e);
 /* Let what was filled be on disk, and be read from there. */
 int slots_reread(struct slots *s, struct error *e);
 
+/* Whether a slot of that id is there. */
+bool slots_is_slot(const struct slots *s, const char *id);
+
+/* Whether each slot has a partition of its own, and shares nothing. */
+bool slots_apart(const struct slots *s);
+
 /* How many bytes a new slot may have. */
 int slots_room(const struct slots *s, uint64_t *bytes, struct error *e);
 
@@ -342,9 +348,10 @@ int plan_fits(const struct plan *p, const struct slots *s,
 
 /* ---- switch.c, trial.c: of a machine that boots its slots ------------------------ */
 
-/* Seconds: how long an image has at most, how long its checks have to hold. */
 struct trial {
-	unsigned limit, hold;
+	unsigned limit; /* seconds that an image has at most */
+	unsigned hold; /* seconds that its checks have to hold */
+	bool kexec; /* it may be started by kexec */
 };
 
 /* All between a verified slot and the reboot; undone when it fails. */
@@ -361,8 +368,8 @@ trial_watch(const char *root, const struct trial *trial, struct strbuf *why);
 /* Have refresh-config run, so that its report tells how the update ended. */
 void machine_report(void);
 
-/* Does not come back, unless it fails. */
-int machine_reboot(struct error *e);
+/* By kexec if a kernel is loaded.  Does not come back, unless it fails. */
+int machine_reboot(bool loaded, struct error *e);
 
 /* What is to be done at each boot. */
 int trial_boot(struct slots *s, const char *root, struct error *e);

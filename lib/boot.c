@@ -22,6 +22,7 @@
 #define PREFIX "ingot-"
 #define GRUBENV "grub/grubenv"
 #define GRUBENV_BYTES 1024
+#define TREE "ingot.tree="
 
 char *
 boot_file(char slot, const char *name)
@@ -29,13 +30,30 @@ boot_file(char slot, const char *name)
 	return mem_printf("ingot/%c/%s", slot, name);
 }
 
-/* A new file with its data on disk; the folder is synced by sync_all. */
+static bool
+is_there(int esp, const char *path, const struct strbuf *text)
+{
+	own(strbuf_clear) struct strbuf old = { 0 };
+	struct error e;
+
+	return file_read(esp, path, KIB(64), &old, &e) == 0 &&
+	    old.len == text->len &&
+	    strcmp(strbuf_text(&old), strbuf_text(text)) == 0;
+}
+
+/*
+ * A new file with its data on disk; the folder is synced by sync_all.  What
+ * stands there already is not written again: a loader may be about to read
+ * it, and for a moment it would be empty.
+ */
 static int
 put(int esp, const char *path, const struct strbuf *text, struct error *e)
 {
 	own_free char *folder = path_dir(path);
 	own_fd int fd = -1;
 
+	if (is_there(esp, path, text))
+		return 0;
 	if (file_mkdirs(esp, folder, 0755, e) == -1)
 		return -1;
 	fd = openat(esp, path,
@@ -134,21 +152,28 @@ boot_entry_list(int esp, char slot, struct boot_entry *newest,
 
 /* ---- systemd-boot --------------------------------------------------------------- */
 
-/* The signed words without those that name a root; the slot names its own. */
-static void
-add_options(const struct boot_entry *t, const char *cmdline, struct strbuf *b)
+void
+boot_options(char slot, const struct boot_about *about, struct strbuf *b)
 {
 	own(strlist_clear) struct strlist words = { 0 };
+	const char *cmdline = about->cmdline;
 
-	strbuf_printf(
-	    b, "root=PARTLABEL=root-%c ingot.slot=%c", t->slot, t->slot);
+	if (about->tree != NULL)
+		strbuf_printf(b,
+		    "root=PARTLABEL=trees fsck.repair=yes ingot.slot=%c " TREE
+		    "%s",
+		    slot, about->tree);
+	else
+		strbuf_printf(
+		    b, "root=PARTLABEL=root-%c ingot.slot=%c", slot, slot);
 	strlist_split(&words, cmdline != NULL ? cmdline : "ro", " ");
 	for (size_t i = 0; i < words.len; i++)
 		if (strncmp(words.items[i], "root=", 5) != 0 &&
-		    strncmp(words.items[i], "ingot.slot=", 11) != 0)
+		    strncmp(words.items[i], "ingot.slot=", 11) != 0 &&
+		    strncmp(words.items[i], TREE, strlen(TREE)) != 0)
 			strbuf_printf(b, " %s", words.items[i]);
 	/* What cannot go on must not stand still: the next try counts. */
-	strbuf_puts(b, " panic=10\n");
+	strbuf_puts(b, " panic=10");
 }
 
 static int
@@ -165,7 +190,8 @@ write_systemd(int esp, const struct boot_entry *t,
 	if (about->initrd)
 		strbuf_printf(&text, "initrd /ingot/%c/initrd\n", t->slot);
 	strbuf_puts(&text, "options ");
-	add_options(t, about->cmdline, &text);
+	boot_options(t->slot, about, &text);
+	strbuf_putc(&text, '\n');
 	return put(esp, path, &text, e);
 }
 
@@ -233,7 +259,8 @@ write_grub(int esp, const struct boot_entry *t, const struct boot_about *about,
 	own(strbuf_clear) struct strbuf text = { 0 };
 
 	strbuf_printf(&text, "linux /ingot/%c/linux ", t->slot);
-	add_options(t, about->cmdline, &text);
+	boot_options(t->slot, about, &text);
+	strbuf_putc(&text, '\n');
 	if (about->initrd)
 		strbuf_printf(&text, "initrd /ingot/%c/initrd\n", t->slot);
 	return put(esp, path, &text, e);
@@ -244,14 +271,14 @@ write_grub(int esp, const struct boot_entry *t, const struct boot_about *about,
  * which a disk writes whole or not at all.
  */
 int
-boot_grub_choose(int esp, char slot, char trial, struct error *e)
+boot_grub_choose(int esp, char slot, char trial, int tries, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
 	own_fd int fd = -1;
 
 	strbuf_printf(&text, "# GRUB Environment Block\nslot=%c\n", slot);
 	if (trial != 0)
-		strbuf_printf(&text, "trial=%c\ntries=%d\n", trial, BOOT_TRIES);
+		strbuf_printf(&text, "trial=%c\ntries=%d\n", trial, tries);
 	while (text.len < GRUBENV_BYTES)
 		strbuf_putc(&text, '#');
 	if (file_mkdirs(esp, "grub", 0755, e) == -1)
@@ -262,6 +289,23 @@ boot_grub_choose(int esp, char slot, char trial, struct error *e)
 	    fsync(fd) == -1)
 		return error_errno(e, GRUBENV);
 	return 0;
+}
+
+char *
+boot_entry_tree(int esp, char slot)
+{
+	own_free char *path = boot_file(slot, "grub.cfg");
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own(strlist_clear) struct strlist words = { 0 };
+	struct error e;
+
+	if (file_read(esp, path, KIB(64), &text, &e) == -1)
+		return NULL;
+	strlist_split(&words, strbuf_text(&text), " \n");
+	for (size_t i = 0; i < words.len; i++)
+		if (strncmp(words.items[i], TREE, strlen(TREE)) == 0)
+			return mem_dup(words.items[i] + strlen(TREE));
+	return NULL;
 }
 
 /* ---- both ---------------------------------------------------------------------- */
@@ -284,7 +328,7 @@ boot_entry_write(int esp, const struct boot_entry *t,
 	    write_grub(esp, t, about, e) == -1 || sync_all(esp, e) == -1)
 		return -1;
 	if (boot_grub_choose(esp, trial ? other_slot(t->slot) : t->slot,
-		trial ? t->slot : 0, e) == -1 ||
+		trial ? t->slot : 0, t->tries, e) == -1 ||
 	    write_systemd(esp, t, about, e) == -1 || sync_all(esp, e) == -1)
 		return -1;
 	if (remove_entries(esp, &old, name, e) == -1)
@@ -299,7 +343,7 @@ boot_entry_remove(int esp, char slot, struct error *e)
 	own_free char *grub = boot_file(slot, "grub.cfg");
 
 	if (boot_entry_list(esp, slot, NULL, &names, e) == -1 ||
-	    boot_grub_choose(esp, other_slot(slot), 0, e) == -1 ||
+	    boot_grub_choose(esp, other_slot(slot), 0, 0, e) == -1 ||
 	    remove_entries(esp, &names, NULL, e) == -1 ||
 	    sync_all(esp, e) == -1)
 		return -1;

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct error;
+struct strbuf;
 struct strlist;
 
 #define BOOT_TRIES 3
@@ -33,6 +34,7 @@ struct boot_entry {
 struct boot_about {
 	const char *title;
 	const char *cmdline; /* its "root=" words are left out */
+	const char *tree; /* on the partition "trees"; NULL: root-SLOT is it */
 	bool initrd; /* there is one */
 };
 
@@ -56,8 +58,22 @@ int boot_entry_write(int esp, const struct boot_entry *t,
 /* Take a slot from both loaders; what is started is the other one. */
 int boot_entry_remove(int esp, char slot, struct error *e);
 
-/* GRUB's part that stays, and which slot it starts; trial 0: none. */
+/*
+ * The kernel's command line for a slot: the words of the image's (NULL: "ro")
+ * without those that name a root, since the slot names its own.  The trees'
+ * file system is written to: what a power cut tore is repaired unasked.
+ */
+void boot_options(char slot, const struct boot_about *about, struct strbuf *b);
+
+/* The tree that a slot's entry starts; the caller's, or NULL: none. */
+char *boot_entry_tree(int esp, char slot);
+
+/*
+ * GRUB's part that stays, and which slot it starts; trial 0: none, else it is
+ * started first, as long as it has tries left.
+ */
 int boot_grub_config(int esp, struct error *e);
-int boot_grub_choose(int esp, char slot, char trial, struct error *e);
+int
+boot_grub_choose(int esp, char slot, char trial, int tries, struct error *e);
 
 #endif

@@ -85,6 +85,25 @@ write_entry(char slot, uint64_t generation, int tries)
 	CHECK(boot_entry_write(esp, &t, &about, &e) == 0);
 }
 
+/* A slot that is a tree beside others. */
+static void
+check_tree(void)
+{
+	const struct boot_entry t = { 'b', 3, -1 };
+	const struct boot_about about = { .title = "web",
+		.cmdline = "root=LABEL=x ro ingot.tree=0123",
+		.tree = "4567" };
+	own_free char *tree = NULL;
+
+	CHECK(boot_entry_write(esp, &t, &about, &e) == 0);
+	is_file("ingot/b/grub.cfg",
+	    "linux /ingot/b/linux root=PARTLABEL=trees fsck.repair=yes "
+	    "ingot.slot=b ingot.tree=4567 ro panic=10\n");
+	tree = boot_entry_tree(esp, 'b');
+	CHECK_STR(tree, "4567");
+	CHECK(boot_entry_tree(esp, 'a') == NULL);
+}
+
 /* An image, the next one on trial, counted by the loader, kept, taken back. */
 static void
 check_life(void)
@@ -108,11 +127,16 @@ check_life(void)
 		  "loader/entries/ingot-b-2+2-1.conf") == 0);
 	CHECK(boot_entry_list(esp, 'b', &newest, NULL, &e) == 0);
 	CHECK(newest.slot == 'b' && newest.tries == 2);
+	write_entry('b', 2, BOOT_TRIES - 1); /* one is made without a loader */
+	names_are("ingot-a-1.conf ingot-b-2+2.conf");
+	begins("grub/grubenv",
+	    "# GRUB Environment Block\nslot=a\ntrial=b\ntries=2\n####");
 	write_entry('b', 2, -1);
 	names_are("ingot-a-1.conf ingot-b-2.conf");
 	begins("grub/grubenv", "# GRUB Environment Block\nslot=b\n####");
 	CHECK(boot_entry_list(esp, 0, &newest, NULL, &e) == 0);
 	CHECK(newest.slot == 'b' && newest.generation == 2);
+	CHECK(boot_entry_tree(esp, 'b') == NULL);
 	CHECK(boot_entry_remove(esp, 'b', &e) == 0);
 	names_are("ingot-a-1.conf");
 	begins("grub/grubenv", "# GRUB Environment Block\nslot=a\n####");
@@ -128,6 +152,7 @@ main(void)
 	esp = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	check_names();
 	check_life();
+	check_tree();
 	CHECK(tree_remove(AT_FDCWD, path, &e) == 0);
 	return check_result();
 }
