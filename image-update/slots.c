@@ -62,6 +62,7 @@ read_link(int dir, const char *name, char **id, struct error *e)
 static int
 read_links(struct slots *s, struct error *e)
 {
+	slots_forget(s);
 	free(s->current);
 	free(s->previous);
 	s->current = s->previous = NULL;
@@ -97,6 +98,7 @@ void
 slots_clear(struct slots *s)
 {
 	machine_close(s);
+	slots_forget(s);
 	if (s->state != -1)
 		close(s->state);
 	if (s->dir != -1)
@@ -123,6 +125,20 @@ slots_contents(const struct slots *s, const char *id, struct error *e)
 		return NULL;
 	}
 	return take(c);
+}
+
+const struct contents *
+slots_current(struct slots *s, struct error *e)
+{
+	if (s->contents == NULL)
+		s->contents = slots_contents(s, s->current, e);
+	return s->contents;
+}
+
+void
+slots_forget(struct slots *s)
+{
+	contents_free(take(s->contents));
 }
 
 int
@@ -158,7 +174,7 @@ slots_verify(const struct slots *s, const char *id, const struct contents *c,
 
 	if (dir == -1)
 		return error_errno(e, "slot %.12s", id);
-	if (contents_verify(c, dir, e) == -1)
+	if (contents_verify(c, dir, CONTENTS_DIGESTS, e) == -1)
 		return error_prefix(e, "slot %.12s", id);
 	return 0;
 }

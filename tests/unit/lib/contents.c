@@ -61,12 +61,88 @@ scan(void)
 	return contents_scan(dir, "web one", CONTENTS_DIGESTS, &e);
 }
 
+/* Knows the second file; counts in *ctx how many it was asked for. */
+static bool
+knows_one(void *ctx, const struct stat *st, uint8_t sum[DIGEST_BYTES])
+{
+	size_t *n = ctx;
+
+	CHECK(S_ISREG(st->st_mode));
+	if (++*n != 2)
+		return false;
+	memset(sum, 0x77, DIGEST_BYTES);
+	return true;
+}
+
+/* What is known is not read, each file is asked for once and in order. */
+static void
+test_known(void)
+{
+	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
+	ownp(contents_free) struct contents *all = scan();
+	size_t n = 0, files = 0;
+	ownp(contents_free) struct contents *c =
+	    contents_scan_known(dir, "web one", knows_one, &n, &e);
+
+	CHECK(all != NULL && c != NULL && c->n == all->n);
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->entries[i].type != 'f')
+			continue;
+		if (++files == 2)
+			CHECK(c->entries[i].sum[7] == 0x77);
+		else
+			CHECK(memcmp(c->entries[i].sum, all->entries[i].sum,
+				  DIGEST_BYTES) == 0);
+	}
+	CHECK(n == files && n > 5);
+}
+
 static int
 describe(struct contents *c)
 {
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 
 	return contents_describe(c, dir, &e);
+}
+
+/* A text that comes a few bytes at a time. */
+struct drops {
+	const struct strbuf *text;
+	size_t at, each;
+};
+
+static ssize_t
+drop(void *ctx, void *to, size_t n, struct error *err)
+{
+	struct drops *d = ctx;
+	size_t left = d->text->len - d->at;
+
+	if (d->each == 0)
+		return error_set(err, EAGAIN, "later");
+	n = n < d->each ? n : d->each;
+	n = n < left ? n : left;
+	memcpy(to, d->text->s + d->at, n);
+	d->at += n;
+	return (ssize_t)n;
+}
+
+static void
+test_pieces(const struct strbuf *text)
+{
+	for (size_t each = 0; each < 200; each += each < 10 ? 1 : 90) {
+		struct drops d = { text, 0, each };
+		ownp(contents_free) struct contents *c =
+		    contents_read(drop, &d, "text", &e);
+		own(strbuf_clear) struct strbuf again = { 0 };
+
+		CHECK((c != NULL) == (each > 0));
+		if (c == NULL) {
+			CHECK_STR(e.text, "later");
+			continue;
+		}
+		contents_print(c, &again);
+		CHECK_STR(again.s, text->s);
+	}
 }
 
 static bool
@@ -110,6 +186,7 @@ test_text(const char *key)
 	}
 	contents_print(again, &twice);
 	CHECK_STR(twice.s, text.s);
+	test_pieces(&text);
 	CHECK_STR(again->id, c->id);
 	CHECK_STR(again->name, "web one");
 	CHECK(contents_find(again, "a/file")->size == 6);
@@ -232,7 +309,7 @@ differs(const struct contents *c, const char *what)
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 
 	e.text[0] = '\0';
-	CHECK(contents_verify(c, dir, &e) == -1);
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, &e) == -1);
 	CHECK_STR(e.text, what);
 }
 
@@ -243,12 +320,14 @@ test_verify(void)
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 	struct stat st;
 
-	CHECK(contents_verify(c, dir, &e) == 0);
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, &e) == 0);
 	CHECK(fstatat(dir, "a/file", &st, 0) == 0);
 	put("t/a.c", "after a/fil_");
+	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, &e) == 0);
 	differs(c, "a.c: has another content");
 	put("t/a.c", "after a/file");
 	CHECK(fchmodat(dir, "a", 0700, 0) == 0);
+	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, &e) == -1);
 	differs(c, "a: has another owner, mode or attribute");
 	CHECK(fchmodat(dir, "a", 0755, 0) == 0);
 	put("t/a/more", "");
@@ -278,6 +357,7 @@ main(void)
 	CHECK(proc_do(make, &e) == 0);
 	make_tree();
 	test_text(key);
+	test_known();
 	test_head();
 	test_hostile();
 	test_verify();
