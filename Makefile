@@ -46,7 +46,7 @@ NAMES_collect-config := os-collect-config
 NAMES_refresh-config := os-refresh-config dib-run-parts heat-config-notify
 
 # What each part needs from outside; only lib/ and the named tool see it.
-PKGS_lib         := yaml-0.1 libcurl libarchive libcrypto zlib libzstd
+PKGS_lib         := yaml-0.1 libcurl libarchive libcrypto zlib libdeflate libzstd
 PKGS_image-build := ext2fs com_err
 PKGS_image-run   := libmicrohttpd
 

@@ -159,6 +159,7 @@ struct changes {
 	struct change *items;
 	size_t len, cap;
 	struct doc *arena; /* texts that nobody else has; NULL until needed */
+	const char *missing; /* while planning: the folder of this path is */
 };
 
 struct change *

@@ -220,17 +220,6 @@ read_later(
 	return 0;
 }
 
-static bool
-is_same(const struct version *a, const struct version *b)
-{
-	if (a->mode == 0 || b->mode == 0)
-		return a->mode == b->mode;
-	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
-	    a->len == b->len && a->xattrs_len == b->xattrs_len &&
-	    memcmp(a->text, b->text, a->len) == 0 &&
-	    memcmp(a->xattrs, b->xattrs, a->xattrs_len) == 0;
-}
-
 /* Make a change of what a file was, unless it is that already. */
 static int
 add_back(struct output *o, const struct entry *entry, struct changes *c,
@@ -243,7 +232,7 @@ add_back(struct output *o, const struct entry *entry, struct changes *c,
 
 	if (version_read(o, entry->path, arena, &now, e) == -1)
 		return -1;
-	if (is_same(old, &now))
+	if (version_same(old, &now))
 		return 0;
 	one = changes_add(c,
 	    old->mode == 0	? CHANGE_DELETE

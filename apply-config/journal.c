@@ -2,19 +2,17 @@
 /* Journals to bytes and back. */
 #include "apply-config/journal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "apply-config/codec.h"
-#include "apply-config/output.h"
 #include "apply-config/state.h"
 #include "lib/doc.h"
-#include "lib/error.h"
 #include "lib/mem.h"
+#include "lib/path.h"
 
-#define MAGIC "apply-config journal 2"
+#define MAGIC "apply-config journal 3"
+#define MAGIC_UNSEALED "apply-config journal 2" /* as 0.1.0 began */
 
 void
 journal_init(struct journal *j)
@@ -100,7 +98,7 @@ journal_staged(const struct journal *j, const char *path)
 		return version_temp(path);
 	tree = mem_dupn(path, n);
 	temp = version_temp(tree);
-	return mem_printf("%s%s", temp, path + n);
+	return path_join(temp, path + n);
 }
 
 void
@@ -132,6 +130,11 @@ encode_entry(const struct entry *entry, struct strbuf *b)
 	encode_number(b, old->gid);
 	encode_bytes(b, old->text, old->len);
 	encode_bytes(b, old->xattrs, old->xattrs_len);
+	encode_number(b, entry->new.mode);
+	encode_number(b, entry->new.uid);
+	encode_number(b, entry->new.gid);
+	encode_number(b, entry->new.digest);
+	encode_bytes(b, entry->new.xattrs, entry->new.xattrs_len);
 }
 
 int
@@ -168,7 +171,17 @@ decode_kept(struct decoder *d, struct journal *j, size_t *n)
 }
 
 static void
-decode_entry(struct decoder *d, struct journal *j)
+decode_seal(struct decoder *d, struct journal *j, struct seal *seal)
+{
+	seal->mode = (mode_t)decode_number(d);
+	seal->uid = (uid_t)decode_number(d);
+	seal->gid = (gid_t)decode_number(d);
+	seal->digest = decode_number(d);
+	seal->xattrs = decode_kept(d, j, &seal->xattrs_len);
+}
+
+static void
+decode_entry(struct decoder *d, struct journal *j, bool sealed)
 {
 	own_free char *path = decode_text(d);
 	struct entry *entry = journal_add(j, path);
@@ -181,6 +194,8 @@ decode_entry(struct decoder *d, struct journal *j)
 	old->gid = (gid_t)decode_number(d);
 	old->text = decode_kept(d, j, &old->len);
 	old->xattrs = decode_kept(d, j, &old->xattrs_len);
+	if (sealed)
+		decode_seal(d, j, &entry->new);
 }
 
 static bool
@@ -188,11 +203,13 @@ decode(struct journal *j, const struct strbuf *raw)
 {
 	struct decoder d;
 	own_free char *magic = NULL;
+	bool sealed;
 
 	if (!decode_begin(&d, strbuf_text(raw), raw->len))
 		return false;
 	magic = decode_text(&d);
-	if (strcmp(magic, MAGIC) != 0)
+	sealed = strcmp(magic, MAGIC) == 0;
+	if (!sealed && strcmp(magic, MAGIC_UNSEALED) != 0)
 		return false;
 	j->number = decode_number(&d);
 	j->time = (int64_t)decode_number(&d);
@@ -202,7 +219,7 @@ decode(struct journal *j, const struct strbuf *raw)
 	for (uint64_t n = decode_number(&d); n > 0 && !d.bad; n--)
 		strlist_take(&j->folders, decode_text(&d));
 	for (uint64_t n = decode_number(&d); n > 0 && !d.bad; n--)
-		decode_entry(&d, j);
+		decode_entry(&d, j, sealed);
 	return !d.bad;
 }
 
@@ -224,120 +241,4 @@ journal_read(struct journal *j, const struct state *st, const char *name,
 	}
 	journal_place(j);
 	return 1;
-}
-
-/* ---- carrying out --------------------------------------------------------- */
-
-/* Whether entry stands in the tree. */
-static bool
-is_in(const struct entry *entry, const char *tree)
-{
-	size_t n = strlen(tree);
-
-	return strncmp(entry->path, tree, n) == 0 && entry->path[n] == '/';
-}
-
-/* Somebody made a folder of that name meanwhile: go file by file. */
-static int
-merge_tree(const struct journal *j, const char *tree, struct output *o,
-    struct error *e)
-{
-	own_free char *temp = version_temp(tree);
-	own(strlist_clear) struct strlist paths = { 0 };
-
-	for (size_t i = 0; i < j->len; i++) {
-		const struct entry *entry = &j->items[i];
-
-		if (!is_in(entry, tree))
-			continue;
-		if (version_move(o, entry->staged, entry->path, e) == -1)
-			return -1;
-		strlist_add(&paths, entry->path);
-	}
-	if (output_sync(o, paths.items, paths.len, false, e) == -1)
-		return -1;
-	return output_remove(o, temp, e);
-}
-
-/* EINVAL: this filesystem cannot tell whether the name is in use. */
-static int
-publish_tree(const struct journal *j, const char *tree, struct output *o,
-    struct error *e)
-{
-	if (version_publish_folder(o, tree, e) != -1)
-		return 0;
-	if (e->code != EEXIST && e->code != EINVAL)
-		return -1;
-	return merge_tree(j, tree, o, e);
-}
-
-int
-journal_forward(const struct journal *j, struct output *o, struct error *e)
-{
-	for (size_t i = 0; i < j->trees.len; i++)
-		if (publish_tree(j, j->trees.items[i], o, e) == -1)
-			return -1;
-	for (size_t i = 0; i < j->len; i++) {
-		const struct entry *entry = &j->items[i];
-		int r = entry->gone  ? version_remove(o, entry->path, e)
-		    : entry->in_tree ? 0
-				     : version_publish(o, entry->path, e);
-
-		if (r == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* Put back what was there, unless the new file is still only staged. */
-static int
-restore(const struct entry *entry, struct output *o, struct error *e)
-{
-	struct staged staged;
-	own_fd int fd = -1;
-
-	if (!entry->gone && version_exists(o, entry->staged))
-		return 0;
-	if (entry->old.mode == 0)
-		return version_remove(o, entry->path, e);
-	if (version_stage(
-		o, entry->path, entry->staged, &entry->old, &staged, e) == -1)
-		return -1;
-	fd = staged.fd;
-	if (fd != -1 && fsync(fd) == -1)
-		return error_errno(e, "%s", entry->path);
-	return version_publish(o, entry->path, e) == -1 ? -1 : 0;
-}
-
-int
-journal_backward(const struct journal *j, struct output *o, struct error *e)
-{
-	for (size_t i = 0; i < j->len; i++)
-		if (restore(&j->items[i], o, e) == -1)
-			return -1;
-	return journal_discard(j, o, e);
-}
-
-int
-journal_discard(const struct journal *j, struct output *o, struct error *e)
-{
-	for (size_t i = 0; i < j->trees.len; i++) {
-		own_free char *temp = version_temp(j->trees.items[i]);
-
-		if (output_remove(o, temp, e) == -1)
-			return -1;
-	}
-	for (size_t i = 0; i < j->len; i++)
-		if (!j->items[i].in_tree &&
-		    version_remove(o, j->items[i].staged, e) == -1)
-			return -1;
-	journal_tidy(j, o);
-	return 0;
-}
-
-void
-journal_tidy(const struct journal *j, struct output *o)
-{
-	for (size_t i = j->folders.len; i-- > 0;)
-		output_rmdir(o, j->folders.items[i]);
 }

@@ -28,6 +28,7 @@ struct entry {
 	char *on_change; /* "" if there is none */
 	bool gone; /* the file is removed */
 	struct version old;
+	struct seal new; /* mode 0: there is none */
 };
 
 struct journal {
@@ -64,6 +65,12 @@ int journal_write(const struct journal *j, const struct state *st,
 /* 1, 0 when there is no such journal, 2 when it is not whole, -1. */
 int journal_read(struct journal *j, const struct state *st, const char *name,
     struct error *e);
+
+/*
+ * Whether all that is to be, is: staged or in its place, and whole.  What is
+ * in its place may have been changed by others since.
+ */
+bool journal_has_arrived(const struct journal *j, struct output *o);
 
 /*
  * Rename all that was staged to its place, each tree at once, and remove what

@@ -73,6 +73,16 @@ output_name(const struct output *o, const char *path)
 	return path_join(o->settings->output, path);
 }
 
+int
+output_failed(const struct output *o, const char *path, struct error *e)
+{
+	int code = errno;
+	own_free char *name = output_name(o, path);
+
+	errno = code;
+	return error_errno(e, "%s", name);
+}
+
 /* Whether the folder of path is the one that is open. */
 static bool
 is_open(const struct output *o, const char *path)
@@ -98,9 +108,7 @@ output_dir(struct output *o, const char *path, struct error *e)
 		o->dir_fd = file_open_in(
 		    o->fd, n == 0 ? "." : o->dir, O_RDONLY | O_DIRECTORY);
 	if (o->dir_fd == -1) {
-		own_free char *name = output_name(o, o->dir);
-
-		error_errno(e, "%s", name);
+		output_failed(o, o->dir, e);
 		forget_dir(o);
 		return -1;
 	}
@@ -123,20 +131,19 @@ make_root(struct output *o, struct error *e)
 static int
 make_folder(struct output *o, const char *path, struct error *e)
 {
-	own_free char *name = output_name(o, path);
 	int fd = output_dir(o, path, e);
 
 	if (fd == -1)
 		return -1;
 	if (mkdirat(fd, path_base(path), 0777) == -1 && errno != EEXIST)
-		return error_errno(e, "%s", name);
+		return output_failed(o, path, e);
 	return 0;
 }
 
 int
 output_mkdirs(struct output *o, const char *path, struct error *e)
 {
-	own_free char *copy = mem_dup(path);
+	own_free char *copy = NULL;
 	int fd;
 
 	if (o->fd == -1 && make_root(o, e) == -1)
@@ -144,6 +151,7 @@ output_mkdirs(struct output *o, const char *path, struct error *e)
 	fd = output_dir(o, path, e);
 	if (fd != -1 || e->code != ENOENT)
 		return fd;
+	copy = mem_dup(path);
 	for (char *s = copy; (s = strchr(s, '/')) != NULL; *s++ = '/') {
 		*s = '\0';
 		if (make_folder(o, copy, e) == -1)
@@ -186,48 +194,73 @@ output_rmdir(struct output *o, const char *path)
 		(void)unlinkat(dir, path_base(path), AT_REMOVEDIR);
 }
 
+/*
+ * The folder of paths[i] if it is there and not that of the path before:
+ * -1 and an error, or -1 with error.code 0: there is nothing to do.
+ */
+static int
+next_folder(struct output *o, char *const *paths, size_t i, struct error *e)
+{
+	bool seen = i > 0 && is_open(o, paths[i]);
+	int fd = output_dir(o, paths[i], e);
+
+	if (seen || (fd == -1 && (e->code == ENOENT || e->code == ENOTDIR)))
+		e->code = 0;
+	return seen ? -1 : fd;
+}
+
+int
+output_sync(struct output *o, char *const *paths, size_t n, struct error *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		int fd = next_folder(o, paths, i, e);
+
+		if (fd == -1 && e->code != 0)
+			return -1;
+		if (fd != -1 && fsync(fd) == -1)
+			return output_failed(o, o->dir, e);
+	}
+	return 0;
+}
+
 #define DEVICES 16 /* filesystems that are told apart */
 
-/* Whether dev is new to the list; a full list knows all. */
+struct devices {
+	dev_t items[DEVICES];
+	unsigned len;
+};
+
+/* Whether the filesystem is new to the list; a full list knows none. */
 static bool
-note_device(dev_t *devices, unsigned *n, int fd)
+note_device(struct devices *d, int fd)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) == -1 || *n == DEVICES)
-		return *n < DEVICES;
-	for (unsigned i = 0; i < *n; i++)
-		if (devices[i] == st.st_dev)
+	if (fstat(fd, &st) == -1)
+		return true;
+	for (unsigned i = 0; i < d->len; i++)
+		if (d->items[i] == st.st_dev)
 			return false;
-	devices[(*n)++] = st.st_dev;
+	if (d->len < DEVICES)
+		d->items[d->len++] = st.st_dev;
 	return true;
 }
 
 int
-output_sync(
-    struct output *o, char *const *paths, size_t n, bool bulk, struct error *e)
+output_sync_all(
+    struct output *o, char *const *paths, size_t n, int also, struct error *e)
 {
-	dev_t devices[DEVICES];
-	unsigned known = 0;
+	struct devices known = { 0 };
 
+	if (also != -1 && note_device(&known, also) && syncfs(also) == -1)
+		return error_errno(e, "syncfs");
 	for (size_t i = 0; i < n; i++) {
-		bool open = is_open(o, paths[i]);
-		int fd = output_dir(o, paths[i], e), r = 0;
+		int fd = next_folder(o, paths, i, e);
 
-		if (fd == -1 && (e->code == ENOENT || e->code == ENOTDIR))
-			continue;
-		if (fd == -1)
+		if (fd == -1 && e->code != 0)
 			return -1;
-		if (bulk && (i == 0 || !open) &&
-		    note_device(devices, &known, fd))
-			r = syncfs(fd);
-		else if (!bulk && (i == 0 || !open))
-			r = fsync(fd);
-		if (r == -1) {
-			own_free char *name = output_name(o, o->dir);
-
-			return error_errno(e, "%s", name);
-		}
+		if (fd != -1 && note_device(&known, fd) && syncfs(fd) == -1)
+			return output_failed(o, o->dir, e);
 	}
 	return 0;
 }

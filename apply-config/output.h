@@ -44,17 +44,24 @@ int output_remove(struct output *o, const char *path, struct error *e);
 /* Remove an empty folder; others and those that are gone are let be. */
 void output_rmdir(struct output *o, const char *path);
 
+/* See to the disk the folders that these paths stand in. */
+int
+output_sync(struct output *o, char *const *paths, size_t n, struct error *e);
+
 /*
- * See to the disk the folders that these paths stand in; bulk: and all else
- * on their filesystems, which for many files is faster.
+ * The same, and all else on their filesystems and that of also, a descriptor
+ * or -1; for many files this is faster.
  */
-int output_sync(
-    struct output *o, char *const *paths, size_t n, bool bulk, struct error *e);
+int output_sync_all(
+    struct output *o, char *const *paths, size_t n, int also, struct error *e);
 
 /* stat(2) of path, symlinks followed within the root.  0, or -1 with errno. */
 int output_stat(struct output *o, const char *path, struct stat *st);
 
 /* The path as people know it; the caller's. */
 char *output_name(const struct output *o, const char *path);
+
+/* Fill e with that name and the meaning of errno; returns -1. */
+int output_failed(const struct output *o, const char *path, struct error *e);
 
 #endif

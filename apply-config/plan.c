@@ -120,23 +120,43 @@ is_same(int dir, const char *name, const struct stat *is,
 	return fd != -1 && has_text(fd, strbuf_text(body), body->len);
 }
 
+/*
+ * The folder of a path, or -1 with error.code ENOENT when it is missing, which
+ * is not asked twice for the files of one.
+ */
+static int
+look_dir(struct output *o, const char *path, struct changes *c, struct error *e)
+{
+	int dir = -1;
+
+	e->code = ENOENT;
+	if (c->missing != NULL && path_same_dir(c->missing, path))
+		return -1;
+	dir = output_dir(o, path, e);
+	if (dir == -1 && e->code == ENOENT)
+		c->missing = path;
+	return dir;
+}
+
 /* The file itself (0 when there is none), then what it leads to. */
 static int
-look(struct output *o, const char *path, struct stat *self, struct stat *old,
-    struct error *e)
+look(struct output *o, const char *path, struct changes *c, struct stat *self,
+    struct stat *old, struct error *e)
 {
-	own_free char *name = output_name(o, path);
-	int dir = output_dir(o, path, e);
+	int dir = look_dir(o, path, c, e);
 
 	*self = *old = (struct stat){ 0 };
 	if (dir == -1)
 		return e->code == ENOENT ? 0 : -1;
 	if (fstatat(dir, path_base(path), self, AT_SYMLINK_NOFOLLOW) == -1) {
 		*self = (struct stat){ 0 };
-		return errno == ENOENT ? 0 : error_errno(e, "%s", name);
+		return errno == ENOENT ? 0 : output_failed(o, path, e);
 	}
-	if (S_ISDIR(self->st_mode))
+	if (S_ISDIR(self->st_mode)) {
+		own_free char *name = output_name(o, path);
+
 		return error_set(e, EISDIR, "%s: is a folder", name);
+	}
 	*old = *self;
 	if (S_ISLNK(self->st_mode) && output_stat(o, path, old) == -1)
 		*old = (struct stat){ 0 };
@@ -184,7 +204,7 @@ plan_change(struct output *o, const struct settings *s, struct rendered *r,
 	struct stat self, old, want;
 	int dir;
 
-	if (look(o, path, &self, &old, e) == -1)
+	if (look(o, path, c, &self, &old, e) == -1)
 		return -1;
 	want_owner(s, r, old.st_mode != 0 ? &old : NULL, &want);
 	if (r->body.len == 0 && !r->control.keep_empty) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stage, check, sync, commit, rename, sync, put the journal away. */
+/* Stage, check, commit, sync, rename, sync, put the journal away. */
 #include "apply-config/publish.h"
 
 #include <errno.h>
@@ -20,7 +20,10 @@
 #include "lib/mem.h"
 #include "lib/path.h"
 
-/* With more files and new folders, one sync of all is faster than many. */
+/*
+ * More files or folders than this are seen to the disk by one sync of all.  It
+ * also waits for what others wrote, so it is not for a change of a file or two.
+ */
 #define BULK 8
 
 struct publication {
@@ -32,13 +35,6 @@ struct publication {
 	int fds[BULK]; /* of what was staged; in bulk there are none */
 	size_t fd_count;
 };
-
-static void
-forget_fds(struct publication *p)
-{
-	while (p->fd_count > 0)
-		close(p->fds[--p->fd_count]);
-}
 
 /* ---- what there was -------------------------------------------------------- */
 
@@ -63,14 +59,6 @@ add_folders(struct publication *p, const char *path, struct error *e)
 	return 0;
 }
 
-static bool
-same_folder(const char *a, const char *b)
-{
-	size_t n = (size_t)(path_base(a) - a);
-
-	return strncmp(a, b, n) == 0 && path_base(b) == b + n;
-}
-
 /* Note all folders that will be made, each once, outermost first. */
 static int
 note_folders(struct publication *p, const struct changes *c, struct error *e)
@@ -82,7 +70,7 @@ note_folders(struct publication *p, const struct changes *c, struct error *e)
 		const char *path = c->items[i].path;
 
 		if (c->items[i].kind == CHANGE_DELETE ||
-		    (last != NULL && same_folder(last, path)))
+		    (last != NULL && path_same_dir(last, path)))
 			continue;
 		if (add_folders(p, path, e) == -1)
 			return -1;
@@ -93,31 +81,56 @@ note_folders(struct publication *p, const struct changes *c, struct error *e)
 	return 0;
 }
 
-static int
-note_old(struct publication *p, const struct changes *c, struct error *e)
+/* What is to be, with the attributes of what there was unless it says. */
+static struct version
+new_version(const struct change *one, const struct entry *entry)
 {
-	for (size_t i = 0; i < c->len; i++) {
-		const struct change *one = &c->items[i];
-		struct entry *entry = journal_add(p->journal, one->path);
+	struct version new = one->new;
 
-		entry->on_change =
-		    mem_dup(one->on_change != NULL ? one->on_change : "");
-		entry->gone = one->kind == CHANGE_DELETE;
-		if (one->kind == CHANGE_CREATE)
-			entry->old =
-			    (struct version){ .text = "", .xattrs = "" };
-		else if (version_read(p->output, one->path, p->journal->arena,
-			     &entry->old, e) == -1)
-			return -1;
+	if (new.xattrs == NULL) {
+		new.xattrs = entry->old.xattrs;
+		new.xattrs_len = entry->old.xattrs_len;
 	}
+	return new;
+}
+
+static int
+note_one(struct publication *p, const struct change *one, struct error *e)
+{
+	struct entry *entry = journal_add(p->journal, one->path);
+	struct version new;
+
+	entry->on_change =
+	    mem_dup(one->on_change != NULL ? one->on_change : "");
+	entry->gone = one->kind == CHANGE_DELETE;
+	entry->old = (struct version){ .text = "", .xattrs = "" };
+	if (one->kind != CHANGE_CREATE &&
+	    version_read(
+		p->output, one->path, p->journal->arena, &entry->old, e) == -1)
+		return -1;
+	if (entry->gone)
+		return 0;
+	new = new_version(one, entry);
+	entry->new = version_seal(&new);
+	return 0;
+}
+
+/* The first run, which makes the state folder, and new folders are rare. */
+static int
+note_all(struct publication *p, const struct changes *c, struct error *e)
+{
+	for (size_t i = 0; i < c->len; i++)
+		if (note_one(p, &c->items[i], e) == -1)
+			return -1;
 	if (note_folders(p, c, e) == -1)
 		return -1;
-	p->bulk = c->len + p->journal->folders.len > BULK;
+	p->bulk =
+	    c->len > BULK || p->journal->folders.len > 0 || p->state->fresh;
 	journal_place(p->journal);
 	return 0;
 }
 
-/* ---- before the commit ------------------------------------------------------ */
+/* ---- staging ---------------------------------------------------------------- */
 
 /* What stands in the place of a tree would be no folder. */
 static int
@@ -145,13 +158,9 @@ static int
 stage_one(struct publication *p, const struct change *one,
     const struct entry *entry, struct error *e)
 {
-	struct version new = one->new;
+	struct version new = new_version(one, entry);
 	struct staged staged;
 
-	if (new.xattrs == NULL) {
-		new.xattrs = entry->old.xattrs;
-		new.xattrs_len = entry->old.xattrs_len;
-	}
 	if (output_mkdirs(p->output, entry->staged, e) == -1 ||
 	    version_stage(
 		p->output, entry->path, entry->staged, &new, &staged, e) == -1)
@@ -189,49 +198,60 @@ stage(struct publication *p, const struct changes *c, struct error *e)
 	return 0;
 }
 
-/* See to the disk the folders that what was staged stands in. */
-static int
-sync_staged_folders(struct publication *p, struct error *e)
-{
-	own(strlist_clear) struct strlist paths = { 0 };
-	const struct journal *j = p->journal;
+/* ---- barriers ----------------------------------------------------------------- */
 
-	for (size_t i = 0; i < j->folders.len; i++)
-		strlist_take(&paths, journal_staged(j, j->folders.items[i]));
+/* What is renamed or removed: whole trees, and the files outside of them. */
+static void
+add_places(const struct journal *j, struct strlist *paths)
+{
+	strlist_add_all(paths, &j->trees);
 	for (size_t i = 0; i < j->len; i++)
-		strlist_add(&paths, j->items[i].staged);
-	return output_sync(p->output, paths.items, paths.len, p->bulk, e);
+		if (!j->items[i].in_tree)
+			strlist_add(paths, j->items[i].path);
 }
 
-/* The same for what took its place; all: for what is in trees as well. */
+/* See to the disk all that is on the filesystems that we write to. */
 static int
-sync_folders(struct publication *p, bool all, struct error *e)
+sync_all(struct publication *p, struct error *e)
 {
 	own(strlist_clear) struct strlist paths = { 0 };
-	const struct journal *j = p->journal;
 
-	strlist_add_all(&paths, all ? &j->folders : &j->trees);
-	for (size_t i = 0; i < j->len; i++)
-		if (all || !j->items[i].in_tree)
-			strlist_add(&paths, j->items[i].path);
-	return output_sync(p->output, paths.items, paths.len, p->bulk, e);
+	add_places(p->journal, &paths);
+	return output_sync_all(
+	    p->output, paths.items, paths.len, p->state->fd, e);
 }
 
 /*
- * See to the disk whatever the commit speaks of.  All of it was written
- * before, and its data is on its way, so the first call waits for the most.
+ * The barrier before the first file takes its place.  On which side of it the
+ * power was cut is plain from the files: before, some that the journal speaks
+ * of may not be whole, and so may the journal.
  */
 static int
 sync_staged(struct publication *p, struct error *e)
 {
+	if (p->bulk)
+		return sync_all(p, e);
 	for (size_t i = 0; i < p->fd_count; i++)
 		if (fsync(p->fds[i]) == -1)
 			return error_errno(e, "what was staged");
-	if (sync_staged_folders(p, e) == -1 ||
-	    (p->state->fresh && state_sync(p->state, "output", e) == -1))
+	if (state_sync(p->state, "commit", e) == -1)
 		return -1;
-	return state_sync(p->state, "staging", e);
+	return state_sync(p->state, ".", e);
 }
+
+/* The barrier before the journal is put away: what took its place is there. */
+static int
+sync_published(struct publication *p, struct error *e)
+{
+	own(strlist_clear) struct strlist paths = { 0 };
+
+	add_places(p->journal, &paths);
+	if (paths.len > BULK)
+		return sync_all(p, e);
+	return output_sync(p->output, paths.items, paths.len, e);
+}
+
+/* ---- before and after the first ------------------------------------------------ */
 
 /* Give up: what was staged goes, and with it the journal. */
 static void
@@ -239,8 +259,9 @@ discard(struct publication *p)
 {
 	struct error ignored;
 
-	if (journal_discard(p->journal, p->output, &ignored) == 0)
-		(void)state_remove(p->state, "staging", &ignored);
+	if (journal_discard(p->journal, p->output, &ignored) == 0 &&
+	    state_remove(p->state, "staging", &ignored) == 0)
+		(void)state_remove(p->state, "commit", &ignored);
 }
 
 static int
@@ -248,17 +269,30 @@ prepare(struct publication *p, const struct changes *c, struct error *e)
 {
 	if (journal_write(p->journal, p->state, "staging", e) == -1)
 		return -1;
-	if (stage(p, c, e) == -1 || sync_staged(p, e) == -1 ||
-	    state_rename(p->state, "staging", "commit", e) == -1) {
-		forget_fds(p);
+	if (stage(p, c, e) == -1 ||
+	    state_rename(p->state, "staging", "commit", e) == -1 ||
+	    sync_staged(p, e) == -1) {
 		discard(p);
 		return -1;
 	}
-	forget_fds(p);
 	return 0;
 }
 
-/* ---- after the commit --------------------------------------------------------- */
+/*
+ * Bring the old set back, whatever has been done of the new one.  A journal
+ * called "abort" is on the disk.
+ */
+static int
+take_back(struct publication *p, struct error *e)
+{
+	if (state_sync(p->state, "commit", e) == -1 ||
+	    state_rename(p->state, "commit", "abort", e) == -1 ||
+	    state_sync(p->state, ".", e) == -1 ||
+	    journal_backward(p->journal, p->output, e) == -1 ||
+	    sync_all(p, e) == -1)
+		return -1;
+	return state_remove(p->state, "abort", e);
+}
 
 /* Take back a set that could not be renamed to its place whole. */
 static int
@@ -266,29 +300,20 @@ undo(struct publication *p, struct error *e)
 {
 	struct error why;
 
-	if (state_rename(p->state, "commit", "abort", &why) == -1 ||
-	    state_sync(p->state, ".", &why) == -1 ||
-	    journal_backward(p->journal, p->output, &why) == -1 ||
-	    sync_folders(p, true, &why) == -1 ||
-	    state_remove(p->state, "abort", &why) == -1)
+	if (take_back(p, &why) == -1)
 		error_prefix(e, "%s (not undone yet: %s)", "publishing failed",
 		    why.text);
 	return -1;
 }
 
-/*
- * The names in the state folder go to the disk before the first file takes
- * its place, and all files before the journal is put away.
- */
 static int
 finish(struct publication *p, struct changed *done, struct error *e)
 {
 	own_free char *name = generation_name(p->journal->number);
 
-	if (state_sync(p->state, ".", e) == -1 ||
-	    journal_forward(p->journal, p->output, e) == -1)
+	if (journal_forward(p->journal, p->output, e) == -1)
 		return undo(p, e);
-	if (sync_folders(p, false, e) == -1)
+	if (sync_published(p, e) == -1)
 		return -1;
 	if (p->journal->deadline != 0 &&
 	    pending_write(p->state, p->journal, e) == -1)
@@ -299,19 +324,26 @@ finish(struct publication *p, struct changed *done, struct error *e)
 	return state_rename(p->state, "commit", name, e);
 }
 
+static void
+publication_clear(struct publication *p)
+{
+	while (p->fd_count > 0)
+		close(p->fds[--p->fd_count]);
+}
+
 int
 publish(const struct settings *s, struct output *o, const struct state *st,
     const struct changes *c, struct journal *j, struct changed *done,
     struct error *e)
 {
-	struct publication p = {
+	own(publication_clear) struct publication p = {
 		.settings = s, .output = o, .state = st, .journal = j
 	};
 
 	/* Whoever is to be told can be told, or nothing happens. */
 	if (changed_tell(s, done, e) == -1)
 		return -1;
-	if (note_old(&p, c, e) == -1 || prepare(&p, c, e) == -1)
+	if (note_all(&p, c, e) == -1 || prepare(&p, c, e) == -1)
 		return -1;
 	return finish(&p, done, e);
 }
@@ -332,33 +364,36 @@ recover_staging(struct publication *p, struct error *e)
 	return r;
 }
 
-static int
-read_whole(struct publication *p, const char *name, struct error *e)
-{
-	int r = journal_read(p->journal, p->state, name, e);
-
-	if (r != 2)
-		return r;
-	return error_set(
-	    e, EIO, "%s/%s: the journal is damaged", p->state->path, name);
-}
-
+/*
+ * One that is not whole was on its way to the disk when the power was cut, so
+ * nothing had taken its place yet; it is the same when what was staged is not
+ * whole.
+ */
 static int
 recover_commit(struct publication *p, struct changed *done, struct error *e)
 {
-	int r = read_whole(p, "commit", e);
+	int r = journal_read(p->journal, p->state, "commit", e);
 
-	return r == 1 && finish(p, done, e) == -1 ? -1 : r;
+	if (r == 2)
+		return state_remove(p->state, "commit", e) == -1 ? -1 : 1;
+	if (r != 1)
+		return r;
+	if (!journal_has_arrived(p->journal, p->output))
+		return take_back(p, e) == -1 ? -1 : 1;
+	return sync_staged(p, e) == -1 || finish(p, done, e) == -1 ? -1 : 1;
 }
 
 static int
 recover_abort(struct publication *p, struct error *e)
 {
-	int r = read_whole(p, "abort", e);
+	int r = journal_read(p->journal, p->state, "abort", e);
 
+	if (r == 2)
+		return error_set(
+		    e, EIO, "%s/abort: the journal is damaged", p->state->path);
 	if (r == 1 &&
 	    (journal_backward(p->journal, p->output, e) == -1 ||
-		sync_folders(p, true, e) == -1 ||
+		sync_all(p, e) == -1 ||
 		state_remove(p->state, "abort", e) == -1))
 		return -1;
 	return r;
@@ -369,9 +404,11 @@ publish_recover(const struct settings *s, struct output *o,
     const struct state *st, struct changed *done, struct error *e)
 {
 	own(journal_clear) struct journal a = { 0 }, b = { 0 }, c = { 0 };
-	struct publication p = {
-		.settings = s, .output = o, .state = st, .journal = &a
-	};
+	struct publication p = { .settings = s,
+		.output = o,
+		.state = st,
+		.journal = &a,
+		.bulk = true };
 	int staging, commit, aborted;
 
 	if (st->fd == -1)

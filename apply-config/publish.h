@@ -2,10 +2,13 @@
 /*
  * Carry changes out, all or none.
  *
- * The new files are written beside their places and checked; a journal says
- * which, and what was there before.  Once all of that is on the disk the
- * journal is renamed to "commit": before, a crash leaves the old set; after,
- * the next run brings the new one about.
+ * The new files are written beside their places and checked; a journal,
+ * called "commit", says which, what they are known by, and what was there
+ * before.  Then there are two barriers.  The first is before any file takes
+ * its place: until all of that is on the disk, a crash leaves the old set.
+ * The second is before the journal is put away: until then the next run
+ * brings about the new set or, when some of what was staged was lost with
+ * the power, the old one.
  */
 #ifndef APPLY_CONFIG_PUBLISH_H
 #define APPLY_CONFIG_PUBLISH_H

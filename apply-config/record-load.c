@@ -1,134 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the record, comparing it with what is, and answering from it. */
-#include "apply-config/record-private.h"
-
-#include <fcntl.h>
+/* Reading the record and comparing it with the metadata. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "apply-config/apply.h"
 #include "apply-config/codec.h"
-#include "apply-config/output.h"
 #include "apply-config/reads.h"
+#include "apply-config/record-private.h"
 #include "apply-config/state.h"
-#include "apply-config/values.h"
-#include "lib/bytes.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/mem.h"
-#include "lib/path.h"
-
-/* ---- identities -------------------------------------------------------------- */
-
-/* was is an identity in the record, or NULL. */
-static bool
-is_same(const struct identity *is, const char *was)
-{
-	return was == NULL ? is->mode == 0 : memcmp(is, was, sizeof(*is)) == 0;
-}
-
-/*
- * A file that was changed twice within one tick of the clock has the same
- * times: only times before the look at it are to be trusted.
- */
-static bool
-is_settled(const struct identity *i, int64_t looked)
-{
-	return i->modified < looked && i->changed < looked;
-}
-
-int64_t
-record_clock(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME_COARSE, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-struct identity
-record_made(const struct stat *st)
-{
-	struct identity i = identity_of(st);
-
-	i.changed = 0;
-	return i;
-}
-
-struct identity
-record_output(struct output *o, const char *path)
-{
-	struct error ignored;
-	struct stat st = { 0 };
-	int dir = output_dir(o, path, &ignored);
-
-	if (dir == -1 ||
-	    fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return (struct identity){ 0 };
-	return record_made(&st);
-}
-
-/* ---- digests of values ------------------------------------------------------- */
-
-static void
-hash_value(struct hash *h, const struct value *v)
-{
-	uint8_t head[8] = { v->kind, v->truth };
-
-	put_le32(head + 4, v->len);
-	hash_add(h, head, sizeof(head));
-	if (v->kind == VALUE_NUMBER || v->kind == VALUE_STRING)
-		hash_add(h, v->text, v->len);
-	for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->len; i++)
-		hash_value(h, v->items[i]);
-	for (uint32_t i = 0; v->kind == VALUE_MAP && i < v->len; i++) {
-		const struct member *m = value_member(v, i);
-
-		put_le32(head, m->len);
-		hash_add(h, head, 4);
-		hash_add(h, m->name, m->len);
-		hash_value(h, m->value);
-	}
-}
-
-/* A shape is a small number. */
-uint64_t
-record_digest(const struct value *v, uint32_t mark, const uint8_t *key)
-{
-	struct hash h;
-
-	if (v == NULL)
-		return 0;
-	if (mark % 2 == READ_SHAPE)
-		return 1 + v->kind * 2u + values_truth(v);
-	hash_begin(&h, key);
-	hash_value(&h, v);
-	return hash_end(&h);
-}
-
-const struct value **
-record_resolve(const struct settings *s, const struct reads *reads,
-    const struct value *root)
-{
-	size_t n = reads_count(reads);
-	const struct value **values = mem_alloc(n * sizeof(*values));
-
-	values[0] = root;
-	for (uint32_t i = 1; i < n; i++) {
-		uint32_t len;
-		const char *name = reads_name(reads, i, &len);
-		const struct value *v = values[reads_parent(reads, i)];
-
-		if (v == NULL)
-			continue;
-		values[i] = v->kind == VALUE_LIST && !s->compat
-		    ? values_item(v, name, len)
-		    : value_getn(v, name, len);
-	}
-	return values;
-}
 
 /* ---- loading ------------------------------------------------------------------- */
 
@@ -175,90 +57,109 @@ decode_identity(struct decoder *d)
 	return NULL;
 }
 
-/* The places, as the run's reads number them. */
-static uint32_t *
-decode_places(struct decoder *d, struct reads *reads, size_t *count)
+/* The places that a file has, by its own numbers. */
+struct places {
+	size_t count;
+	uint32_t *numbers; /* as the run's reads have them */
+	const struct value **values; /* what stands there now, or NULL */
+};
+
+static void
+places_clear(struct places *p)
+{
+	free(p->numbers);
+	free(p->values);
+}
+
+static void
+decode_places(struct decoder *d, const struct settings *s,
+    const struct value *root, struct reads *reads, struct places *p)
 {
 	uint64_t n = decode_number(d);
-	uint32_t *places;
 
-	*count = 0;
 	if (d->bad || n > (uint64_t)(d->end - d->at) / PLACE_BYTES + 1)
-		return NULL;
-	places = mem_alloc((n + 1) * sizeof(*places));
+		n = 0;
+	p->count = n;
+	p->numbers = mem_alloc((n + 1) * sizeof(*p->numbers));
+	p->values = mem_alloc((n + 1) * sizeof(*p->values));
+	p->values[0] = root;
 	for (uint64_t i = 1; i < n && !d->bad; i++) {
 		uint64_t parent = decode_number(d);
 		struct run name = decode_run(d);
+		uint32_t len = (uint32_t)name.len;
+		uint32_t hash = value_hash(name.s, name.len);
 
-		if (parent >= i)
+		if (parent >= i) {
 			d->bad = true;
-		else
-			places[i] = reads_child(reads, places[parent], name.s,
-			    (uint32_t)name.len, value_hash(name.s, name.len));
+			return;
+		}
+		p->numbers[i] =
+		    reads_child(reads, p->numbers[parent], name.s, len, hash);
+		p->values[i] =
+		    record_step(s, p->values[parent], name.s, len, hash);
 	}
-	*count = n;
-	return places;
 }
 
 /* The dependencies, each compared with what is there now. */
 static void
-decode_marks(struct decoder *d, struct record *r, const uint32_t *places,
-    size_t place_count, const struct value *const *values, const uint8_t *key)
+decode_marks(struct decoder *d, struct layer *l, const struct places *p,
+    const uint8_t *key)
 {
 	uint64_t n = decode_number(d);
 
 	if (d->bad || n > (uint64_t)(d->end - d->at) / MARK_BYTES)
 		n = 0;
-	r->mark_count = n;
-	r->marks = mem_alloc((n + 1) * sizeof(*r->marks));
-	r->changed = mem_alloc(n + 1);
+	l->mark_count = n;
+	l->marks = mem_alloc((n + 1) * sizeof(*l->marks));
+	l->changed = mem_alloc(n + 1);
 	for (uint64_t i = 0; i < n && !d->bad; i++) {
 		uint64_t mark = decode_number(d), was = decode_number(d);
+		uint64_t place = mark / 2;
 
-		if (mark / 2 >= place_count) {
+		if (place >= p->count) {
 			d->bad = true;
 			return;
 		}
-		r->marks[i] = places[mark / 2] * 2 + mark % 2;
-		r->changed[i] = record_digest(values[places[mark / 2]],
-				    r->marks[i], key) != was;
+		l->marks[i] = p->numbers[place] * 2 + mark % 2;
+		l->changed[i] =
+		    record_digest(p->values[place], l->marks[i], key) != was;
 	}
 }
 
 static void
-decode_partials(struct decoder *d, struct record *r, struct renderer *renderer)
+decode_partials(struct decoder *d, struct layer *l, struct renderer *renderer)
 {
 	uint64_t n = decode_number(d);
 
 	if (d->bad || n > (uint64_t)(d->end - d->at) / PARTIAL_BYTES)
 		n = 0;
-	r->partial_count = n;
-	r->partials = mem_alloc((n + 1) * sizeof(*r->partials));
-	r->partial_changed = mem_alloc(n + 1);
+	l->partial_count = n;
+	l->partials = mem_alloc((n + 1) * sizeof(*l->partials));
+	l->partial_changed = mem_alloc(n + 1);
 	for (uint64_t i = 0; i < n && !d->bad; i++) {
 		struct run name = decode_run(d);
 		const char *was = decode_identity(d);
 		struct identity is;
 
-		r->partials[i] = renderer_partial(renderer, name.s, name.len);
+		l->partials[i] = renderer_partial(renderer, name.s, name.len);
 		is = identity_of(
-		    renderer_partial_stat(renderer, r->partials[i]));
-		r->partial_changed[i] =
-		    !is_same(&is, was) || !is_settled(&is, r->started);
+		    renderer_partial_stat(renderer, l->partials[i]));
+		l->partial_changed[i] = !identity_is(&is, was) ||
+		    !identity_is_settled(&is, l->started);
 	}
 }
 
 static void
-decode_items(struct decoder *d, struct record *r)
+decode_items(struct decoder *d, struct layer *l)
 {
 	uint64_t n = decode_number(d);
 
 	if (d->bad || n > (uint64_t)(d->end - d->at) / ITEM_BYTES)
 		n = 0;
-	r->count = n;
-	r->items = mem_alloc((n + 1) * sizeof(*r->items));
+	l->count = n;
+	l->items = mem_alloc((n + 1) * sizeof(*l->items));
 	for (uint64_t i = 0; i < n && !d->bad; i++) {
-		struct item *item = &r->items[i];
+		struct item *item = &l->items[i];
 
 		item->path = decode_run(d);
 		item->template = decode_identity(d);
@@ -271,35 +172,41 @@ decode_items(struct decoder *d, struct record *r)
 }
 
 static bool
-decode(struct record *r, const struct settings *s, const struct value *root,
+decode(struct layer *l, const struct settings *s, const struct value *root,
     struct renderer *renderer, struct reads *reads)
 {
 	own(strbuf_clear) struct strbuf settings = { 0 };
-	own_free uint32_t *places = NULL;
-	own_free const struct value **values = NULL;
+	own(places_clear) struct places places = { 0 };
 	struct decoder d;
 	struct run head, key;
-	size_t place_count;
 
 	record_add_settings(s, &settings);
-	if (!decode_begin(&d, strbuf_text(&r->raw), r->raw.len))
+	if (!decode_begin(&d, strbuf_text(&l->raw), l->raw.len))
 		return false;
 	head = decode_run(&d);
 	key = decode_run(&d);
 	if (d.bad || head.len != settings.len || key.len != RECORD_KEY ||
 	    memcmp(head.s, settings.s, head.len) != 0)
 		return false;
-	r->started = (int64_t)decode_number(&d);
-	r->saved = (int64_t)decode_number(&d);
-	places = decode_places(&d, reads, &place_count);
-	if (places == NULL || d.bad)
-		return false;
-	values = record_resolve(s, reads, root);
-	decode_marks(
-	    &d, r, places, place_count, values, (const uint8_t *)key.s);
-	decode_partials(&d, r, renderer);
-	decode_items(&d, r);
+	l->started = (int64_t)decode_number(&d);
+	l->saved = (int64_t)decode_number(&d);
+	decode_places(&d, s, root, reads, &places);
+	decode_marks(&d, l, &places, (const uint8_t *)key.s);
+	decode_partials(&d, l, renderer);
+	decode_items(&d, l);
 	return !d.bad;
+}
+
+static void
+layer_clear(struct layer *l)
+{
+	strbuf_clear(&l->raw);
+	free(l->marks);
+	free(l->changed);
+	free(l->partial_changed);
+	free(l->partials);
+	free(l->items);
+	*l = (struct layer){ 0 };
 }
 
 struct record *
@@ -309,9 +216,12 @@ record_load(const struct settings *s, const struct state *st,
 	ownp(record_free) struct record *r = mem_alloc(sizeof(*r));
 	struct error ignored;
 
-	if (state_read(st, "record", &r->raw, &ignored) != 1 ||
-	    !decode(r, s, root, renderer, reads))
+	if (state_read(st, RECORD_ALL, &r->all.raw, &ignored) != 1 ||
+	    !decode(&r->all, s, root, renderer, reads))
 		return NULL;
+	if (state_read(st, RECORD_NEWER, &r->newer.raw, &ignored) == 1 &&
+	    !decode(&r->newer, s, root, renderer, reads))
+		layer_clear(&r->newer);
 	return take(r);
 }
 
@@ -320,95 +230,7 @@ record_free(struct record *r)
 {
 	if (r == NULL)
 		return;
-	strbuf_clear(&r->raw);
-	free(r->marks);
-	free(r->changed);
-	free(r->partial_changed);
-	free(r->partials);
-	free(r->items);
+	layer_clear(&r->all);
+	layer_clear(&r->newer);
 	free(r);
-}
-
-size_t
-record_length(const struct record *r)
-{
-	return r == NULL ? 0 : r->count;
-}
-
-/* ---- asking --------------------------------------------------------------------- */
-
-static int
-compare_path(const struct item *item, const char *path)
-{
-	size_t n = strlen(path);
-	int r =
-	    memcmp(item->path.s, path, n < item->path.len ? n : item->path.len);
-
-	return r != 0 ? r : item->path.len < n ? -1 : item->path.len > n;
-}
-
-const struct item *
-record_find(const struct record *r, const char *path)
-{
-	size_t low = 0, high = r == NULL ? 0 : r->count;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int c = compare_path(&r->items[mid], path);
-
-		if (c == 0)
-			return &r->items[mid];
-		if (c < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
-}
-
-static bool
-any(const struct run *numbers, const bool *changed, size_t n)
-{
-	for (size_t i = 0; i + 4 <= numbers->len; i += 4) {
-		uint32_t at = get_le32(numbers->s + i);
-
-		if (at >= n || changed[at])
-			return true;
-	}
-	return false;
-}
-
-bool
-record_is_current(
-    const struct record *r, const struct template *t, struct output *o)
-{
-	const struct item *item = record_find(r, t->path);
-	struct identity output;
-
-	if (item == NULL || (t->file.mode & 0111) != 0)
-		return false;
-	if (!is_same(&t->file, item->template) ||
-	    !is_same(&t->control, item->control) ||
-	    !is_settled(&t->file, r->started) ||
-	    !is_settled(&t->control, r->started) ||
-	    any(&item->depends, r->changed, r->mark_count) ||
-	    any(&item->partials, r->partial_changed, r->partial_count))
-		return false;
-	output = record_output(o, t->path);
-	return is_same(&output, item->output) && is_settled(&output, r->saved);
-}
-
-bool
-record_spans(const struct record *r, const char *path, const struct stat *st,
-    struct spans *spans)
-{
-	const struct item *item = record_find(r, path);
-	struct identity i = record_made(st);
-
-	if (item == NULL || !is_same(&i, item->output))
-		return false;
-	for (size_t k = 0; k + 16 <= item->spans.len; k += 16)
-		spans_add(spans, get_le64(item->spans.s + k),
-		    get_le64(item->spans.s + k + 8));
-	return true;
 }

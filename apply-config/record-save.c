@@ -10,17 +10,25 @@
 #include "apply-config/record-private.h"
 #include "apply-config/state.h"
 #include "lib/bytes.h"
+#include "lib/doc.h"
 #include "lib/mem.h"
+
+/*
+ * Those rendered since the record of all was saved are kept beside it until
+ * they are more than one in so many.
+ */
+#define NEWER_SHARE 8
 
 struct saver {
 	const struct record_run *run;
+	bool newer; /* only what differs from the record of all */
 	struct strbuf items;
 	uint32_t *number; /* of a mark in the new record, from 1; 0: none */
 	uint32_t *marks; /* by that number less 1 */
 	size_t mark_count, mark_cap;
 	uint32_t
 	    *place; /* of a place in the new record; 0: none but the root */
-	uint32_t place_count;
+	const struct value **values; /* what stands there */
 };
 
 static uint32_t
@@ -75,10 +83,9 @@ copy_identity(struct strbuf *b, const char *old)
 
 /* A template that was not rendered: what the old record says of it. */
 static void
-encode_kept(struct saver *v, const struct item *item)
+encode_kept(struct saver *v, const struct item *item, const struct layer *old)
 {
 	own(strbuf_clear) struct strbuf b = { 0 };
-	const struct record *old = v->run->old;
 
 	copy_identity(&v->items, item->template);
 	copy_identity(&v->items, item->control);
@@ -123,27 +130,73 @@ encode_rendered(struct saver *v, const struct rendered *rendered)
 	encode_buffer(&v->items, &b);
 }
 
-static void
-encode_items(struct saver *v)
+/* What the record says of a template that was not rendered; NULL: it was. */
+static const struct item *
+kept_item(const struct record_run *run, size_t i, const struct layer **layer)
 {
-	const struct templates *t = v->run->templates;
+	if (run->rendered[i] != NULL)
+		return NULL;
+	return record_find(run->old, run->templates->items[i].path, layer);
+}
 
-	encode_number(&v->items, t->len);
+/* Whether a template goes into a record of what is newer. */
+static bool
+is_newer(const struct record_run *run, size_t i)
+{
+	const struct layer *layer = NULL;
+
+	return kept_item(run, i, &layer) == NULL || layer == &run->old->newer;
+}
+
+static size_t
+count_newer(const struct record_run *run)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->templates->len; i++)
+		n += is_newer(run, i);
+	return n;
+}
+
+/* Whether the record of all has the templates that there are. */
+static bool
+has_all(const struct record_run *run)
+{
+	const struct templates *t = run->templates;
+
+	if (record_length(run->old) != t->len)
+		return false;
+	for (size_t i = 0; i < t->len; i++)
+		if (run->rendered[i] != NULL &&
+		    layer_find(&run->old->all, t->items[i].path) == NULL)
+			return false;
+	return true;
+}
+
+static void
+encode_items(struct saver *v, size_t count)
+{
+	const struct record_run *run = v->run;
+	const struct templates *t = run->templates;
+
+	encode_number(&v->items, count);
 	for (size_t i = 0; i < t->len; i++) {
-		const struct rendered *rendered = v->run->rendered[i];
+		const struct layer *layer = NULL;
+		const struct item *item = kept_item(run, i, &layer);
 
+		if (v->newer && !is_newer(run, i))
+			continue;
 		encode_text(&v->items, t->items[i].path);
-		if (rendered == NULL)
-			encode_kept(
-			    v, record_find(v->run->old, t->items[i].path));
+		if (item == NULL)
+			encode_rendered(v, run->rendered[i]);
 		else
-			encode_rendered(v, rendered);
+			encode_kept(v, item, layer);
 	}
 }
 
-/* Only the places that something depends on, and those on the way there. */
-static void
-encode_places(struct saver *v, struct strbuf *b)
+/* Number the places that something depends on, and those on the way there. */
+static uint32_t
+number_places(struct saver *v)
 {
 	const struct reads *reads = v->run->reads;
 	size_t n = reads_count(reads);
@@ -157,32 +210,41 @@ encode_places(struct saver *v, struct strbuf *b)
 	for (uint32_t p = 1; p < n; p++)
 		if (used[p])
 			v->place[p] = count++;
-	encode_number(b, count);
-	for (uint32_t p = 1; p < n; p++) {
-		uint32_t len;
-		const char *name = reads_name(reads, p, &len);
+	return count;
+}
 
-		if (!used[p])
+static void
+encode_places(struct saver *v, struct strbuf *b)
+{
+	const struct record_run *run = v->run;
+	uint32_t count = number_places(v);
+
+	v->values = mem_alloc(count * sizeof(*v->values));
+	v->values[0] = run->root;
+	encode_number(b, count);
+	for (uint32_t p = 1; p < reads_count(run->reads); p++) {
+		uint32_t len, parent = v->place[reads_parent(run->reads, p)];
+		const char *name = reads_name(run->reads, p, &len);
+
+		if (v->place[p] == 0)
 			continue;
-		encode_number(b, v->place[reads_parent(reads, p)]);
+		encode_number(b, parent);
 		encode_bytes(b, name, len);
+		v->values[v->place[p]] = record_step(run->settings,
+		    v->values[parent], name, len, value_hash(name, len));
 	}
 }
 
 static void
-encode_marks(struct saver *v, struct strbuf *b, const uint8_t *key)
+encode_marks(const struct saver *v, struct strbuf *b, const uint8_t *key)
 {
-	const struct record_run *run = v->run;
-	own_free const struct value **values =
-	    record_resolve(run->settings, run->reads, run->root);
-
 	encode_number(b, v->mark_count);
 	for (size_t i = 0; i < v->mark_count; i++) {
-		uint32_t place = v->marks[i] / 2;
+		uint32_t place = v->place[v->marks[i] / 2];
 
-		encode_number(b, v->place[place] * 2 + v->marks[i] % 2);
+		encode_number(b, place * 2 + v->marks[i] % 2);
 		encode_number(
-		    b, record_digest(values[place], v->marks[i], key));
+		    b, record_digest(v->values[place], v->marks[i], key));
 	}
 }
 
@@ -203,13 +265,43 @@ encode_partials(const struct saver *v, struct strbuf *b)
 	}
 }
 
+static void
+encode(struct saver *v, size_t count, const uint8_t *key, struct strbuf *b)
+{
+	const struct record_run *run = v->run;
+	own(strbuf_clear) struct strbuf head = { 0 };
+
+	encode_items(v, count);
+	record_add_settings(run->settings, &head);
+	encode_buffer(b, &head);
+	encode_bytes(b, key, RECORD_KEY);
+	encode_number(b, (uint64_t)run->started);
+	encode_number(b, (uint64_t)record_clock());
+	encode_places(v, b);
+	encode_marks(v, b, key);
+	encode_partials(v, b);
+	strbuf_add(b, strbuf_text(&v->items), v->items.len);
+	encode_end(b);
+}
+
+static void
+saver_clear(struct saver *v)
+{
+	strbuf_clear(&v->items);
+	free(v->number);
+	free(v->marks);
+	free(v->place);
+	free(v->values);
+}
+
 int
 record_save(
     const struct record_run *run, const struct state *st, struct error *e)
 {
-	own(strbuf_clear) struct strbuf b = { 0 }, head = { 0 };
+	own(saver_clear) struct saver v = { .run = run };
+	own(strbuf_clear) struct strbuf b = { 0 };
+	size_t all = run->templates->len, newer = count_newer(run);
 	size_t places = reads_count(run->reads);
-	struct saver v = { .run = run };
 	uint8_t key[RECORD_KEY];
 
 	/* Nobody can make two values with one digest without the key. */
@@ -217,20 +309,11 @@ record_save(
 		return 0;
 	v.number = mem_alloc(places * 2 * sizeof(*v.number));
 	v.place = mem_alloc(places * sizeof(*v.place));
-	encode_items(&v);
-	record_add_settings(run->settings, &head);
-	encode_buffer(&b, &head);
-	encode_bytes(&b, key, sizeof(key));
-	encode_number(&b, (uint64_t)run->started);
-	encode_number(&b, (uint64_t)record_clock());
-	encode_places(&v, &b);
-	encode_marks(&v, &b, key);
-	encode_partials(&v, &b);
-	strbuf_add(&b, strbuf_text(&v.items), v.items.len);
-	encode_end(&b);
-	strbuf_clear(&v.items);
-	free(v.number);
-	free(v.marks);
-	free(v.place);
-	return state_write(st, "record", &b, false, e);
+	v.newer = newer * NEWER_SHARE <= all && has_all(run);
+	encode(&v, v.newer ? newer : all, key, &b);
+	if (v.newer)
+		return state_write(st, RECORD_NEWER, &b, false, e);
+	if (state_write(st, RECORD_ALL, &b, false, e) == -1)
+		return -1;
+	return state_remove(st, RECORD_NEWER, e);
 }

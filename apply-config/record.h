@@ -46,20 +46,20 @@ OWN_POINTER(record)
 size_t record_length(const struct record *r);
 
 /* Whether rendering would give what is there already; r may be NULL. */
-bool record_is_current(
-    const struct record *r, const struct template *t, struct output *o);
+bool
+record_is_current(struct record *r, const struct template *t, struct output *o);
 
 /*
  * Add where secrets stand in the file that the template became.  False when
  * that file is not there any more, so nothing is known.
  */
-bool record_spans(const struct record *r, const char *path,
-    const struct stat *st, struct spans *spans);
+bool record_spans(struct record *r, const char *path, const struct stat *st,
+    struct spans *spans);
 
 /* What a run knows in the end. */
 struct record_run {
 	const struct settings *settings;
-	const struct record *old; /* or NULL */
+	struct record *old; /* or NULL */
 	const struct templates *templates;
 	struct rendered *const *rendered; /* one for each; NULL: current */
 	struct renderer *renderer;

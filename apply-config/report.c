@@ -17,7 +17,7 @@
 
 struct report {
 	struct output *output;
-	const struct record *record;
+	struct record *record;
 	struct strlist secret_texts; /* of the metadata */
 	struct doc *arena;
 };
@@ -181,10 +181,9 @@ add_change(struct report *r, const struct change *c, enum plan_form form,
 }
 
 int
-report_add(struct output *o, const struct changes *c,
-    const struct record *record, const struct value *root,
-    const struct secrets *secrets, enum plan_form form, struct strbuf *b,
-    struct error *e)
+report_add(struct output *o, const struct changes *c, struct record *record,
+    const struct value *root, const struct secrets *secrets,
+    enum plan_form form, struct strbuf *b, struct error *e)
 {
 	ownp(doc_free) struct doc *arena = doc_new();
 	struct report r = { .output = o, .record = record, .arena = arena };

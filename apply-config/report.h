@@ -12,9 +12,8 @@ struct secrets;
 struct strbuf;
 
 /* Values of root that are secret, and what record (or NULL) knows, hide. */
-int report_add(struct output *o, const struct changes *c,
-    const struct record *record, const struct value *root,
-    const struct secrets *secrets, enum plan_form form, struct strbuf *b,
-    struct error *e);
+int report_add(struct output *o, const struct changes *c, struct record *record,
+    const struct value *root, const struct secrets *secrets,
+    enum plan_form form, struct strbuf *b, struct error *e);
 
 #endif

@@ -202,6 +202,18 @@ make(const struct settings *s, struct state *st, struct error *e)
 	return state_write(st, "output", &b, true, e);
 }
 
+/* Whether the folder says whose it is; a loss of power may have emptied it. */
+static bool
+is_made(const struct settings *s, const struct state *st)
+{
+	own_free char *output = output_path(s);
+	own(strbuf_clear) struct strbuf b = { 0 };
+	struct error ignored;
+
+	return state_read(st, "output", &b, &ignored) == 1 &&
+	    strcmp(strbuf_text(&b), output) == 0;
+}
+
 /* Another run is most often over soon. */
 #define LOCK_TRIES 6
 
@@ -213,8 +225,7 @@ state_lock(const struct settings *s, struct state *st, struct error *e)
 
 	if (state_open(s, st, e) == -1)
 		return -1;
-	if ((st->fd == -1 || !file_exists(st->fd, "output")) &&
-	    make(s, st, e) == -1)
+	if (!is_made(s, st) && make(s, st, e) == -1)
 		return -1;
 	path = path_join(st->path, "lock");
 	for (int try = 0; try < LOCK_TRIES; try++) {

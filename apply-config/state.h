@@ -10,6 +10,7 @@
  *	generations/	the journals of what was done, by number
  *	pending		there while the last generation is to be confirmed
  *	record		what each template read, and what came of it
+ *	record.newer	the same of those that were rendered since
  *
  * A journal moves on by being renamed, so there is one at most.
  */

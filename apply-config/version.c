@@ -24,16 +24,6 @@
 #define TEMP_PREFIX ".apply-config."
 #define NAME_LONGEST 255
 
-static int
-failed(const struct output *o, const char *path, struct error *e)
-{
-	int code = errno;
-	own_free char *name = output_name(o, path);
-
-	errno = code;
-	return error_errno(e, "%s", name);
-}
-
 /* ---- extended attributes -------------------------------------------------- */
 
 /* One attribute, encoded; those that may not be read are left out. */
@@ -111,7 +101,7 @@ read_link(struct output *o, int dir, const char *path, struct doc *arena,
 	ssize_t n = readlinkat(dir, path_base(path), target, sizeof(target));
 
 	if (n == -1)
-		return failed(o, path, e);
+		return output_failed(o, path, e);
 	v->text = doc_text(arena, target, (size_t)n);
 	v->len = (size_t)n;
 	return 0;
@@ -121,7 +111,7 @@ int
 version_read(struct output *o, const char *path, struct doc *arena,
     struct version *v, struct error *e)
 {
-	own_free char *name = output_name(o, path);
+	own_free char *name = NULL;
 	int dir = output_dir(o, path, e);
 	own_fd int fd = -1;
 	struct stat st;
@@ -130,19 +120,89 @@ version_read(struct output *o, const char *path, struct doc *arena,
 	if (dir == -1)
 		return e->code == ENOENT ? 0 : -1;
 	if (fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? 0 : failed(o, path, e);
+		return errno == ENOENT ? 0 : output_failed(o, path, e);
 	v->mode = st.st_mode;
 	v->uid = st.st_uid;
 	v->gid = st.st_gid;
 	if (S_ISLNK(st.st_mode))
 		return read_link(o, dir, path, arena, v, e);
+	name = output_name(o, path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(e, EINVAL, "%s: is no regular file", name);
 	fd = openat(dir, path_base(path),
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd == -1)
-		return failed(o, path, e);
+		return output_failed(o, path, e);
 	return read_regular(fd, name, arena, v, e);
+}
+
+/* ---- the same again --------------------------------------------------------- */
+
+bool
+version_same(const struct version *a, const struct version *b)
+{
+	if (a->mode == 0 || b->mode == 0)
+		return a->mode == b->mode;
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid &&
+	    a->len == b->len && a->xattrs_len == b->xattrs_len &&
+	    memcmp(a->text, b->text, a->len) == 0 &&
+	    memcmp(a->xattrs, b->xattrs, a->xattrs_len) == 0;
+}
+
+static uint64_t
+digest(const char *text, size_t len)
+{
+	static const uint8_t key[16];
+	struct hash h;
+
+	hash_begin(&h, key);
+	hash_add(&h, text, len);
+	return hash_end(&h);
+}
+
+struct seal
+version_seal(const struct version *v)
+{
+	return (struct seal){ .mode = v->mode,
+		.uid = v->uid,
+		.gid = v->gid,
+		.digest = digest(v->text, v->len),
+		.xattrs = v->xattrs,
+		.xattrs_len = v->xattrs_len };
+}
+
+/* Whether each attribute of some is among those of all. */
+static bool
+has_xattrs(const struct version *all, const struct seal *some)
+{
+	struct decoder d = { .at = some->xattrs,
+		.end = some->xattrs + some->xattrs_len };
+
+	while (d.at < d.end && !d.bad) {
+		const char *one = d.at;
+		size_t n;
+
+		(void)decode_bytes(&d, &n);
+		(void)decode_bytes(&d, &n);
+		if (memmem(all->xattrs, all->xattrs_len, one,
+			(size_t)(d.at - one)) == NULL)
+			return false;
+	}
+	return true;
+}
+
+bool
+version_is_sealed(struct output *o, const char *path, const struct seal *seal)
+{
+	ownp(doc_free) struct doc *arena = doc_new();
+	struct error ignored;
+	struct version v;
+
+	return version_read(o, path, arena, &v, &ignored) == 0 &&
+	    v.mode == seal->mode && digest(v.text, v.len) == seal->digest &&
+	    (seal->uid == (uid_t)-1 || v.uid == seal->uid) &&
+	    (seal->gid == (gid_t)-1 || v.gid == seal->gid) &&
+	    has_xattrs(&v, seal);
 }
 
 /* ---- writing ---------------------------------------------------------------- */
@@ -225,7 +285,7 @@ version_stage(struct output *o, const char *path, const char *staged,
 			break;
 		(void)unlinkat(dir, name, 0);
 	}
-	return r == -1 ? failed(o, path, e) : 0;
+	return r == -1 ? output_failed(o, path, e) : 0;
 }
 
 /* ---- what was staged --------------------------------------------------------- */
@@ -258,7 +318,7 @@ publish(struct output *o, const char *path, unsigned flags, struct error *e)
 		return is_gone(e) ? 0 : -1;
 	if (renameat2(dir, path_base(temp), dir, path_base(path), flags) == 0)
 		return 1;
-	return errno == ENOENT ? 0 : failed(o, path, e);
+	return errno == ENOENT ? 0 : output_failed(o, path, e);
 }
 
 int
@@ -283,13 +343,13 @@ version_move(
 	if (dir == -1)
 		return is_gone(e) ? 0 : -1;
 	if (old == -1)
-		return failed(o, from, e);
+		return output_failed(o, from, e);
 	dir = output_mkdirs(o, to, e);
 	if (dir == -1)
 		return -1;
 	if (renameat(old, path_base(from), dir, path_base(to)) == 0)
 		return 1;
-	return errno == ENOENT ? 0 : failed(o, to, e);
+	return errno == ENOENT ? 0 : output_failed(o, to, e);
 }
 
 int
@@ -300,6 +360,6 @@ version_remove(struct output *o, const char *path, struct error *e)
 	if (dir == -1)
 		return is_gone(e) ? 0 : -1;
 	if (unlinkat(dir, path_base(path), 0) == -1 && errno != ENOENT)
-		return failed(o, path, e);
+		return output_failed(o, path, e);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -31,6 +32,25 @@ struct version {
  */
 int version_read(struct output *o, const char *path, struct doc *arena,
     struct version *v, struct error *e);
+
+/* Whether they are the same in all of that, or neither is there. */
+bool version_same(const struct version *a, const struct version *b);
+
+/* What a version is known by once it is on the disk. */
+struct seal {
+	mode_t mode; /* with its type; 0: no version was sealed */
+	uid_t uid; /* (uid_t)-1: any */
+	gid_t gid;
+	uint64_t digest; /* of the text */
+	const char *xattrs; /* that it has at least; borrowed */
+	size_t xattrs_len;
+};
+
+struct seal version_seal(const struct version *v);
+
+/* Whether path is the version that was sealed, whole. */
+bool
+version_is_sealed(struct output *o, const char *path, const struct seal *seal);
 
 /*
  * What stands for path, a file or a folder, until it is published: another

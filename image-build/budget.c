@@ -13,6 +13,7 @@
 #include "image-build/image-build.h"
 #include "image-build/origins.h"
 #include "lib/error.h"
+#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 
@@ -144,6 +145,29 @@ budget_time(const struct build *b, const struct step *s, struct error *e)
 			return -1;
 	}
 	return 0;
+}
+
+unsigned
+budget_left(const struct build *b, const char *element)
+{
+	const struct strlist *all = &b->settings->budgets;
+	double least = LIMIT_BUILD_SECONDS;
+
+	for (size_t i = 0; i < all->len; i++) {
+		own(budget_clear) struct budget g = { 0 };
+		struct error none;
+		double left;
+
+		if (budget_parse(&g, all->items[i], &none) == -1 ||
+		    g.seconds == 0 ||
+		    (g.element != NULL &&
+			(element == NULL || strcmp(g.element, element) != 0)))
+			continue;
+		left = g.seconds - report_seconds(b->report, g.element);
+		if (left < least)
+			least = left;
+	}
+	return least < 0 ? 1 : (unsigned)least + 1;
 }
 
 /* ---- size -------------------------------------------------------------------- */

@@ -484,9 +484,11 @@ build_run(struct build *b, struct error *e)
 		return -1;
 	if (privileges_held() != PRIVILEGES_ROOT)
 		log_info("builds by: %s", privileges_name(privileges_held()));
+	enter_catch_signals();
 	status = work_begin(b, e);
 	if (status == 0)
 		status = enter_run(inside, b, b->dir, e);
+	outputs_tidy(b->settings);
 	work_end(b);
 	return status;
 }
@@ -509,7 +511,9 @@ build_clear(struct build *b)
 	free(b->layout_text);
 	free(b->place);
 	free(b->dir);
+	free(b->raw_dir);
 	free(b->work);
+	free(b->jail);
 	free(b->image_dir);
 	free(b->hooks);
 	free(b->tree);

@@ -52,6 +52,9 @@ void break_after_error(struct build *b, const struct phase *p);
 /* Whether there is an image at all: ramdisks have none, no-final-image. */
 bool outputs_wanted(const struct build *b);
 
+/* Take away the beginnings of images that killed builds left beside it. */
+void outputs_tidy(const struct settings *s);
+
 /* The kernel and the ramdisk that a build without an image made. */
 void outputs_of_ramdisk(const struct build *b, struct strlist *paths);
 

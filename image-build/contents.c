@@ -13,6 +13,7 @@
 
 #include "image-build/image-build.h"
 #include "image-build/inventory.h"
+#include "image-build/known.h"
 #include "image-build/target.h"
 #include "lib/clock.h"
 #include "lib/contents.h"
@@ -59,11 +60,14 @@ static struct contents *
 list_tree(const struct build *b, int tree, struct error *e)
 {
 	const struct settings *s = b->settings;
-	ownp(contents_free) struct contents *c =
-	    contents_scan(tree, path_base(s->name), CONTENTS_DIGESTS, e);
+	own(known_clear) struct known k = { 0 };
+	ownp(contents_free) struct contents *c = NULL;
 
-	if (c == NULL || fill_head(s, c, e) == -1 ||
-	    contents_describe(c, tree, e) == -1)
+	if (known_load(b, tree, &k, e) == -1)
+		return NULL;
+	c = contents_scan_known(tree, path_base(s->name), known_find, &k, e);
+	if (c == NULL || known_save(b, &k, c, e) == -1 ||
+	    fill_head(s, c, e) == -1 || contents_describe(c, tree, e) == -1)
 		return NULL;
 	contents_seal(c);
 	return sign(s, c, e) == -1 ? NULL : take(c);

@@ -119,7 +119,12 @@ static const struct option_def defs[] = {
 static const char more[] =
     "The elements are folders below ELEMENTS_PATH (colons between) or "
     "shipped ones.\n"
-    "Example: image-build -o web -t qcow2,raw debian vm readonly-root web\n";
+    "Example: image-build -o web -t qcow2,raw debian vm readonly-root web\n"
+    "\n"
+    "Beside this (each has --help): image-build pack a tree, verify an image, "
+    "compare\n"
+    "two, project FILE for many, new and lint for elements of your own, "
+    "cache, doctor.\n";
 
 static struct options command = {
 	.program = "image-build",
@@ -139,7 +144,8 @@ load(struct build *b, struct elements *all, struct error *e)
 	if (s->elements.len == 0 && getenv("IMAGE_ELEMENT") == NULL)
 		return error_set(e, EINVAL,
 		    "At least one distribution root element must be "
-		    "specified");
+		    "specified%s",
+		    s->compat ? "" : ", say debian; --help shows more");
 	if (settings_complete(s, e) == -1 ||
 	    elements_index(all, s->elements_path, s->data, e) == -1)
 		return -1;

@@ -101,23 +101,76 @@ is_raw(const char *format)
 	return format_find(format) == &format_raw;
 }
 
-/*
- * The disk itself is moved, when all others have read it; one of them may
- * have made its digests on the way.
- */
+static bool
+wants_raw(const struct settings *s)
+{
+	for (size_t i = 0; i < s->formats.len; i++)
+		if (is_raw(s->formats.items[i]))
+			return true;
+	return false;
+}
+
+/* Of the raw disk, by whichever job read all of it; or NULL. */
+static const struct checksum *
+raw_sum(const struct jobs *jobs, int d)
+{
+	for (size_t i = 0; i < jobs->len; i++)
+		if (jobs->items[i].disk == d && jobs->items[i].raw_sum.known)
+			return &jobs->items[i].raw_sum;
+	return NULL;
+}
+
+static int
+hash_raw(const struct format_job *job, struct error *e)
+{
+	return checksum_file(job->raw, job->md5, job->raw_sum, e);
+}
+
+/* No format: only the digests, while the disk is synced and renamed. */
+static const struct format_kind digests = {
+	.name = "digests",
+	.write = hash_raw,
+};
+
+static void
+start_digests(const struct build *b, struct jobs *jobs, int d, int fd)
+{
+	struct job *j = jobs_add(jobs);
+
+	j->kind = &digests;
+	j->disk = d;
+	j->raw_sums = true;
+	j->raw = mem_printf("/proc/self/fd/%d", fd);
+	j->what = (struct format_job){
+		.raw = j->raw, .output = j->raw, .md5 = wants_md5(b)
+	};
+	jobs_start(jobs);
+}
+
+/* The disk itself is moved, when all other formats have read it. */
 static int
 write_raw(
     struct build *b, struct jobs *jobs, int d, const char *raw, struct error *e)
 {
-	struct job *last;
+	own_fd int fd = open(raw, O_RDONLY | O_CLOEXEC);
+	struct error other;
+	size_t last;
+	int r;
 
+	if (fd == -1)
+		return error_errno(e, "%s", raw);
+	if (wants_sums(b) && raw_sum(jobs, d) == NULL)
+		start_digests(b, jobs, d, fd);
 	if (add_job(b, jobs, d, raw, format_raw.name, e) == -1)
 		return -1;
-	last = &jobs->items[jobs->len - 1];
-	for (size_t i = 0; i < jobs->len; i++)
-		if (jobs->items[i].disk == d && jobs->items[i].raw_sum.known)
-			last->sum = jobs->items[i].raw_sum;
-	return job_do(last, b, e);
+	last = jobs->len - 1;
+	jobs->items[last].sums = false;
+	r = job_do(&jobs->items[last], b, e);
+	if (jobs_wait(jobs, b, r == 0 ? e : &other) == -1 || r == -1)
+		return -1;
+	if (wants_sums(b))
+		jobs->items[last].sum = *raw_sum(jobs, d);
+	return 0;
 }
 
 /* One disk in each format that holds disks. */
@@ -126,10 +179,8 @@ deliver_disk(
     struct build *b, int d, struct jobs *jobs, const char *raw, struct error *e)
 {
 	const struct settings *s = b->settings;
-	bool wanted = false;
+	bool wanted = wants_raw(s);
 
-	for (size_t i = 0; i < s->formats.len; i++)
-		wanted |= is_raw(s->formats.items[i]);
 	if (disk_write(b, (size_t)d, raw, e) == -1)
 		return -1;
 	for (size_t i = 0; i < s->formats.len; i++) {
@@ -156,7 +207,8 @@ deliver_disks(struct build *b, struct jobs *jobs, struct error *e)
 	for (size_t d = 0; d < b->layout.ndisks; d++) {
 		own_free char *name =
 		    mem_printf("%s.raw", b->layout.disks[d].name);
-		own_free char *raw = path_join(b->image_dir, name);
+		own_free char *raw = path_join(
+		    b->raw_dir != NULL ? b->raw_dir : b->image_dir, name);
 
 		if (deliver_disk(b, (int)d, jobs, raw, e) == -1)
 			return -1;
@@ -172,7 +224,8 @@ add_products(const struct jobs *jobs, bool disks, struct strlist *products,
     struct checksum *sums)
 {
 	for (size_t i = 0; i < jobs->len; i++)
-		if ((jobs->items[i].disk >= 0) == disks) {
+		if (jobs->items[i].output != NULL &&
+		    (jobs->items[i].disk >= 0) == disks) {
 			sums[products->len] = jobs->items[i].sum;
 			strlist_add(products, jobs->items[i].output);
 		}
@@ -216,6 +269,7 @@ deliver(struct build *b, struct strlist *products, struct error *e)
 	const struct settings *s = b->settings;
 	own(jobs_clear) struct jobs jobs = { 0 };
 
+	outputs_tidy(s);
 	if (wants_sums(b) && contents_make(b, e) == -1)
 		return -1;
 	for (size_t i = 0; i < s->formats.len; i++)

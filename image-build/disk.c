@@ -98,6 +98,7 @@ fill_job(const struct build *b, const struct filesystem *f, const char *tree,
 		.scratch = b->image_dir,
 		.bytes = f->bytes,
 		.offset = f->start,
+		.content = f->used,
 		.inodes = f->inodes,
 		.sector = b->layout.disks[f->at.disk].sector,
 		.epoch = b->settings->epoch,
@@ -153,6 +154,7 @@ measure_apart(struct build *b, struct filesystem *f, struct error *e)
 	if (fs_measure(f->tree, &start, &c, e) == -1)
 		return -1;
 	f->content = with_room(b->settings, f, &c);
+	f->used = c.bytes;
 	f->inodes = c.inodes;
 	return 0;
 }
@@ -187,6 +189,7 @@ measure_tree(struct build *b, struct error *e)
 		if (owner[i] != NULL && all[i].inodes > 0) {
 			owner[i]->content =
 			    with_room(b->settings, owner[i], &all[i]);
+			owner[i]->used = all[i].bytes;
 			owner[i]->inodes = all[i].inodes;
 		}
 	return 0;

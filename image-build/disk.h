@@ -45,6 +45,7 @@ struct fs_job {
 	const char *path; /* the disk, for programs */
 	const char *scratch; /* a folder for temporary files */
 	uint64_t offset, bytes;
+	uint64_t content; /* bytes of what goes in, 0 if not known */
 	uint64_t inodes; /* how many there must be, 0 if not known */
 	unsigned sector; /* of the disk */
 	int64_t epoch; /* clamp times to it, or -1 */

@@ -410,12 +410,14 @@ expand_end(const struct expansion *x, const struct strlist *wanted,
 	for (size_t i = 0; i < x->unknown.len; i++) {
 		const char *name = x->unknown.items[i],
 			   *by = set_note(&x->final, name);
+		own_free char *hint = NULL;
 
 		if (set_has(&x->provided, name))
 			continue;
-		return error_set(e, ENOENT, "Element '%s' not found%s%s%s",
-		    name, *by ? " (wanted by element " : "", by,
-		    *by ? ")" : "");
+		hint = hint_for(x->all, name);
+		return error_set(e, ENOENT, "Element '%s' not found%s%s%s%s",
+		    name, *by ? " (wanted by element " : "", by, *by ? ")" : "",
+		    hint);
 	}
 	for (size_t i = 0; i < wanted->len; i++)
 		if (set_has(&x->provided, wanted->items[i]))

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,14 +48,58 @@ on_signal(int sig)
 	stopped_by = sig;
 }
 
-static void
-catch_signals(void)
+static const int stopping[] = { SIGINT, SIGTERM, SIGHUP };
+#define STOPPING (sizeof(stopping) / sizeof(*stopping))
+
+void
+enter_catch_signals(void)
 {
 	const struct sigaction sa = { .sa_handler = on_signal };
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	for (size_t i = 0; i < STOPPING; i++)
+		sigaction(stopping[i], &sa, NULL);
+}
+
+static void
+on_child(int sig)
+{
+	(void)sig; /* it ends a sigsuspend */
+}
+
+/* Hold back what ends the wait, so that nothing comes between. */
+static void
+hold_signals(sigset_t *before)
+{
+	const struct sigaction sa = { .sa_handler = on_child };
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGCHLD);
+	for (size_t i = 0; i < STOPPING; i++)
+		sigaddset(&held, stopping[i]);
+	sigaction(SIGCHLD, &sa, NULL);
+	sigprocmask(SIG_BLOCK, &held, before);
+}
+
+static void
+release_signals(const sigset_t *before)
+{
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, before, NULL);
+}
+
+/* The child's status; it is killed when a signal has come for us. */
+static int
+wait_for(pid_t pid, const sigset_t *before)
+{
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (stopped_by != 0)
+			kill(pid, SIGKILL);
+		sigsuspend(before);
+	}
+	return status;
 }
 
 /*
@@ -90,56 +135,6 @@ private_mounts(const char *dir)
 	return 0;
 }
 
-static int
-inside(int (*act)(void *), void *ctx, const char *dir)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (privileges_held() == PRIVILEGES_CHROOT) {
-		prctl(PR_SET_CHILD_SUBREAPER, 1);
-		return act(ctx);
-	}
-	if (private_mounts(dir) == -1) {
-		perror("image-build: private mounts");
-		return 1;
-	}
-	return act(ctx);
-}
-
-int
-enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
-{
-	own_free char *copy = path_join(dir, "root");
-	long namespaces =
-	    privileges_held() == PRIVILEGES_CHROOT ? 0 : NAMESPACES;
-	pid_t pid;
-	int status;
-
-	catch_signals();
-	fflush(NULL);
-	pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
-	if (pid == -1)
-		return error_errno(e, "namespaces of its own");
-	if (pid == 0) {
-		signal(SIGINT, SIG_IGN);
-		signal(SIGTERM, SIG_IGN);
-		signal(SIGHUP, SIG_IGN);
-		status = inside(act, ctx, copy);
-		fflush(NULL);
-		_exit(status);
-	}
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno == EINTR && stopped_by != 0)
-			kill(pid, SIGKILL);
-	(void)umount2(copy, MNT_DETACH);
-	if (stopped_by != 0)
-		return error_set(
-		    e, EINTR, "stopped by %s", strsignal(stopped_by));
-	if (WIFSIGNALED(status))
-		return error_set(e, 0, "the build was killed by signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return WEXITSTATUS(status);
-}
-
 /* The children of this process, those of dead children too. */
 static int
 kill_children(void)
@@ -158,21 +153,99 @@ kill_children(void)
 	return (int)pids.len;
 }
 
+static void
+end_children(void)
+{
+	while (kill_children() > 0)
+		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+			continue;
+}
+
+/* The child ends with its parent, which may have ended before it said so. */
+static void
+end_with_parent(int alive[2])
+{
+	struct pollfd p = { .fd = alive[0], .events = POLLIN };
+
+	close(alive[1]);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (poll(&p, 1, 0) > 0)
+		_exit(1);
+}
+
+static int
+inside(int (*act)(void *), void *ctx, const char *dir)
+{
+	if (dir == NULL || privileges_held() == PRIVILEGES_CHROOT) {
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+		return act(ctx);
+	}
+	if (private_mounts(dir) == -1) {
+		perror("image-build: private mounts");
+		return 1;
+	}
+	return act(ctx);
+}
+
+int
+enter_run(int (*act)(void *), void *ctx, const char *dir, struct error *e)
+{
+	own_free char *copy = dir != NULL ? path_join(dir, "root") : NULL;
+	long namespaces = dir == NULL || privileges_held() == PRIVILEGES_CHROOT
+	    ? 0
+	    : NAMESPACES;
+	sigset_t before;
+	int alive[2], status;
+	pid_t pid;
+
+	if (pipe2(alive, O_CLOEXEC) == -1)
+		return error_errno(e, "pipe");
+	enter_catch_signals();
+	hold_signals(&before);
+	if (dir == NULL)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	fflush(NULL);
+	pid = (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		for (size_t i = 0; i < STOPPING; i++)
+			signal(stopping[i], SIG_IGN);
+		release_signals(&before);
+		end_with_parent(alive);
+		status = inside(act, ctx, copy);
+		fflush(NULL);
+		_exit(status);
+	}
+	status = pid == -1 ? errno : wait_for(pid, &before);
+	release_signals(&before);
+	close(alive[0]);
+	close(alive[1]);
+	if (pid == -1)
+		return error_set(
+		    e, status, "namespaces of its own: %s", strerror(status));
+	if (dir != NULL)
+		(void)umount2(copy, MNT_DETACH);
+	else if (stopped_by != 0)
+		end_children();
+	if (stopped_by != 0)
+		return error_set(
+		    e, EINTR, "stopped by %s", strsignal(stopped_by));
+	if (WIFSIGNALED(status))
+		return error_set(e, 0, "the build was killed by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return WEXITSTATUS(status);
+}
+
 void
 enter_end_leftovers(void)
 {
-	int left = 1;
-
+	if (getpid() != 1) {
+		end_children();
+		return;
+	}
 	/* As init of a PID namespace we reach all of them at once. */
-	if (getpid() == 1)
-		left = kill(-1, SIGKILL) == 0;
-	else
-		left = kill_children();
-	while (left > 0) {
+	if (kill(-1, SIGKILL) == 0)
 		while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 			continue;
-		left = getpid() == 1 ? 0 : kill_children();
-	}
 }
 
 int
@@ -460,7 +533,8 @@ enter_unhook(const struct build *b, bool chroot, struct error *e)
 		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT)
 		return chroot ? tree_empty(AT_FDCWD, at, e) : 0;
-	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1)
+	/* The step may have done it itself. */
+	if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) == -1 && errno != EINVAL)
 		return error_errno(e, "%s: unmount", at);
 	return 0;
 }

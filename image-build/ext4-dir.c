@@ -123,9 +123,11 @@ write_block(struct ext4 *x, const struct ext4_dir *d, blk64_t at,
 	if (leaf)
 		ext2fs_initialize_dirent_tail(
 		    x->fs, EXT2_DIRENT_TAIL(block, x->fs->blocksize));
-	/* Sets the checksum, of a leaf or of a node, on its way. */
-	r = ext2fs_write_dir_block4(x->fs, at, block, 0, d->ino);
-	return r == 0 ? 0 : ext4_failed(x, r, "directory block", e);
+	r = ext2fs_dir_block_csum_set(
+	    x->fs, d->ino, (struct ext2_dir_entry *)block);
+	if (r != 0)
+		return ext4_failed(x, r, "directory block", e);
+	return ext4_put_block(x, at, block, e);
 }
 
 static void

@@ -27,7 +27,7 @@ full(const struct ext4 *x, struct error *e)
 	    "%s: %.1f MiB are too small for what goes in (%.1f MiB of %.1f "
 	    "MiB are written)",
 	    x->job->what, (double)x->job->bytes / 0x1p20,
-	    (double)x->written / 0x1p20, (double)x->expected / 0x1p20);
+	    (double)x->written / 0x1p20, (double)x->job->content / 0x1p20);
 }
 
 int
@@ -200,10 +200,10 @@ write_level(struct ext4 *x, ext2_ino_t ino, const struct ext4_extents *level,
 		entries_put(block, level->items + i, n, depth == 0);
 		r = ext2fs_extent_block_csum_set(
 		    x->fs, ino, (struct ext3_extent_header *)block);
-		if (r == 0)
-			r = io_channel_write_blk64(x->fs->io, at, 1, block);
 		if (r != 0)
 			return ext4_failed(x, r, "extents", e);
+		if (ext4_put_block(x, at, block, e) == -1)
+			return -1;
 		up->items = mem_grow(
 		    up->items, &up->cap, up->len + 1, sizeof(*up->items));
 		up->items[up->len++] =

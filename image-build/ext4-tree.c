@@ -20,7 +20,6 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
-#include "lib/tree.h"
 
 #define LINK_MAX_EXT4 65000
 #define FAST_SYMLINK 60 /* bytes in the inode, NUL included */
@@ -59,25 +58,6 @@ struct copy {
 	struct ext4_extents *extents;
 };
 
-static int
-write_at(
-    struct copy *c, const char *data, size_t n, uint64_t at, struct error *e)
-{
-	while (n > 0) {
-		ssize_t w = pwrite(
-		    c->x->job->fd, data, n, (off_t)(c->x->job->offset + at));
-
-		if (w == -1 && errno == EINTR)
-			continue;
-		if (w == -1)
-			return error_errno(e, "%s: write", c->x->job->what);
-		data += w;
-		at += (uint64_t)w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
 /* bytes from the file's offset from to the image's offset at. */
 static int
 copy_bytes(
@@ -86,9 +66,14 @@ copy_bytes(
 	struct ext4 *x = c->x;
 
 	while (bytes > 0) {
-		size_t want = bytes > EXT4_BUFFER ? EXT4_BUFFER : (size_t)bytes;
-		ssize_t n = pread(c->fd, x->buffer, want, (off_t)from);
+		char *room;
+		size_t most;
+		ssize_t n;
 
+		if (ext4_room(x, at, &room, &most, e) == -1)
+			return -1;
+		n = pread(c->fd, room, bytes > most ? most : (size_t)bytes,
+		    (off_t)from);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
@@ -96,14 +81,13 @@ copy_bytes(
 		if (n == 0)
 			return error_set(e, EIO,
 			    "%s: became shorter while it was read", c->path);
-		if (write_at(c, x->buffer, (size_t)n, at, e) == -1)
-			return -1;
+		x->buffered += (size_t)n;
 		from += (uint64_t)n;
 		at += (uint64_t)n;
 		bytes -= (uint64_t)n;
 		x->written += (uint64_t)n;
-		if (x->expected > x->written)
-			log_progress(x->job->what, x->written, x->expected);
+		if (x->job->content > x->written)
+			log_progress(x->job->what, x->written, x->job->content);
 	}
 	return 0;
 }
@@ -196,7 +180,6 @@ write_symlink(struct ext4 *x, int dir, const char *name, const char *path,
 	ssize_t n = readlinkat(dir, name, block, x->fs->blocksize - 1);
 	blk64_t at;
 	uint64_t got;
-	errcode_t r;
 
 	if (n == -1)
 		return error_errno(e, "%s", path);
@@ -208,9 +191,8 @@ write_symlink(struct ext4 *x, int dir, const char *name, const char *path,
 	if (ext4_take_blocks(x, 1, &at, &got, e) == -1)
 		return -1;
 	ext4_extent_add(&extents, 0, at, 1);
-	r = io_channel_write_blk64(x->fs->io, at, 1, block);
-	if (r != 0)
-		return ext4_failed(x, r, "symlink", e);
+	if (ext4_put_block(x, at, block, e) == -1)
+		return -1;
 	return ext4_inode_extents(x, ino, inode, &extents, e);
 }
 
@@ -414,8 +396,6 @@ ext4_tree_write(struct ext4 *x, struct error *e)
 	fd = open(x->job->tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return error_errno(e, "%s", x->job->tree);
-	if (tree_usage(fd, ".", &x->expected, e) == -1)
-		return -1;
 	if ((x->job->below != NULL ? write_below(x, fd, &st, &root, e)
 				   : write_dir(x, fd, "", &st, &root, e)) == -1)
 		return -1;

@@ -224,7 +224,7 @@ write_ext4(const struct fs_job *job, struct error *e)
 	if (job->bytes < 2 << 20)
 		return error_set(e, ENOSPC, "%s: below 2 MiB", job->what);
 	initialize_ext2_error_table();
-	x.buffer = mem_alloc(EXT4_BUFFER);
+	x.buffer = mem_alloc(ext4_buffer_bytes());
 	if (initialize(&x, &o, e) == -1)
 		return -1;
 	identify(&x);
@@ -232,7 +232,7 @@ write_ext4(const struct fs_job *job, struct error *e)
 		return -1;
 	x.next = x.fs->super->s_first_data_block;
 	x.next_ino = EXT2_FIRST_INO(x.fs->super);
-	if (ext4_tree_write(&x, e) == -1)
+	if (ext4_tree_write(&x, e) == -1 || ext4_flush(&x, e) == -1)
 		return -1;
 	return finish(&x, e);
 }

@@ -142,6 +142,14 @@ int elements_resolve(const struct elements *all, const struct strlist *wanted,
     bool need_os, struct element ***chosen, size_t *n, struct error *e);
 void elements_clear(struct elements *all);
 
+/* ---- hint.c ---------------------------------------------------------------- */
+
+/*
+ * What may have been meant by a name that no element has: "; did you mean
+ * 'web'?", or "".
+ */
+char *hint_for(const struct elements *all, const char *name);
+
 /* ---- builtin.c, builtin-*.c: elements that are part of this program ------ */
 
 struct build;
@@ -213,9 +221,11 @@ struct build {
 	char *layout_text; /* the description and the defaults it had */
 	char *place; /* where all builds mount their work */
 	char *dir; /* a scratch folder of this build */
-	int place_lock, dir_lock; /* descriptors, or 0 */
+	char *raw_dir; /* one beside the image, for raw disks; or NULL */
+	int place_lock, dir_lock, raw_lock; /* descriptors, or 0 */
 	char *work; /* TMP_BUILD_DIR, the same in every build */
 	struct snapshots *snapshots; /* NULL: built without */
+	char *jail; /* where the target is mounted to become the root */
 	char *image_dir; /* TMP_IMAGE_DIR */
 	char *hooks; /* TMP_HOOKS_PATH */
 	char *tree; /* TMP_MOUNT_PATH, the target's root */
@@ -336,24 +346,31 @@ int step_end(struct build *b, bool chroot, struct error *e);
 int step_in_target(
     struct build *b, const char *speaker, char *const *argv, struct error *e);
 
-/* The last lines of a program's output, for the error. */
+/* A program of an element, and the last lines of its output for the error. */
 struct speaker {
 	const char *name;
 	struct strbuf *tail;
 	struct watch *watch;
-	bool jailed;
+	const struct build *jail; /* it runs in this build's target, or NULL */
 };
 void step_speak(void *ctx, int stream, const char *line, size_t len);
+
+/* For struct proc: in the child, put it where it runs. */
+int step_prepare(void *ctx);
 
 /* Put them into the error.  element may be NULL. */
 int step_failed(const struct speaker *s, const char *element, struct error *e);
 
 /* ---- enter.c: namespaces and mounts --------------------------------------- */
 
+/* From now on a signal to end takes effect in enter_run alone. */
+void enter_catch_signals(void);
+
 /*
  * Run act in a child with private mount, PID, IPC and UTS namespaces, so that
- * nothing it mounts or starts outlives it.  dir is a scratch folder.  Returns
- * the child's exit status, or -1.
+ * nothing it mounts or starts outlives it.  dir is a scratch folder; NULL: no
+ * namespaces, for what starts no script.  A signal that ends this process ends
+ * the child first.  Returns the child's exit status, or -1.
  */
 int
 enter_run(int (*act)(void *ctx), void *ctx, const char *dir, struct error *e);
@@ -388,8 +405,20 @@ char *enter_hooks_place(const struct build *b, bool chroot, struct error *e);
 
 /* ---- jail.c: what scripts of the target cannot do to the host --------------- */
 
-/* In the child, before exec: capabilities that no element needs. */
-void jail_drop(void);
+/*
+ * Around programs of the target: what they mount there is mounted in b->tree
+ * as well, for those that come after.
+ */
+int jail_open(const struct build *b, struct error *e);
+void jail_close(const struct build *b);
+
+/*
+ * In the child, before exec: the target becomes the root, in a mount namespace
+ * that has nothing of the host's, and capabilities that no element needs are
+ * dropped.  *ns becomes a descriptor of that namespace, or -1: there is none.
+ * Returns 0, or an errno.
+ */
+int jail_enter(const struct build *b, int *ns);
 
 /* The target's /proc is mounted: what sets the kernel there is read-only. */
 int jail_seal(const struct build *b, struct error *e);

@@ -1,18 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a script in the target cannot reach, beside what a private PID, mount,
- * IPC and UTS namespace and a chroot keep from it: it shares the kernel and
- * the network with the host, and root may change both.
+ * What a script in the target cannot reach, beside what the build's private
+ * PID, IPC and UTS namespaces keep from it.
  *
- * It stays root over its tree: owners, devices, mounts, chroot.  A script
- * that sets out to break a chroot as root can; this is for those that do not
- * know what they are doing to the host.
+ * Each program gets a mount namespace in which the target is the root and the
+ * host's mounts are gone, so that there is nothing to break out to.  The
+ * target's own mounts are shared with the build's namespace, where the next
+ * program finds what this one mounted.  And it shares the kernel and the
+ * network with the host, which root may change both: not without capabilities.
+ *
+ * It stays root over its tree: owners, devices, mounts, chroot.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "image-build/image-build.h"
 #include "image-build/privileges.h"
@@ -20,6 +27,63 @@
 #include "lib/error.h"
 #include "lib/mem.h"
 #include "lib/own.h"
+#include "lib/path.h"
+
+/* ---- the target as the root ------------------------------------------------ */
+
+int
+jail_open(const struct build *b, struct error *e)
+{
+	if (privileges_held() != PRIVILEGES_CHROOT &&
+	    mount(NULL, b->work, NULL, MS_REC | MS_SHARED, NULL) == -1)
+		return error_errno(e, "%s: share mounts", b->work);
+	return 0;
+}
+
+void
+jail_close(const struct build *b)
+{
+	/* What is shared could not be moved to the next step's tree. */
+	(void)mount(NULL, b->work, NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+/*
+ * The host's mounts leave by way of the hooks tree's, which is below the new
+ * root, belongs to this step alone and is not shared; nor may the old root
+ * be, or the build's own mounts would go as well.
+ */
+static int
+leave_host(const char *jail, const char *door)
+{
+	if (chdir(jail) == -1 ||
+	    mount(NULL, door, NULL, MS_PRIVATE, NULL) == -1 ||
+	    syscall(SYS_pivot_root, ".", door) == -1 || chdir("/") == -1 ||
+	    mount(NULL, door, NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+		return -1;
+	return umount2(door, MNT_DETACH);
+}
+
+static int
+change_root(const struct build *b, int *ns)
+{
+	struct error e;
+	own_free char *hooks = enter_hooks_place(b, true, &e);
+	own_fd int fd = -1;
+
+	if (hooks == NULL)
+		return e.code;
+	if (unshare(CLONE_NEWNS) == -1)
+		return errno;
+	fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (fd == -1 ||
+	    mount(b->tree, b->jail, NULL, MS_BIND | MS_REC, NULL) == -1 ||
+	    leave_host(b->jail, path_relative(hooks + strlen(b->tree))) == -1)
+		return errno;
+	*ns = take_fd(&fd);
+	return 0;
+}
+
+/* ---- capabilities ------------------------------------------------------------ */
 
 /* No element needs these: they change the host, or see its processes. */
 static const int dropped[] = {
@@ -42,13 +106,25 @@ static const int dropped[] = {
 	CAP_WAKE_ALARM,
 };
 
-void
-jail_drop(void)
+int
+jail_enter(const struct build *b, int *ns)
 {
+	int code = 0;
+
+	*ns = -1;
+	if (privileges_held() != PRIVILEGES_CHROOT)
+		code = change_root(b, ns);
+	else if (chroot(b->tree) == -1 || chdir("/") == -1)
+		code = errno;
+	if (code != 0)
+		return code;
 	/* What a kernel does not know, or we do not have, nobody gets. */
 	for (size_t i = 0; i < sizeof(dropped) / sizeof(*dropped); i++)
 		(void)prctl(PR_CAPBSET_DROP, dropped[i], 0, 0, 0);
+	return 0;
 }
+
+/* ---- the kernel's settings ---------------------------------------------------- */
 
 /* A mount of a place on itself, that nobody writes to. */
 static int

@@ -16,7 +16,8 @@ struct build;
 struct job {
 	const struct format_kind *kind;
 	struct format_job what;
-	char *output, *raw; /* what borrows them; raw NULL for archives */
+	char *output; /* what borrows it; NULL: nothing is delivered */
+	char *raw; /* as well; NULL for archives */
 	int disk; /* number of it, -1 for archives */
 	bool sums; /* its digests are wanted */
 	bool raw_sums; /* and those of the raw disk, if it reads all of it */

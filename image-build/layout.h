@@ -119,7 +119,7 @@ struct filesystem {
 	struct place at;
 	ssize_t volume; /* index, or -1 for none */
 	uint64_t content; /* bytes that it must have, when it is measured */
-	uint64_t inodes; /* of what goes in */
+	uint64_t used, inodes; /* of what goes in */
 	char *tree; /* the folder that goes in, if not the mount point's */
 	char *made; /* a file that holds it already, or NULL */
 	uint64_t start, bytes; /* computed, from the disk's beginning */

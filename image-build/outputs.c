@@ -33,6 +33,14 @@ outputs_wanted(const struct build *b)
 }
 
 void
+outputs_tidy(const struct settings *s)
+{
+	own_free char *beside = path_dir(s->name);
+
+	file_tidy(beside);
+}
+
+void
 outputs_of_ramdisk(const struct build *b, struct strlist *paths)
 {
 	static const char *const endings[] = { "kernel", "initramfs", "vmlinuz",

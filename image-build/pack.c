@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/compat.h"
 #include "image-build/format.h"
 #include "image-build/image-build.h"
+#include "image-build/scratch.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -23,6 +25,8 @@
 #include "lib/strbuf.h"
 #include "lib/tar.h"
 #include "lib/tree.h"
+
+#define PREFIX ".image-pack."
 
 static struct settings settings;
 static const char *layout_file, *filesystem;
@@ -138,37 +142,62 @@ load(struct build *b, struct error *e)
 }
 
 /* Beside the image, so that the disk need not be copied, or in TMP_DIR. */
-static char *
-make_name(void)
+static int
+make_scratch(char **dir, struct error *e)
 {
 	own_free char *beside = path_dir(settings.name);
+	const char *parent = getenv("TMP_DIR") != NULL ? settings.tmp : beside;
 
-	return path_join(getenv("TMP_DIR") != NULL ? settings.tmp : beside,
-	    ".image-pack.XXXXXXXX");
+	scratch_sweep(parent, PREFIX);
+	return scratch_make(parent, PREFIX, dir, e);
 }
 
-static int
-pack(const char *source, struct error *e)
-{
-	own(build_clear) struct build b = { .report = report_new() };
-	own(strlist_clear) struct strlist products = { 0 };
-	__attribute__((cleanup(remove_scratch))) char *dir = NULL;
+struct run {
+	struct build *build;
+	const char *source;
+};
 
-	if (load(&b, e) == -1)
-		return -1;
-	dir = make_name();
-	if (mkdtemp(dir) == NULL) {
-		error_errno(e, "%s", dir);
-		free(take(dir));
-		return -1;
+/* In a child, so that a signal leaves nothing behind.  The exit status. */
+static int
+make(void *ctx)
+{
+	const struct run *r = ctx;
+	own(strlist_clear) struct strlist products = { 0 };
+	struct error e;
+
+	if (find_tree(r->build, r->source, &e) == -1 ||
+	    deliver(r->build, &products, &e) == -1) {
+		log_error(&e);
+		return 1;
 	}
-	b.image_dir = mem_dup(dir);
-	if (find_tree(&b, source, e) == -1 || deliver(&b, &products, e) == -1)
-		return -1;
 	log_status("%s", "");
 	for (size_t i = 0; i < products.len; i++)
 		printf("%s\n", products.items[i]);
 	return 0;
+}
+
+/* Returns the exit status, or -1. */
+static int
+pack(const char *source, struct error *e)
+{
+	own(build_clear) struct build b = { .report = report_new() };
+	struct run r;
+	__attribute__((cleanup(remove_scratch))) char *dir = NULL;
+	own_fd int lock = -1;
+	int status;
+
+	if (load(&b, e) == -1)
+		return -1;
+	enter_catch_signals();
+	lock = make_scratch(&dir, e);
+	if (lock == -1)
+		return -1;
+	b.image_dir = mem_dup(dir);
+	r.build = &b;
+	r.source = source;
+	status = enter_run(make, &r, NULL, e);
+	outputs_tidy(&settings);
+	return status;
 }
 
 int
@@ -189,5 +218,5 @@ image_pack(int argc, char **argv, struct error *e)
 	umask(022); /* the caller's is not the image's */
 	r = pack(argv[first], e);
 	settings_clear(&settings);
-	return r == -1 ? 1 : 0;
+	return r == -1 ? 1 : r;
 }

@@ -17,6 +17,7 @@
 #include "lib/error.h"
 #include "lib/mem.h"
 #include "lib/own.h"
+#include "lib/path.h"
 #include "lib/strbuf.h"
 
 #define PRODUCT 'p' /* in front of a file's state: its path is told */
@@ -84,6 +85,17 @@ add_companions(const struct settings *s, const struct strlist *products,
 		strlist_printf(all, "%s.manifest.json.sig", s->name);
 }
 
+/* The path as a build that makes the file tells it. */
+static char *
+as_told(const struct settings *s, const char *path)
+{
+	own_free char *folder = path_dir(s->name);
+
+	return strchr(s->name, '/') == NULL
+	    ? mem_dup(path_base(path))
+	    : path_join(folder, path_base(path));
+}
+
 bool
 products_current(const struct build *b, struct strlist *paths)
 {
@@ -104,7 +116,7 @@ products_current(const struct build *b, struct strlist *paths)
 			return false;
 		}
 		if (is_product)
-			strlist_add(paths, path);
+			strlist_take(paths, as_told(b->settings, path));
 	}
 	return paths->len > 0;
 }

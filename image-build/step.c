@@ -3,6 +3,7 @@
  * One step: found in an earlier build's snapshots, or run, with its output
  * under its name, in a tree that has what it needs, and watched.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@
 #include "image-build/watch.h"
 #include "lib/clock.h"
 #include "lib/error.h"
-#include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
@@ -66,17 +66,17 @@ step_failed(const struct speaker *s, const char *element, struct error *e)
 	return error_prefix(e, "%s (element %s)", s->name, element);
 }
 
-/* In the child.  A build can do without the filter, which is slower. */
-static int
-prepare(void *ctx)
+/* A build can do without the filter, which is slower. */
+int
+step_prepare(void *ctx)
 {
 	const struct speaker *s = ctx;
-	struct watch *w = s->watch;
+	int ns = -1, code = s->jail != NULL ? jail_enter(s->jail, &ns) : 0;
 
-	if (s->jailed)
-		jail_drop();
-	if (w != NULL)
-		return watch_prepare(w);
+	if (code != 0)
+		return code;
+	if (s->watch != NULL)
+		return watch_prepare(s->watch, ns);
 	(void)filter_install(false);
 	return 0;
 }
@@ -87,31 +87,36 @@ ready(void *ctx)
 	watch_ready(((struct speaker *)ctx)->watch);
 }
 
-/* Run a program; root NULL: on the host. */
+/* Run a program, in the target or on the host. */
 static int
 run_program(struct build *b, const char *speaker, const char *element,
-    char *const *argv, const char *root, struct error *e)
+    char *const *argv, bool jailed, struct error *e)
 {
 	own(strbuf_clear) struct strbuf tail = { 0 };
 	struct speaker sp = { .name = speaker,
 		.tail = &tail,
 		.watch = b->watch,
-		.jailed = root != NULL };
+		.jail = jailed ? b : NULL };
 	struct proc run = { .argv = argv,
 		.envp = strlist_argv(&b->phase_env),
-		.root = root,
 		.line = step_speak,
 		.ctx = &sp,
-		.prepare = prepare,
+		.prepare = step_prepare,
 		.tick = log_tick,
-		.seconds = LIMIT_BUILD_SECONDS };
+		.seconds = budget_left(b, element) };
 	struct proc_status status;
+	int r;
 
 	if (b->watch != NULL) {
 		run.ready = ready;
 		run.ready_fd = b->watch->epoll;
 	}
-	if (proc_run(&run, &status, e) == -1 || proc_check(&status, e) == -1)
+	if (jailed && jail_open(b, e) == -1)
+		return error_prefix(e, "%s", speaker);
+	r = proc_run(&run, &status, e);
+	if (jailed)
+		jail_close(b);
+	if (r == -1 || proc_check(&status, e) == -1)
 		return step_failed(&sp, element, e);
 	return 0;
 }
@@ -120,7 +125,7 @@ int
 step_in_target(
     struct build *b, const char *speaker, char *const *argv, struct error *e)
 {
-	return run_program(b, speaker, NULL, argv, b->tree, e);
+	return run_program(b, speaker, NULL, argv, true, e);
 }
 
 static int
@@ -132,8 +137,7 @@ run_script(struct build *b, const struct phase *p, const struct step *s,
 	own_free char *path = path_join(dir, s->name);
 	char *argv[] = { path, NULL };
 
-	return run_program(
-	    b, speaker, s->element, argv, p->chroot ? b->tree : NULL, e);
+	return run_program(b, speaker, s->element, argv, p->chroot, e);
 }
 
 /* ---- the tree around a step ------------------------------------------------ */
@@ -181,7 +185,7 @@ run_and_keep(struct build *b, const struct phase *p, const struct step *s,
 	int r;
 
 	if (hooks == NULL || snapshot_expect(b, e) == -1 ||
-	    watch_open(&w, b, hooks, e) == -1)
+	    watch_open(&w, b, hooks, p->chroot, e) == -1)
 		return -1;
 	b->watch = &w;
 	r = run(b, p, s, speaker, e);
@@ -263,6 +267,8 @@ step_do(struct build *b, const struct phase *p, const struct step *s,
 	}
 	report_step(
 	    b->report, p->name, s->name, s->element, clock_seconds() - start);
+	if (r == -1 && e->code == ETIMEDOUT)
+		return budget_time(b, s, e) == -1 ? -1 : r;
 	if (r != -1)
 		compat_step_ends(b, s);
 	return r == -1 ? -1 : budget_time(b, s, e);

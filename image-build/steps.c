@@ -118,10 +118,12 @@ source_environment(struct build *b, const struct phase *p,
 	own(strbuf_clear) struct strbuf tail = { 0 };
 	own_free char *name = mem_printf("%s.d/environment.d", p->name);
 	own_free char *dir = path_join(b->hooks, "environment.d");
-	struct speaker sp = { .name = name, .tail = &tail };
+	struct speaker sp = {
+		.name = name, .tail = &tail, .jail = p->chroot ? b : NULL
+	};
 	const struct parts_environment job = { .dir = dir,
 		.seen = p->chroot ? IN_TARGET "/environment.d" : dir,
-		.root = p->chroot ? b->tree : NULL,
+		.prepare = step_prepare,
 		.env = strlist_argv(start),
 		.trace = b->settings->trace > 0,
 		.line = step_speak,
@@ -129,9 +131,12 @@ source_environment(struct build *b, const struct phase *p,
 	struct error other;
 	int r;
 
-	if (step_begin(b, p->chroot, e) == -1)
+	if (step_begin(b, p->chroot, e) == -1 ||
+	    (p->chroot && jail_open(b, e) == -1))
 		return -1;
 	r = parts_environment(&job, &b->phase_env, e);
+	if (p->chroot)
+		jail_close(b);
 	if (r == -1)
 		step_failed(&sp, "its environment.d", e);
 	if (step_end(b, p->chroot, r == -1 ? &other : e) == -1)

@@ -186,6 +186,13 @@ host_mounts(const struct watch *w, struct strlist *points)
 	}
 }
 
+static int
+mark_mount(int fan, const char *point)
+{
+	return fanotify_mark(
+	    fan, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS, AT_FDCWD, point);
+}
+
 /*
  * One listener serves all steps of a build, since ending one takes the kernel
  * a while; the mark of a step goes with its mount of the hooks tree.
@@ -202,45 +209,52 @@ open_listener(struct build *b, const struct watch *w)
 		return;
 	host_mounts(w, &points);
 	for (size_t i = 0; i < points.len; i++)
-		(void)fanotify_mark(b->fan, FAN_MARK_ADD | FAN_MARK_MOUNT,
-		    EVENTS, AT_FDCWD, points.items[i]);
+		(void)mark_mount(b->fan, points.items[i]);
 }
 
 static void
-watch_files(struct watch *w, struct build *b)
+watch_files(struct watch *w, struct build *b, const char *hooks)
 {
 	if (b->fan == 0)
 		open_listener(b, w);
 	if (b->fan > 0)
 		drain(b->fan, NULL);
 	w->fan = b->fan;
-	if (w->fan == -1 ||
-	    fanotify_mark(w->fan, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS,
-		AT_FDCWD, w->hooks) == -1)
+	if (w->fan == -1 || mark_mount(w->fan, hooks) == -1)
 		w->blind = true;
 }
 
 /* ---- the script's side and ours -------------------------------------------------- */
 
-/* In the child: filter it and send the listener over. */
+/*
+ * In the child: marks of our mounts are not on those of its namespace.
+ * Filter it and send the listener over.
+ */
 int
-watch_prepare(struct watch *w)
+watch_prepare(struct watch *w, int ns)
 {
-	int listener = filter_install(true);
+	int listener;
 
+	if (ns != -1 && !w->blind && mark_mount(w->fan, w->hooks) == -1)
+		return errno;
+	if (ns != -1 && filter_send(w->pair[1], ns) == -1)
+		return errno;
+	listener = filter_install(true);
 	/* A build can do without; it is slower and the network unseen. */
 	if (listener == -1)
 		return 0;
 	return filter_send(w->pair[1], listener) == -1 ? errno : 0;
 }
 
-/* Take the listener over, once it was sent. */
+/* Take the namespace and the listener over, once they were sent. */
 static void
 adopt_listener(struct watch *w)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 
-	if (w->listener != -1 || w->heard)
+	if (w->jailed && w->ns == -1)
+		w->ns = filter_receive(w->pair[0]);
+	if (w->listener != -1 || w->heard || (w->jailed && w->ns == -1))
 		return;
 	w->listener = filter_receive(w->pair[0]);
 	if (w->listener == -1)
@@ -271,13 +285,17 @@ watch_ready(struct watch *w)
 }
 
 int
-watch_open(struct watch *w, struct build *b, const char *hooks, struct error *e)
+watch_open(struct watch *w, struct build *b, const char *hooks, bool jailed,
+    struct error *e)
 {
 	struct epoll_event event = { .events = EPOLLIN };
+	size_t outside = jailed ? strlen(b->tree) : 0;
 
 	*w = (struct watch){ .b = b,
-		.hooks = mem_dup(hooks),
+		.hooks = mem_dup(hooks + outside),
+		.jailed = jailed,
 		.fan = -1,
+		.ns = -1,
 		.listener = -1,
 		.epoll = epoll_create1(EPOLL_CLOEXEC) };
 	/* The clock that files get their times from. */
@@ -285,7 +303,7 @@ watch_open(struct watch *w, struct build *b, const char *hooks, struct error *e)
 	if (w->epoll == -1 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->pair) == -1)
 		return error_errno(e, "watch");
-	watch_files(w, b);
+	watch_files(w, b, hooks);
 	(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->pair[0], &event);
 	if (w->fan != -1)
 		(void)epoll_ctl(w->epoll, EPOLL_CTL_ADD, w->fan, &event);
@@ -314,7 +332,7 @@ watch_settle(struct watch *w)
 void
 watch_close(struct watch *w)
 {
-	int fds[] = { w->listener, w->epoll, w->pair[0], w->pair[1] };
+	int fds[] = { w->listener, w->ns, w->epoll, w->pair[0], w->pair[1] };
 
 	if (w->hooks == NULL)
 		return;

@@ -6,8 +6,10 @@
  *					scripts see the same paths; what is in
  *					it is mounted in the build's namespace
  *	TMP_DIR/dib_build.XXXXXXXX	what one build keeps on disk
+ *	.image-build.XXXXXXXX		beside the image: a raw disk, written
+ *					where it is going to stay
  *
- * Both are locked while they are used.  A build that was killed leaves them
+ * All are locked while they are used.  A build that was killed leaves them
  * unlocked: the next one takes them away.
  */
 #include <errno.h>
@@ -20,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/compat.h"
 #include "image-build/image-build.h"
 #include "image-build/privileges.h"
 #include "image-build/scratch.h"
@@ -34,6 +37,7 @@
 #include "lib/tree.h"
 
 #define SCRATCH "dib_build."
+#define BESIDE ".image-build."
 #define TRIES 100 /* another build may take a folder away before it is locked */
 
 /* ---- folders on the host --------------------------------------------------------- */
@@ -55,6 +59,19 @@ hold_place(struct build *b, struct error *e)
 	return error_errno(e, "%s: lock", b->place);
 }
 
+/* Where a raw disk only needs to be renamed. */
+static int
+make_beside(struct build *b, struct error *e)
+{
+	own_free char *folder = path_dir(b->settings->name);
+
+	if (!strlist_has(&b->settings->formats, "raw") || !outputs_wanted(b))
+		return 0;
+	scratch_sweep(folder, BESIDE);
+	b->raw_lock = scratch_make(folder, BESIDE, &b->raw_dir, e);
+	return b->raw_lock == -1 ? -1 : 0;
+}
+
 int
 work_begin(struct build *b, struct error *e)
 {
@@ -64,7 +81,7 @@ work_begin(struct build *b, struct error *e)
 		return error_errno(e, "%s", b->settings->tmp);
 	scratch_sweep(tmp, SCRATCH);
 	b->dir_lock = scratch_make(tmp, SCRATCH, &b->dir, e);
-	if (b->dir_lock == -1)
+	if (b->dir_lock == -1 || make_beside(b, e) == -1)
 		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT) {
 		b->place = mem_dup(b->dir);
@@ -81,6 +98,8 @@ work_end(struct build *b)
 
 	if (b->dir != NULL && tree_remove(AT_FDCWD, b->dir, &e) == -1)
 		log_warn("%s", e.text);
+	if (b->raw_dir != NULL && tree_remove(AT_FDCWD, b->raw_dir, &e) == -1)
+		log_warn("%s", e.text);
 	/* Removing it would unmount the work of a build that still runs. */
 	if (b->place_lock > 0 && flock(b->place_lock, LOCK_EX | LOCK_NB) == 0)
 		(void)rmdir(b->place);
@@ -88,6 +107,8 @@ work_end(struct build *b)
 		close(b->place_lock);
 	if (b->dir_lock > 0)
 		close(b->dir_lock);
+	if (b->raw_lock > 0)
+		close(b->raw_lock);
 }
 
 /* ---- in the namespace ------------------------------------------------------------- */
@@ -130,10 +151,16 @@ work_enter(struct build *b, struct error *e)
 	b->image_dir = path_join(b->place, "image");
 	b->hooks = path_join(b->work, "hooks");
 	b->tree = path_join(b->work, "mnt");
+	b->jail = path_join(b->place, "jail");
 	if (mount_place(b, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, b->image_dir, 0700, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, b->jail, 0700, e) == -1 ||
 	    file_mkdirs(AT_FDCWD, b->work, 0755, e) == -1)
 		return -1;
+	/* A mount of its own can be shared with the target's programs. */
+	if (privileges_held() != PRIVILEGES_CHROOT &&
+	    mount(b->work, b->work, NULL, MS_BIND, NULL) == -1)
+		return error_errno(e, "%s: bind mount", b->work);
 	if (file_mkdirs(AT_FDCWD, b->settings->locks, 0755, e) == -1)
 		return -1;
 	return file_mkdirs(AT_FDCWD, b->settings->cache, 0755, e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small pieces compressed alone, one after the other, as disk formats have
- * them; zstd beside lib/patch.c, zlib beside lib/gzip.c.
+ * them; zstd beside lib/patch.c, deflate beside lib/gzip.c.
  */
 #ifndef LIB_COMPRESS_H
 #define LIB_COMPRESS_H
@@ -11,7 +11,7 @@
 #include "lib/own.h"
 
 enum compress_kind {
-	COMPRESS_DEFLATE, /* RFC 1951, a window of 4 KiB, as qcow2 wants it */
+	COMPRESS_DEFLATE, /* RFC 1951 */
 	COMPRESS_ZSTD, /* RFC 8878 */
 };
 

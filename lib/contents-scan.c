@@ -26,6 +26,9 @@ struct scan {
 	struct contents *c;
 	int dir;
 	dev_t dev;
+	enum contents_depth depth;
+	contents_known *known; /* or NULL */
+	void *ctx; /* of known */
 	struct inodes linked; /* files with several names: index + 1 */
 	size_t *files; /* indexes of what is to be hashed, largest first */
 	size_t nfiles, cap;
@@ -131,6 +134,18 @@ is_link(struct scan *s, const struct tree_entry *t, struct contents_entry *to)
 	return true;
 }
 
+/* Unless it is known, a file is to be hashed when all are listed. */
+static void
+put_sum(struct scan *s, const struct stat *st, struct contents_entry *to)
+{
+	if (s->depth != CONTENTS_DIGESTS ||
+	    (s->known != NULL && s->known(s->ctx, st, to->sum)))
+		return;
+	s->files =
+	    mem_grow(s->files, &s->cap, s->nfiles + 1, sizeof(*s->files));
+	s->files[s->nfiles++] = s->c->n - 1;
+}
+
 static int
 visit(void *ctx, const struct tree_entry *t, struct error *e)
 {
@@ -157,6 +172,8 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 	to->size = to->type == 'f'		 ? (uint64_t)st->st_size
 	    : to->type == 'c' || to->type == 'b' ? st->st_rdev
 						 : 0;
+	if (to->type == 'f')
+		put_sum(s, st, to);
 	if (to->type == 'l' && read_target(s, t, to) == -1)
 		return error_errno(e, "%s", path);
 	if (list_xattrs(s, t, to) == -1)
@@ -216,13 +233,6 @@ hash_all(struct scan *s, struct error *e)
 {
 	ownp(pool_free) struct pool *pool = NULL;
 
-	for (size_t i = 0; i < s->c->n; i++) {
-		if (s->c->entries[i].type != 'f')
-			continue;
-		s->files = mem_grow(
-		    s->files, &s->cap, s->nfiles + 1, sizeof(*s->files));
-		s->files[s->nfiles++] = i;
-	}
 	if (s->nfiles == 0)
 		return 0;
 	qsort_r(s->files, s->nfiles, sizeof(*s->files), by_size, s->c->entries);
@@ -237,20 +247,41 @@ hash_all(struct scan *s, struct error *e)
 	return 0;
 }
 
-struct contents *
-contents_scan(
-    int dir, const char *name, enum contents_depth depth, struct error *e)
+static struct contents *
+scan(struct scan *s, const char *name, struct error *e)
 {
 	ownp(contents_free) struct contents *c = contents_new(name);
-	struct scan s = { .c = c, .dir = dir };
-	int r = tree_walk(dir, ".", visit, &s, e);
+	int r;
 
-	if (r == 0 && depth == CONTENTS_DIGESTS)
-		r = hash_all(&s, e);
-	inodes_clear(&s.linked);
-	free(s.files);
+	s->c = c;
+	r = tree_walk(s->dir, ".", visit, s, e);
+	if (r == 0)
+		r = hash_all(s, e);
+	inodes_clear(&s->linked);
+	free(s->files);
 	if (r == -1)
 		return NULL;
 	contents_seal(c);
 	return take(c);
+}
+
+struct contents *
+contents_scan(
+    int dir, const char *name, enum contents_depth depth, struct error *e)
+{
+	struct scan s = { .dir = dir, .depth = depth };
+
+	return scan(&s, name, e);
+}
+
+struct contents *
+contents_scan_known(int dir, const char *name, contents_known *known, void *ctx,
+    struct error *e)
+{
+	struct scan s = { .dir = dir,
+		.depth = CONTENTS_DIGESTS,
+		.known = known,
+		.ctx = ctx };
+
+	return scan(&s, name, e);
 }

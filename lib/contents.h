@@ -41,6 +41,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "lib/digest.h"
 #include "lib/own.h"
@@ -91,11 +92,20 @@ enum contents_depth {
 };
 
 /*
+ * Whether the digest of a file is known without reading it; sum becomes it.
+ * Asked once for each file, in the order of the entries of type f.
+ */
+typedef bool
+contents_known(void *ctx, const struct stat *st, uint8_t sum[DIGEST_BYTES]);
+
+/*
  * List the tree below dir.  What is mounted on a folder in it, sockets, and
  * CONTENTS_INSIDE are left out.  NULL on error, also when a file changes.
  */
 struct contents *contents_scan(
     int dir, const char *name, enum contents_depth depth, struct error *e);
+struct contents *contents_scan_known(int dir, const char *name,
+    contents_known *known, void *ctx, struct error *e);
 
 /*
  * Let the head say what the tree that was listed says of itself: the newest

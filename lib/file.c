@@ -218,9 +218,9 @@ file_discard(struct file_writer *w)
 	*w = (struct file_writer){ .fd = -1 };
 }
 
-/* ".name.PID.N~", as file_begin has it, of a process that is no more. */
+/* ".name.PID.N~", as file_begin has it. */
 static bool
-is_orphan(const char *name)
+is_temporary(const char *name)
 {
 	const char *number = strrchr(name, '.'), *pid = number;
 	int process, end = 0;
@@ -229,8 +229,20 @@ is_orphan(const char *name)
 		;
 	return *name == '.' && pid != NULL && pid > name &&
 	    sscanf(pid, ".%d.%*u~%n", &process, &end) == 1 && end > 0 &&
-	    pid[end] == '\0' && process > 0 && kill(process, 0) == -1 &&
-	    errno == ESRCH;
+	    pid[end] == '\0' && process > 0;
+}
+
+/*
+ * Whether nobody has it open: a lease to write is given only then.  The
+ * number in its name says nothing about writers in other PID namespaces.
+ */
+static bool
+is_abandoned(int dir, const char *name)
+{
+	own_fd int fd =
+	    openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd != -1 && fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
 }
 
 void
@@ -240,7 +252,8 @@ file_tidy(const char *path)
 	struct dirent *entry;
 
 	while (d != NULL && (entry = readdir(d)) != NULL)
-		if (is_orphan(entry->d_name))
+		if (is_temporary(entry->d_name) &&
+		    is_abandoned(dirfd(d), entry->d_name))
 			unlinkat(dirfd(d), entry->d_name, 0);
 }
 

@@ -39,6 +39,8 @@
 /* Names and counts. */
 #define LIMIT_PARTS 10000 /* scripts in one folder */
 #define LIMIT_TAR_ENTRIES 5000000 /* in one archive or file system */
+#define LIMIT_ENTRY_BYTES 16 /* of an archive for each entry, beyond ... */
+#define LIMIT_ENTRY_SLACK 100000
 #define LIMIT_TREE_BYTES MIB(262144) /* unpacked from one archive */
 #define LIMIT_UNPACK_TIMES 200 /* as large as the archive, beyond ... */
 #define LIMIT_UNPACK_SLACK MIB(1024)

@@ -224,7 +224,7 @@ parts_environment(
 	own(strlist_clear) struct strlist names = { 0 }, argv = { 0 };
 	own(strbuf_clear) struct strbuf answer = { 0 };
 	struct proc run = { .envp = p->env,
-		.root = p->root,
+		.prepare = p->prepare,
 		.line = p->line,
 		.ctx = p->ctx,
 		.data = p->data,

@@ -32,8 +32,8 @@ int parts_list(const char *dir, const char *pattern, struct strlist *names,
 
 struct parts_environment {
 	const char *dir; /* the environment.d folder as we see it */
-	const char *seen; /* as bash sees it, below root */
-	const char *root; /* chroot, or NULL */
+	const char *seen; /* as bash sees it */
+	int (*prepare)(void *ctx); /* as in struct proc, or NULL */
 	char *const *env; /* what bash starts with */
 	bool trace; /* show each command (bash -x) */
 	const char *announce; /* a program that names each fragment, or NULL */

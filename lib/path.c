@@ -48,6 +48,14 @@ path_dir(const char *path)
 }
 
 bool
+path_same_dir(const char *a, const char *b)
+{
+	size_t n = (size_t)(path_base(a) - a);
+
+	return strncmp(a, b, n) == 0 && path_base(b) == b + n;
+}
+
+bool
 path_is_name(const char *name)
 {
 	if (*name == '\0' || strlen(name) > 255 || strcmp(name, ".") == 0 ||

@@ -14,6 +14,9 @@ const char *path_base(const char *path);
 /* Everything before the last slash ("." if none, "/" for "/x"). */
 char *path_dir(const char *path);
 
+/* Whether two paths are alike up to the last slash. */
+bool path_same_dir(const char *a, const char *b);
+
 /*
  * Whether name can be one directory entry made from foreign text: not empty,
  * not "." or "..", no slash, no control byte, at most 255 bytes.

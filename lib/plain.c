@@ -74,13 +74,19 @@ plain_add(struct strbuf *b, const char *s, size_t n)
 	strbuf_reserve(b, n);
 	while (s < end) {
 		unsigned char c = (unsigned char)*s;
-		size_t len = utf8_length(s, (size_t)(end - s));
+		size_t ascii = run(s, end, 0x20, 0x7e), len;
 		uint32_t code = 0;
 
+		if (ascii > 0) {
+			strbuf_add(b, s, ascii);
+			s += ascii;
+			continue;
+		}
 		if (c == ESC) {
 			s += sequence(s, end);
 			continue;
 		}
+		len = utf8_length(s, (size_t)(end - s));
 		if (len > 0)
 			utf8_decode(s, len, &code);
 		if (c == '\n' || c == '\r')

@@ -84,7 +84,9 @@ count_bytes(struct unpacking *u, uint64_t n, struct error *e)
 static void
 set_bounds(struct unpacking *u, uint64_t size, const struct tar_bounds *given)
 {
-	u->bounds.entries = LIMIT_TAR_ENTRIES;
+	u->bounds.entries = size / LIMIT_ENTRY_BYTES + LIMIT_ENTRY_SLACK;
+	if (u->bounds.entries > LIMIT_TAR_ENTRIES)
+		u->bounds.entries = LIMIT_TAR_ENTRIES;
 	u->bounds.bytes = LIMIT_TREE_BYTES;
 	if (size < LIMIT_TREE_BYTES / LIMIT_UNPACK_TIMES -
 		LIMIT_UNPACK_SLACK / LIMIT_UNPACK_TIMES)

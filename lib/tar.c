@@ -93,9 +93,15 @@ int
 tar_failed(struct archive *a, const char *path, struct error *e)
 {
 	const char *what = archive_error_string(a);
+	int code = archive_errno(a);
 
-	return error_set(e, archive_errno(a), "%s: %s", path,
-	    what != NULL ? what : "not readable");
+	if (what == NULL)
+		what = "not readable";
+	/* It is an errno; EILSEQ only stands for a format that is none. */
+	if (code > 0 && code != EILSEQ && strstr(what, strerror(code)) == NULL)
+		return error_set(
+		    e, code, "%s: %s (%s)", path, what, strerror(code));
+	return error_set(e, code, "%s: %s", path, what);
 }
 
 static int

@@ -57,7 +57,4 @@ int tree_copy(int from_dir, const char *from, int to_dir, const char *to,
 int tree_clone(int from_dir, const char *from, int to_dir, const char *to,
     bool devices, struct error *e);
 
-/* Bytes on disk below dir/path, each inode counted once. */
-int tree_usage(int dir, const char *path, uint64_t *bytes, struct error *e);
-
 #endif

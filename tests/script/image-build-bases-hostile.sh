@@ -23,8 +23,8 @@ refuse() {
 	fi
 	grep '^image-build: ' "$T/stderr" | tail -n 1 >"$T/last"
 	has "$text" "$T/last"
-	[ -z "$(ls "$T/out")$(ls "$T/tmp")" ] ||
-		fail "$*: left behind: $(ls "$T/out" "$T/tmp")"
+	[ -z "$(ls -A "$T/out")$(ls "$T/tmp")" ] ||
+		fail "$*: left behind: $(ls -A "$T/out" "$T/tmp")"
 	grep -q " $T/" /proc/mounts && fail "$*: mounts are left"
 	[ "$(cat "$T/outside")" = untouched ] || fail "$*: wrote outside"
 }
@@ -45,6 +45,7 @@ bad cut.tar.gz tarball "cut.tar.gz: truncated gzip input"
 bad noise.tar tarball "noise.tar: Unrecognized archive format"
 bad empty.tar tarball "empty.tar: "
 bad bomb.tar.gz tarball "bomb.tar.gz: unpacks to more than"
+bad many.tar.gz tarball "many.tar.gz: more than "
 bad no-etc.tar tarball "root.d made no root file system"
 bad base tarball "base: is not a file"
 sum=$(printf '%064d' 7)

@@ -74,3 +74,16 @@ image-build compare "$T/old/image.raw" "$T/out/image.raw" >"$T/said" 2>&1 &&
 	fail "they are the same"
 grep -q '^! /both: .*(element large, install.d/50-large)$' "$T/said" ||
 	fail "compare names no element: $(cat "$T/said")"
+
+# ---- a script that never ends does not wait for the longest limit
+element_script forever install 60-forever <<'EOT'
+while :; do sleep 1; done
+EOT
+rm -rf "$T/out"
+mkdir "$T/out"
+if timeout 100 image-build -q --image-cache "$T/cache" -o "$T/out/image" -t raw \
+	-n --budget forever:time=2s tiny-os forever >"$T/log" 2>&1; then
+	fail "a script without an end has ended"
+fi
+has "budget: element forever has taken" "$T/log"
+has "went over it in install.d/60-forever" "$T/log"

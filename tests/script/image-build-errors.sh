@@ -24,13 +24,18 @@ refuse() {
 	fi
 	tail -n 1 "$T/stderr" >"$T/last"
 	has "$text" "$T/last"
-	[ -z "$(ls "$T/out")$(ls "$T/tmp")" ] ||
-		fail "$*: left behind: $(ls "$T/out" "$T/tmp")"
+	[ -z "$(ls -A "$T/out")$(ls "$T/tmp")" ] ||
+		fail "$*: left behind: $(ls -A "$T/out" "$T/tmp")"
 	! grep "$T" /proc/mounts || fail "$*: mounts are left"
 	[ ! -s "$T/stdout" ] || fail "$*: wrote to standard output"
 }
 
 refuse "Element 'nowhere' not found" tiny-os nowhere
+refuse "Element 'tiny-so' not found; did you mean 'tiny-os'?" tiny-so
+refuse "Element 'cahce' not found; did you mean 'cache'?" cahce gc
+refuse "Element '$T/elements/own' not found; elements are named here, and ELEMENTS_PATH" \
+	tiny-os "$T/elements/own"
+refuse "must be specified, say debian" ""
 mkdir -p "$T/elements/orphan"
 echo absent >"$T/elements/orphan/element-deps"
 refuse "Element 'absent' not found (wanted by element orphan)" tiny-os orphan

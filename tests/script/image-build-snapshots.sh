@@ -77,6 +77,15 @@ ran same ''
 has 'nothing changed' "$T/same"
 [ "$(stat -c '%i %Z' "$T/image.raw")" = "$before" ] || fail "it was made again"
 
+# The path is told as it was given.
+(cd "$T" && image-build -q --image-cache "$T/cache" -o image -t raw \
+	--image-size 0.1 -n tiny-os one two >told1 2>&1 &&
+	image-build --image-cache "$T/cache" -o image -t raw \
+		--image-size 0.1 -n tiny-os one two >told2 2>same)
+has 'nothing changed' "$T/same"
+[ "$(cat "$T/told1" "$T/told2")" = "$(printf 'image.raw\nimage.raw')" ] ||
+	fail "told: $(cat "$T/told1" "$T/told2")"
+
 # ---- what stands beside the image counts like the image
 openssl genpkey -algorithm ed25519 -out "$T/key" 2>/dev/null
 build signed --checksum --sign "$T/key"
@@ -125,9 +134,13 @@ build mounts
 has 'post-install.d/40-two: its script changed' "$T/ran"
 [ "$(wc -l <"$T/ran")" -eq 3 ] || fail "others ran: $(cat "$T/ran")"
 
-# The same, without any snapshot.
+# The same, without any snapshot; and without what is known of files' bytes.
 cp "$T/image.raw" "$T/with.raw"
+sed '1,/^$/d' "$T/image.contents" >"$T/with.contents"
+[ "$(grep -c ' f ' "$T/with.contents")" -gt 10 ] || fail "no list of contents"
 build without --no-cache
+sed '1,/^$/d' "$T/image.contents" | diff "$T/with.contents" - ||
+	fail "other contents without snapshots"
 ran without ''
 has 'phase install: 2 steps' "$T/without"
 for f in etc/one etc/one-more etc/two etc/taste etc/finalised etc/from-host etc/fstab; do

@@ -21,6 +21,7 @@
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "lib/path.h"
 #include "lib/tree.h"
 #include "tests/unit/check.h"
 
@@ -72,9 +73,9 @@ apply(const char *metadata)
 	must(step_apply(&settings, json(d, metadata), &e), &e);
 }
 
-/* Whether the template f need not be rendered with this metadata. */
-static bool
-is_current(const char *metadata)
+/* How many templates need not be rendered with this metadata. */
+static unsigned
+count_current(const char *metadata)
 {
 	ownp(doc_free) struct doc *d = doc_new();
 	const struct value *root = json(d, metadata);
@@ -84,6 +85,7 @@ is_current(const char *metadata)
 	ownp(reads_free) struct reads *reads = reads_new();
 	ownp(renderer_free) struct renderer *r = NULL;
 	ownp(record_free) struct record *record = NULL;
+	unsigned n = 0;
 	struct error e;
 
 	must(templates_load(&settings, &t, &e), &e);
@@ -91,7 +93,16 @@ is_current(const char *metadata)
 	o = output_open(&settings, &e);
 	r = renderer_new(&settings, &t, root, reads);
 	record = record_load(&settings, &st, root, r, reads);
-	return record_is_current(record, &t.items[0], o);
+	for (size_t i = 0; i < t.len; i++)
+		n += record_is_current(record, &t.items[i], o);
+	return n;
+}
+
+/* The same of the only one. */
+static bool
+is_current(const char *metadata)
+{
+	return count_current(metadata) == 1;
 }
 
 static void
@@ -198,6 +209,67 @@ check_files(void)
 	fchmodat(top_fd, "t/f", 0644, 0);
 }
 
+static ino_t
+inode(const char *path)
+{
+	struct stat st;
+
+	return fstatat(top_fd, path, &st, 0) == 0 ? st.st_ino : 0;
+}
+
+#define MORE 16 /* templates */
+
+/* What few templates read and became is kept beside the record of all. */
+static void
+check_newer(void)
+{
+	static const char a[] = "{\"v\": 1, \"w\": 1}",
+			  b[] = "{\"v\": 2, \"w\": 1}",
+			  c[] = "{\"v\": 2, \"w\": 2}";
+	own(state_close) struct state st = { .fd = -1, .lock = -1 };
+	own_free char *all = NULL;
+	own_free char *newer = NULL;
+	struct error e;
+	ino_t before;
+
+	must(state_open(&settings, &st, &e), &e);
+	all = path_join(st.path + strlen(top) + 1, "record");
+	newer = path_join(st.path + strlen(top) + 1, "record.newer");
+	put("t/f", "{{v}}");
+	for (int i = 0; i < MORE; i++) {
+		own_free char *path = mem_printf("t/g%02d", i);
+
+		put(path, "{{w}}{{>p}}");
+	}
+	apply(a);
+	CHECK(inode(newer) == 0);
+	before = inode(all);
+	CHECK(count_current(a) == MORE + 1 && count_current(b) == MORE);
+	apply(b);
+	CHECK(inode(newer) != 0 && inode(all) == before);
+	CHECK(count_current(b) == MORE + 1 && count_current(a) == MORE);
+	/* What the record of all has of it is about a file that is gone. */
+	unlinkat(top_fd, newer, 0);
+	CHECK(count_current(a) == MORE && count_current(b) == MORE);
+	apply(b);
+	put("t/g00", "other {{w}}");
+	apply(b);
+	CHECK(inode(newer) != 0 && inode(all) == before);
+	CHECK(count_current(b) == MORE + 1 && count_current(a) == MORE);
+	CHECK(count_current(c) == 1);
+	apply(c);
+	CHECK(inode(newer) == 0 && inode(all) != before);
+	CHECK(count_current(c) == MORE + 1);
+	/* One goes, another comes. */
+	unlinkat(top_fd, "t/g00", 0);
+	put("t/g99", "{{w}}");
+	before = inode(all);
+	apply(c);
+	CHECK(inode(all) != before);
+	CHECK(count_current(c) == MORE + 1);
+	must(tree_empty(top_fd, "t", &e), &e);
+}
+
 /* Whatever stands in the record's file, nothing goes wrong. */
 static void
 check_damage(void)
@@ -242,6 +314,7 @@ main(void)
 	put("partials/p", "partial {{in}}");
 	check_metadata();
 	check_files();
+	check_newer();
 	check_damage();
 	must(tree_remove(AT_FDCWD, top, &e), &e);
 	close(top_fd);

@@ -61,6 +61,42 @@ scan(void)
 	return contents_scan(dir, "web one", CONTENTS_DIGESTS, &e);
 }
 
+/* Knows the second file; counts in *ctx how many it was asked for. */
+static bool
+knows_one(void *ctx, const struct stat *st, uint8_t sum[DIGEST_BYTES])
+{
+	size_t *n = ctx;
+
+	CHECK(S_ISREG(st->st_mode));
+	if (++*n != 2)
+		return false;
+	memset(sum, 0x77, DIGEST_BYTES);
+	return true;
+}
+
+/* What is known is not read, each file is asked for once and in order. */
+static void
+test_known(void)
+{
+	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
+	ownp(contents_free) struct contents *all = scan();
+	size_t n = 0, files = 0;
+	ownp(contents_free) struct contents *c =
+	    contents_scan_known(dir, "web one", knows_one, &n, &e);
+
+	CHECK(all != NULL && c != NULL && c->n == all->n);
+	for (size_t i = 0; i < c->n; i++) {
+		if (c->entries[i].type != 'f')
+			continue;
+		if (++files == 2)
+			CHECK(c->entries[i].sum[7] == 0x77);
+		else
+			CHECK(memcmp(c->entries[i].sum, all->entries[i].sum,
+				  DIGEST_BYTES) == 0);
+	}
+	CHECK(n == files && n > 5);
+}
+
 static int
 describe(struct contents *c)
 {
@@ -278,6 +314,7 @@ main(void)
 	CHECK(proc_do(make, &e) == 0);
 	make_tree();
 	test_text(key);
+	test_known();
 	test_head();
 	test_hostile();
 	test_verify();

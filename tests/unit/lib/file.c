@@ -258,8 +258,11 @@ leftovers_are_removed(void)
 	CHECK(file_replace(root, "t/.x.1.y~", 0600, "", 0, &e) == 0);
 	CHECK(file_replace(root, "t/x.99999999.0~", 0600, "", 0, &e) == 0);
 	CHECK(file_replace(root, "t/.x.-1.0~", 0600, "", 0, &e) == 0);
+	/* Another process has the number of the one that left this. */
+	CHECK(file_replace(root, "t/.x.1.0~", 0600, "", 0, &e) == 0);
 	CHECK(file_begin(&w, root, "t/mine", 0600, &e) == 0);
 	file_tidy(where);
+	CHECK(file_exists(root, w.temp));
 	CHECK(file_publish(&w, &e) == 0);
 	CHECK(file_names(root, "t", &names, &e) == 0);
 	text = strlist_join(&names, " ");

@@ -2,6 +2,7 @@
 /* Folders of programs: which names count, their order, their environment. */
 #include "lib/parts.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -191,6 +192,29 @@ environment(const char *folder, char **x, struct strbuf *said, struct error *e)
 	return r;
 }
 
+static int
+refuse(void *ctx)
+{
+	(void)ctx;
+	return EXDEV;
+}
+
+static void
+the_caller_prepares_the_child(void)
+{
+	char none[] = "PATH=/usr/bin:/bin";
+	char *const start[] = { none, NULL };
+	own_free char *in = path_join(dir, "order");
+	own(strlist_clear) struct strlist env = { 0 };
+	struct parts_environment p = {
+		.dir = in, .seen = in, .env = start, .prepare = refuse
+	};
+	struct error e;
+
+	CHECK(parts_environment(&p, &env, &e) == -1 && e.code == EXDEV);
+	CHECK(env.len == 0);
+}
+
 static const struct {
 	const char *folder;
 	const char *a, *b; /* two fragments */
@@ -299,6 +323,7 @@ main(void)
 	order_is_total();
 	programs_are_selected();
 	fragments_are_sourced();
+	the_caller_prepares_the_child();
 	fragments_can_be_stopped();
 	tails_are_bounded();
 	tree_remove(AT_FDCWD, dir, &e);

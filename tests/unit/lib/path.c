@@ -30,6 +30,15 @@ joined_by_one_slash(void)
 	}
 }
 
+static void
+same_folder(void)
+{
+	CHECK(path_same_dir("a/b", "a/c") && path_same_dir("b", "c"));
+	CHECK(path_same_dir("/b", "/c") && path_same_dir("a/b", "a/"));
+	CHECK(!path_same_dir("a/b", "a/b/c") && !path_same_dir("a/b/c", "a/b"));
+	CHECK(!path_same_dir("a/b", "b/b") && !path_same_dir("/b", "b"));
+}
+
 static const struct {
 	const char *path, *dir, *base, *relative;
 } parts[] = {
@@ -104,6 +113,7 @@ int
 main(void)
 {
 	joined_by_one_slash();
+	same_folder();
 	taken_apart();
 	foreign_names_are_judged();
 	return check_result();

@@ -231,24 +231,6 @@ extended_attributes_are_copied(void)
 }
 
 static void
-usage_counts_an_inode_once(void)
-{
-	uint64_t once = 0, twice = 0, more = 0;
-	struct error e = { 0 };
-	char block[8192];
-
-	memset(block, 'x', sizeof(block));
-	folder("u");
-	CHECK(file_replace(root, "u/a", 0644, block, sizeof(block), &e) == 0);
-	CHECK(tree_usage(root, "u", &once, &e) == 0 && once >= 8192);
-	CHECK(linkat(root, "u/a", root, "u/b", 0) == 0);
-	CHECK(tree_usage(root, "u", &twice, &e) == 0 && twice == once);
-	CHECK(file_replace(root, "u/c", 0644, block, sizeof(block), &e) == 0);
-	CHECK(tree_usage(root, "u", &more, &e) == 0 && more >= once + 8192);
-	CHECK(tree_usage(root, "none", &more, &e) == -1);
-}
-
-static void
 clones_keep_links_and_holes(void)
 {
 	struct stat a, b;
@@ -296,7 +278,6 @@ main(void)
 	copies_do_not_follow_symlinks();
 	extended_attributes_are_copied();
 	clones_keep_links_and_holes();
-	usage_counts_an_inode_once();
 	tree_remove(AT_FDCWD, dir, &e);
 	return check_result();
 }
