@@ -46,9 +46,12 @@ NAMES_collect-config := os-collect-config
 NAMES_refresh-config := os-refresh-config dib-run-parts heat-config-notify
 
 # What each part needs from outside; only lib/ and the named tool see it.
-PKGS_lib         := yaml-0.1 libcurl libarchive libcrypto zlib libdeflate libzstd
-PKGS_image-build := ext2fs com_err
-PKGS_image-run   := libmicrohttpd
+# (One part of lib/ is only linked where it is used.)
+PKGS_lib          := yaml-0.1 libcurl libarchive libcrypto zlib libdeflate libzstd
+PKGS_lib/ext4     := ext2fs com_err
+PKGS_image-build  := $(PKGS_lib/ext4)
+PKGS_image-update := $(PKGS_lib/ext4)
+PKGS_image-run    := libmicrohttpd
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
@@ -121,7 +124,7 @@ dirof = $(patsubst %/,%,$(dir $1))
 tool  = $(filter $(TOOLS),$(call dirof,$1))
 
 $(UNITS): $(B)/unit/%: $(B)/obj/tests/unit/%.o $$(if $$(call tool,$$*),$$(call parts,$$(call tool,$$*))) $(LIB)
-	$(LINK) $(call pkg,--libs,$(PKGS_$(call dirof,$*))) $(EXT_LIBS) -lm
+	$(LINK) $(call pkg,--libs,$(PKGS_$(call dirof,$*)) $(PKGS_$*)) $(EXT_LIBS) -lm
 
 # A fuzz target is an ordinary program that replays its arguments, unless
 # FUZZ_ENGINE (say -fsanitize=fuzzer) brings a main of its own.

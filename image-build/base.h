@@ -109,49 +109,6 @@ int oci_choose(const char *index, size_t len, const char *arch, const char *ref,
     oci_read *read, void *ctx, struct oci_image *image, struct error *e);
 void oci_image_clear(struct oci_image *image);
 
-/* ---- base-volumes.c: what is on a disk -------------------------------------- */
-
-enum volume_kind {
-	VOLUME_UNKNOWN,
-	VOLUME_EXT, /* ext2, ext3, ext4 */
-	VOLUME_XFS,
-	VOLUME_BTRFS,
-	VOLUME_SQUASHFS,
-	VOLUME_EROFS,
-	VOLUME_VFAT,
-	VOLUME_SWAP,
-	VOLUME_LVM,
-	VOLUME_LUKS,
-};
-
-struct base_volume {
-	unsigned number; /* of the partition; 0: the whole disk */
-	uint64_t offset, bytes;
-	enum volume_kind kind;
-	bool is_root; /* its type says so */
-	bool taken; /* it was copied */
-	char label[257], uuid[37]; /* of the file system */
-	char part_label[37], part_uuid[37];
-};
-
-struct base_volumes {
-	struct base_volume *items;
-	size_t len, cap;
-};
-
-/* The partitions of a disk, or the file system that is all of it. */
-int
-volumes_read(int fd, const char *arch, struct base_volumes *v, struct error *e);
-const char *volume_kind_name(enum volume_kind kind);
-
-/* The one with the system, or NULL: it cannot be told. */
-struct base_volume *volumes_root(const struct base_volumes *v);
-
-/* What a line of fstab calls by this name, or NULL. */
-struct base_volume *
-volumes_named(const struct base_volumes *v, const char *name);
-void volumes_clear(struct base_volumes *v);
-
 /* ---- builtin-image.c: a whole disk ------------------------------------------- */
 
 /*
@@ -161,15 +118,5 @@ void volumes_clear(struct base_volumes *v);
  */
 int image_read(const char *path, const char *arch, const char *scratch, int to,
     struct error *e);
-
-/* ---- base-ext4.c: a file system without a mount ------------------------------ */
-
-/*
- * Copy an ext2, ext3 or ext4 file system that begins at an offset of the file
- * into the folder to, with all attributes.  lost+found stays behind, and so
- * do device nodes unless they are wanted.
- */
-int ext4_read(
-    const char *path, uint64_t offset, int to, bool devices, struct error *e);
 
 #endif

@@ -14,8 +14,10 @@
 #include "image-build/base.h"
 #include "image-build/image-build.h"
 #include "lib/bytes.h"
+#include "lib/disk.h"
 #include "lib/doc.h"
 #include "lib/error.h"
+#include "lib/ext4.h"
 #include "lib/file.h"
 #include "lib/limits.h"
 #include "lib/log.h"
@@ -26,6 +28,7 @@
 #include "lib/strbuf.h"
 #include "lib/tar.h"
 #include "lib/tree.h"
+#include "lib/volumes.h"
 
 #define CONVERT_SECONDS 3600
 #define MOUNT_SECONDS 60
@@ -34,7 +37,8 @@ struct disk_image {
 	const char *arch; /* Debian's name */
 	const char *raw; /* path */
 	const char *scratch;
-	struct base_volumes volumes;
+	struct disk_source disk;
+	struct volumes volumes;
 };
 
 /* ---- from what it is stored as to a raw disk --------------------------------- */
@@ -231,7 +235,7 @@ system_of(const char *at)
 }
 
 static int
-mount_volume(const struct disk_image *d, const struct base_volume *v,
+mount_volume(const struct disk_image *d, const struct disk_volume *v,
     const char *at, struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
@@ -263,7 +267,7 @@ mount_volume(const struct disk_image *d, const struct base_volume *v,
 }
 
 static int
-copy_mounted(const struct disk_image *d, const struct base_volume *v, int to,
+copy_mounted(const struct disk_image *d, const struct disk_volume *v, int to,
     bool root, struct error *e)
 {
 	own_free char *at = path_join(d->scratch, "mnt");
@@ -281,12 +285,16 @@ copy_mounted(const struct disk_image *d, const struct base_volume *v, int to,
 }
 
 static int
-copy_volume(const struct disk_image *d, const struct base_volume *v, int to,
+copy_volume(const struct disk_image *d, const struct disk_volume *v, int to,
     bool root, struct error *e)
 {
+	const struct ext4_source from = { .disk = &d->disk,
+		.name = d->raw,
+		.offset = v->offset,
+		.devices = base_has_devices(to) };
+
 	if (v->kind == VOLUME_EXT)
-		return ext4_read(
-		    d->raw, v->offset, to, base_has_devices(to), e);
+		return ext4_read(&from, to, e);
 	return copy_mounted(d, v, to, root, e);
 }
 
@@ -316,7 +324,7 @@ make_point(int tree, const char *path, struct error *e)
  * reads (vfat) may be missing: the new image gets a loader of its own.
  */
 static int
-copy_mount(const struct disk_image *d, const struct base_volume *v, int tree,
+copy_mount(const struct disk_image *d, const struct disk_volume *v, int tree,
     const char *point, struct error *e)
 {
 	own_fd int to = -1;
@@ -371,7 +379,7 @@ copy_others(struct disk_image *d, int tree, struct error *e)
 	strlist_sort(&mounts); /* /boot before /boot/efi */
 	for (size_t i = 0; i < mounts.len; i++) {
 		char *tab = strchr(mounts.items[i], '\t');
-		struct base_volume *v = volumes_named(&d->volumes, tab + 1);
+		struct disk_volume *v = volumes_named(&d->volumes, tab + 1);
 
 		*tab = '\0';
 		if (v == NULL || v->taken)
@@ -386,7 +394,7 @@ copy_others(struct disk_image *d, int tree, struct error *e)
 /* ---- the step ------------------------------------------------------------------------ */
 
 static int
-no_root(const struct base_volumes *v, struct error *e)
+no_root(const struct volumes *v, struct error *e)
 {
 	own(strbuf_clear) struct strbuf all = { 0 };
 
@@ -403,11 +411,12 @@ static int
 copy_disk(struct disk_image *d, int tree, struct error *e)
 {
 	own_fd int fd = open(d->raw, O_RDONLY | O_CLOEXEC);
-	struct base_volume *root;
+	struct disk_volume *root;
 
 	if (fd == -1)
 		return error_errno(e, "open");
-	if (volumes_read(fd, d->arch, &d->volumes, e) == -1)
+	if (disk_open(&d->disk, fd, e) == -1 ||
+	    volumes_read(&d->disk, d->arch, &d->volumes, e) == -1)
 		return -1;
 	root = volumes_root(&d->volumes);
 	if (root == NULL)

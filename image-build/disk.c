@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "image-build/disk.h"
+#include "image-build/format.h"
 #include "image-build/image-build.h"
 #include "image-build/target.h"
 #include "lib/bytes.h"
@@ -100,6 +101,7 @@ fill_job(const struct build *b, const struct filesystem *f, const char *tree,
 		.offset = f->start,
 		.content = f->used,
 		.inodes = f->inodes,
+		.lasting = strlist_has(&b->settings->formats, format_raw.name),
 		.sector = b->layout.disks[f->at.disk].sector,
 		.epoch = b->settings->epoch,
 		.now = made_at(b->settings) };

@@ -47,6 +47,7 @@ struct fs_job {
 	uint64_t offset, bytes;
 	uint64_t content; /* bytes of what goes in, 0 if not known */
 	uint64_t inodes; /* how many there must be, 0 if not known */
+	bool lasting; /* the disk itself is wanted: write it back soon */
 	unsigned sector; /* of the disk */
 	int64_t epoch; /* clamp times to it, or -1 */
 	int64_t now; /* "made at", seconds */

@@ -41,7 +41,7 @@ ext4_flush(struct ext4 *x, struct error *e)
 	x->behind += x->buffered;
 	x->buffer_at += x->buffered;
 	x->buffered = 0;
-	if (x->job->kept && x->behind >= AHEAD) {
+	if (x->job->lasting && x->behind >= AHEAD) {
 		(void)file_write_back(x->job->fd); /* publishing syncs */
 		x->behind = 0;
 	}

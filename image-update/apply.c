@@ -15,15 +15,16 @@
 #include "lib/own.h"
 
 int
-apply_check(const struct slots *s, const struct source *from,
+apply_check(struct slots *s, const struct source *from,
     const struct trust *trust, struct error *e)
 {
-	ownp(contents_free) struct contents *old = NULL;
-	const struct contents *new = from->contents;
+	const struct contents *old, *new = from->contents;
 
-	if (s->current == NULL || trust->older_too)
+	if (schema_check(s, new, trust, e) == -1)
+		return -1;
+	if (s->current == NULL || from->unchanged || trust->older_too)
 		return 0;
-	old = slots_contents(s, s->current, e);
+	old = slots_current(s, e);
 	if (old == NULL)
 		return -1;
 	if (new->version < old->version)
@@ -39,27 +40,22 @@ apply_check(const struct slots *s, const struct source *from,
 static int
 stage(struct journal *j, struct slots *s, struct source *from, struct error *e)
 {
-	ownp(contents_free) struct contents *old = NULL;
-	ownp(doc_free) struct doc *d = doc_new();
-	const struct contents *c = from->contents;
+	const struct contents *old = NULL, *c = from->contents;
 	struct plan plan;
 
-	if (s->current != NULL) {
-		old = slots_contents(s, s->current, e);
-		if (old == NULL)
-			return -1;
-	}
-	plan_make(&plan, d, old, c);
+	if (s->current != NULL && (old = slots_current(s, e)) == NULL)
+		return -1;
+	plan_make(&plan, NULL, old, c);
 	if (plan_fits(&plan, s, from, e) == -1)
 		return -1;
 	log_info("stage %s: %zu of %zu files, %llu bytes", c->name,
 	    plan.added + plan.changed + plan.attributes, c->n,
 	    (unsigned long long)plan.bytes);
-	doc_free(take(d)); /* memory is for the work that follows */
 	if (journal_note(j, s, "FETCHED", c, e) == -1 ||
 	    slots_begin(s, e) == -1 || fill(s, from, old, e) == -1)
 		return -1;
-	contents_free(take(old));
+	source_done(from);
+	slots_forget(s);
 	if (journal_note(j, s, "STAGED", c, e) == -1 ||
 	    slots_reread(s, e) == -1 || slots_verify(s, STAGING, c, e) == -1 ||
 	    slots_settle(s, c, e) == -1)
@@ -161,7 +157,7 @@ note_back(struct journal *j, struct slots *s, const struct contents *c,
 }
 
 int
-rollback(struct slots *s, struct error *e)
+rollback(struct slots *s, const struct trust *trust, struct error *e)
 {
 	own(journal_clear) struct journal j = { 0 };
 	ownp(contents_free) struct contents *c = NULL;
@@ -172,7 +168,8 @@ rollback(struct slots *s, struct error *e)
 	if (s->current == NULL || s->previous == NULL)
 		return error_set(e, ENOENT, "there is no slot to go back to");
 	c = slots_contents(s, s->previous, e);
-	if (c == NULL || slots_verify(s, s->previous, c, e) == -1 ||
+	if (c == NULL || schema_check(s, c, trust, e) == -1 ||
+	    slots_verify(s, s->previous, c, e) == -1 ||
 	    note_back(&j, s, c, e) == -1 || slots_exchange(s, e) == -1)
 		return -1;
 	return journal_end(&j, s, "ROLLEDBACK", NULL, e);

@@ -109,6 +109,18 @@ confined_run(struct confined *c, const char *const *argv,
 	return error_prefix(e, "%s", argv[0]);
 }
 
+static int
+take_file(
+    const struct confined *c, struct filling *f, uint32_t i, struct error *e)
+{
+	const char *path = f->new->entries[i].path;
+
+	if (fill_take(f, i, c->dir, path, e) == 0)
+		return 0;
+	return e->code == EMLINK && c->links ? fill_copy(f, i, c->dir, path, e)
+					     : -1;
+}
+
 int
 confined_take(struct confined *c, struct filling *f, struct error *e)
 {
@@ -116,11 +128,11 @@ confined_take(struct confined *c, struct filling *f, struct error *e)
 		struct error why;
 
 		if (!fill_wants(f, i) ||
-		    fill_take(f, (uint32_t)i, c->dir, f->new->entries[i].path,
-			&why) == 0)
+		    take_file(c, f, (uint32_t)i, &why) == 0)
 			continue;
 		if (why.code != ENOENT && why.code != ENOTDIR &&
-		    why.code != ELOOP && why.code != EBADMSG) {
+		    why.code != ELOOP && why.code != EMLINK &&
+		    why.code != EBADMSG) {
 			*e = why;
 			return -1;
 		}

@@ -342,6 +342,8 @@ merge_entry(const struct merge *m, const struct contents_entry *mine,
 			return error_errno(e, "/etc/%s", mine->path);
 		return 0;
 	case CHOICE_LINES:
+		if (m->new_tree == -1)
+			return 0;
 		return merge_accounts(m, find_accounts(mine->path), old_etc, e);
 	default:
 		return 0;
@@ -375,4 +377,25 @@ etc_merge(const struct etc_places *at, const struct contents *old,
 		if (merge_entry(&m, &mine->entries[i], old_etc, e) == -1)
 			return -1;
 	return 0;
+}
+
+int
+etc_look(struct slots *s, const struct source *from, struct strlist *conflicts,
+    struct error *e)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+	const struct contents *old = slots_current(s, e);
+	own_free char *mine =
+	    mem_printf("state/etc-%c/upper", s->machine->slot);
+	const char *tree = source_tree(from);
+	own_fd int upper = openat(s->machine->root, mine, flags);
+	own_fd int old_tree = openat(s->dir, s->current, flags);
+	own_fd int new_tree = tree != NULL ? open(tree, flags) : -1;
+
+	if (old == NULL)
+		return -1;
+	if (upper == -1 || old_tree == -1)
+		return error_errno(e, "changes of /etc");
+	return etc_merge(&(struct etc_places){ upper, -1, old_tree, new_tree },
+	    old, from->contents, conflicts, e);
 }

@@ -322,10 +322,10 @@ fill_take(struct filling *f, uint32_t entry, int dir, const char *path,
 
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return error_errno(e, "%s", path);
-	/* One with other names is not its own. */
-	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 ||
-	    (uint64_t)st.st_size != t->size)
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != t->size)
 		return wrong(t, e);
+	if (st.st_nlink != 1)
+		return error_set(e, EMLINK, "%s: has other names", path);
 	if (digest_file(fd, text, NULL) == -1)
 		return error_errno(e, "%s", path);
 	digest_print(t->sum, want);

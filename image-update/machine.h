@@ -111,7 +111,7 @@ int live_stop(const char *root, const struct strlist *units, struct error *e);
 struct etc_places {
 	int upper; /* an overlay's folder: what the machine changed */
 	int to; /* an empty folder for what comes out, or -1: only look */
-	int old_tree, new_tree; /* of the images */
+	int old_tree, new_tree; /* of the images; new_tree -1: not here */
 };
 
 /*
@@ -120,6 +120,13 @@ struct etc_places {
  */
 int etc_merge(const struct etc_places *at, const struct contents *old,
     const struct contents *new, struct strlist *conflicts, struct error *e);
+
+/*
+ * The conflicts that merging with an image that is not here yet would have.
+ * Lists of users and groups are looked at if the source is a folder.
+ */
+int etc_look(struct slots *s, const struct source *from,
+    struct strlist *conflicts, struct error *e);
 
 /* Lines of users and groups; text is the result.  Pure. */
 void etc_merge_lines(const char *old, const char *new, const char *mine,

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/file.h"
+#include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/options.h"
@@ -26,7 +28,7 @@ static struct {
 	const char *from, *output;
 	struct trust trust;
 	struct trial trial;
-	bool plan, json, no_reboot, verbose, quiet;
+	bool plan, json, no_reboot, attributes, verbose, quiet;
 } opt = { .root = "/", .trial = { .limit = 600, .hold = 30 } };
 
 static const struct option_def defs[] = {
@@ -54,6 +56,10 @@ static const struct option_def defs[] = {
 	    "take an image past its time" },
 	{ 0, "older", NULL, OPTION_FLAG, &opt.trust.older_too, NULL,
 	    "take a version below the current one's" },
+	{ 0, "other-state", NULL, OPTION_FLAG, &opt.trust.state_too, NULL,
+	    "take an image that does not know the form of the data" },
+	{ 0, "attributes", NULL, OPTION_FLAG, &opt.attributes, NULL,
+	    "verify: names, sizes and attributes alone" },
 	{ 0, "name", "NAME", OPTION_STRING, &opt.name, NULL,
 	    "describe: the image's name (TREE's)" },
 	{ 0, "image-version", "N", OPTION_STRING, &opt.number, NULL,
@@ -75,7 +81,7 @@ static const struct option_def defs[] = {
 static const struct options options = {
 	.program = "image-update",
 	.operands = "apply SOURCE | rollback | boot | follow | status | "
-		    "history | describe TREE | pack TREE",
+		    "history | describe TREE | verify TREE | pack TREE",
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
@@ -139,6 +145,27 @@ do_describe(const char *tree, struct error *e)
 	return 0;
 }
 
+/* ---- verify ---------------------------------------------------------------- */
+
+/* A tree and the contents beside it, or inside it, or those that are named. */
+static int
+do_verify(const char *tree, struct error *e)
+{
+	own_fd int dir = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own(source_clear) struct source from = { 0 };
+	struct slots none = SLOTS_NONE;
+
+	if (dir == -1)
+		return error_errno(e, "%s", tree);
+	if (source_open(&from, tree, opt.contents, &none, &opt.trust, e) == -1)
+		return -1;
+	if (contents_verify(from.contents, dir,
+		opt.attributes ? CONTENTS_ATTRIBUTES : CONTENTS_DIGESTS,
+		e) == -1)
+		return error_prefix(e, "%s", tree);
+	return 0;
+}
+
 /* ---- status and history ------------------------------------------------------ */
 
 static struct value *
@@ -182,6 +209,7 @@ do_status(const struct slots *s, const struct journal *j, struct error *e)
 	struct value *current = slot_value(d, s, s->current, e);
 	struct value *previous =
 	    current != NULL ? slot_value(d, s, s->previous, e) : NULL;
+	uint32_t form;
 
 	if (previous == NULL)
 		return -1;
@@ -190,6 +218,10 @@ do_status(const struct slots *s, const struct journal *j, struct error *e)
 	value_set(d, all, "current", current);
 	value_set(d, all, "previous", previous);
 	value_set(d, all, "update", update);
+	if (schema_read(s, &form, e) == -1)
+		return -1;
+	if (form > 0)
+		set_number(d, all, "state", form);
 	if (opt.json) {
 		print_json(all);
 		return 0;
@@ -198,6 +230,8 @@ do_status(const struct slots *s, const struct journal *j, struct error *e)
 		puts("no slot yet");
 	print_slot("current", current);
 	print_slot("previous", previous);
+	if (form > 0)
+		printf("state     form %u\n", form);
 	if (update->kind == VALUE_MAP)
 		printf("update    %.12s  %s  %s\n",
 		    value_text(update, "id", ""),
@@ -263,95 +297,52 @@ start(struct slots *s, struct error *e)
 
 /* ---- apply --------------------------------------------------------------------- */
 
-/* How a machine would have the image in use. */
-static void
-print_activation(struct doc *d, const struct activation *a, struct value *into)
+/* What the slots are now; a folder that is not there yet has none. */
+static int
+open_to_look(struct slots *s, struct error *e)
 {
-	static const char *const kinds[] = { "restart", "kexec", "reboot" };
-	struct value *v = value_map(d), *units = value_list(d);
-	own_free char *names = strlist_join(&a->units, " ");
-	const char *kind = kinds[a->kind];
-
-	if (a->kind == ACTIVATION_RESTART && a->units.len == 0)
-		kind = "nothing";
-	if (!opt.json) {
-		printf("activation: %s%s%s (%s)\n", kind,
-		    a->units.len > 0 ? " of " : "", names, a->why);
-		return;
-	}
-	for (size_t i = 0; i < a->units.len; i++)
-		value_add(d, units, value_string(d, a->units.items[i]));
-	set_text(d, v, "kind", kind);
-	set_text(d, v, "why", a->why);
-	value_set(d, v, "units", units);
-	value_set(d, into, "activation", v);
+	if ((opt.slots != NULL || !machine_has_slots(opt.root)) &&
+	    !file_is_dir(AT_FDCWD, opt.slots != NULL ? opt.slots : SLOTS))
+		return 0;
+	return open_slots(s, false, e);
 }
 
-static void
-print_plan(struct doc *d, const struct plan *p, const struct contents *c,
-    const struct activation *a)
-{
-	struct value *v = value_map(d);
-
-	if (!opt.json) {
-		for (size_t i = 0; i < p->paths->len; i++)
-			printf("%-10s %s\n",
-			    value_text(p->paths->items[i], "change", ""),
-			    value_text(p->paths->items[i], "path", ""));
-		printf("%zu added, %zu removed, %zu changed, %zu with other "
-		       "attributes; %llu bytes\n",
-		    p->added, p->removed, p->changed, p->attributes,
-		    (unsigned long long)p->bytes);
-		if (p->fetch != UINT64_MAX)
-			printf("%llu bytes to fetch\n",
-			    (unsigned long long)p->fetch);
-		if (a->why != NULL)
-			print_activation(d, a, v);
-		return;
-	}
-	set_text(d, v, "id", c->id);
-	set_text(d, v, "name", c->name);
-	set_number(d, v, "version", c->version);
-	set_number(d, v, "bytes", p->bytes);
-	if (p->fetch != UINT64_MAX)
-		set_number(d, v, "fetch", p->fetch);
-	value_set(d, v, "paths", p->paths);
-	if (a->why != NULL)
-		print_activation(d, a, v);
-	print_json(v);
-}
-
+/* The plan is shown even if it cannot be carried out. */
 static int
 do_plan(const char *place, struct error *e)
 {
 	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(source_clear) struct source from = { 0 };
-	ownp(contents_free) struct contents *old = NULL;
-	ownp(doc_free) struct doc *d = doc_new();
 	own(activation_clear) struct activation a = { 0 };
+	own(strlist_clear) struct strlist conflicts = { 0 };
+	ownp(doc_free) struct doc *d = doc_new();
+	const struct contents *old = NULL;
 	struct plan plan;
 
-	/* A folder that is not there yet is one without slots. */
-	if (((opt.slots == NULL && machine_has_slots(opt.root)) ||
-		file_is_dir(AT_FDCWD, opt.slots != NULL ? opt.slots : SLOTS)) &&
-	    open_slots(&s, false, e) == -1)
-		return -1;
-	if (source_open(&from, place, opt.contents, &s, &opt.trust, e) == -1 ||
+	if (open_to_look(&s, e) == -1 ||
+	    source_open(&from, place, opt.contents, &s, &opt.trust, e) == -1 ||
 	    apply_check(&s, &from, &opt.trust, e) == -1)
 		return -1;
-	if (s.current != NULL &&
-	    (old = slots_contents(&s, s.current, e)) == NULL)
+	if (s.current != NULL && (old = slots_current(&s, e)) == NULL)
 		return -1;
 	plan_make(&plan, d, old, from.contents);
 	plan.fetch = source_cost(&from, old, plan.bytes);
-	if (s.dir != -1 && plan_fits(&plan, &s, &from, e) == -1)
+	if (schema_read(&s, &plan.form, e) == -1)
 		return -1;
-	if (s.machine != NULL)
+	if (s.machine != NULL) {
 		activation_choose(&a, old, from.contents,
 		    &(struct activation_means){
 			opt.trial.kexec, kexec_obstacle(opt.root) });
-	print_plan(d, &plan, from.contents, &a);
-	return 0;
+		if (etc_look(&s, &from, &conflicts, e) == -1)
+			return -1;
+	}
+	plan_print(&(struct outlook){ &plan, from.contents, &a, &conflicts }, d,
+	    opt.json);
+	if (conflicts.len > 0)
+		return error_set(e, EEXIST,
+		    "%zu conflict%s in /etc: it would be refused",
+		    conflicts.len, conflicts.len > 1 ? "s" : "");
+	return s.dir != -1 ? plan_fits(&plan, &s, &from, e) : 0;
 }
 
 static int
@@ -377,7 +368,7 @@ do_rollback(struct error *e)
 {
 	own(slots_clear) struct slots s = SLOTS_NONE;
 
-	if (open_slots(&s, true, e) == -1 || rollback(&s, e) == -1)
+	if (open_slots(&s, true, e) == -1 || rollback(&s, &opt.trust, e) == -1)
 		return -1;
 	return start(&s, e);
 }
@@ -414,6 +405,8 @@ run(const char *verb, const char *operand, struct error *e)
 		return do_apply(operand, e);
 	if (strcmp(verb, "describe") == 0)
 		return do_describe(operand, e);
+	if (strcmp(verb, "verify") == 0)
+		return do_verify(operand, e);
 	if (strcmp(verb, "boot") == 0)
 		return do_boot(e);
 	if (strcmp(verb, "follow") == 0)
@@ -428,8 +421,8 @@ run(const char *verb, const char *operand, struct error *e)
 static int
 check_operands(int n, char **operands, struct error *e)
 {
-	static const char *const verbs[] = { "apply", "describe", "pack",
-		"rollback", "boot", "follow", "status", "history" };
+	static const char *const verbs[] = { "apply", "describe", "verify",
+		"pack", "rollback", "boot", "follow", "status", "history" };
 	const size_t count = sizeof(verbs) / sizeof(*verbs);
 	size_t i = 0;
 
@@ -440,12 +433,12 @@ check_operands(int n, char **operands, struct error *e)
 	if (i == count)
 		return error_set(
 		    e, EINVAL, "%s: no such verb; see --help", operands[0]);
-	if (n != (i < 3 ? 2 : 1))
+	if (n != (i < 4 ? 2 : 1))
 		return error_set(e, EINVAL, "%s takes %s", operands[0],
 		    i == 0	? "one SOURCE"
-			: i < 3 ? "one TREE"
+			: i < 4 ? "one TREE"
 				: "no operand");
-	if (i == 2 && opt.output == NULL)
+	if (i == 3 && opt.output == NULL)
 		return error_set(e, EINVAL, "pack needs --output");
 	return 0;
 }
@@ -456,6 +449,8 @@ main(int argc, char **argv)
 	struct error e = { 0 };
 	int first;
 
+	/* What is large goes back to the system when it is freed. */
+	(void)mallopt(M_MMAP_THRESHOLD, KIB(128));
 	log_open("image-update", LOG_INFO);
 	first = options_parse(&options, argc, argv, &e);
 	if (first == OPTIONS_SHOWN)

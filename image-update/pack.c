@@ -28,8 +28,8 @@ tree_clear(struct tree *t)
 static int
 open_tree(struct tree *t, const char *path, struct error *e)
 {
-	static const struct trust any = { NULL, true, true, true };
-	const struct slots none = { .dir = -1, .lock = -1 };
+	static const struct trust any = { NULL, true, true, true, true };
+	struct slots none = SLOTS_NONE;
 
 	t->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->dir == -1)

@@ -14,13 +14,21 @@ struct planning {
 	struct doc *d;
 };
 
+static void
+note(struct planning *w, const char *path, const char *change)
+{
+	struct value *item = value_map(w->d);
+
+	value_set(w->d, item, "path", value_string(w->d, path));
+	value_set(w->d, item, "change", value_string(w->d, change));
+	value_add(w->d, w->p->paths, item);
+}
+
 static int
 visit(void *ctx, const struct contents_entry *from,
     const struct contents_entry *to, unsigned how, struct error *e)
 {
 	struct planning *w = ctx;
-	const struct contents_entry *t = to != NULL ? to : from;
-	struct value *item = value_map(w->d);
 	const char *change = "changed";
 
 	(void)e;
@@ -38,9 +46,8 @@ visit(void *ctx, const struct contents_entry *from,
 	}
 	if (to != NULL && to->type == 'f')
 		w->p->bytes += to->size;
-	value_set(w->d, item, "path", value_string(w->d, t->path));
-	value_set(w->d, item, "change", value_string(w->d, change));
-	value_add(w->d, w->p->paths, item);
+	if (w->d != NULL)
+		note(w, to != NULL ? to->path : from->path, change);
 	return 0;
 }
 
@@ -52,7 +59,7 @@ plan_make(struct plan *p, struct doc *d, const struct contents *old,
 	struct planning w = { .p = p, .d = d };
 	struct error e;
 
-	*p = (struct plan){ .paths = value_list(d) };
+	*p = (struct plan){ .paths = d != NULL ? value_list(d) : NULL };
 	(void)contents_compare(old != NULL ? old : none, new, visit, &w, &e);
 }
 
@@ -73,6 +80,7 @@ plan_fits(const struct plan *p, const struct slots *s,
 		bytes -= p->bytes;
 	bytes += (uint64_t)c->n * ENTRY_BYTES / 4 +
 	    (p->added + p->changed) * (uint64_t)ENTRY_BYTES;
+	bytes += source_room(from, p->bytes);
 	if (bytes > room)
 		return error_set(e, ENOSPC,
 		    "the image needs up to %llu bytes, %llu are free",

@@ -62,6 +62,7 @@ read_link(int dir, const char *name, char **id, struct error *e)
 static int
 read_links(struct slots *s, struct error *e)
 {
+	slots_forget(s);
 	free(s->current);
 	free(s->previous);
 	s->current = s->previous = NULL;
@@ -97,6 +98,7 @@ void
 slots_clear(struct slots *s)
 {
 	machine_close(s);
+	slots_forget(s);
 	if (s->state != -1)
 		close(s->state);
 	if (s->dir != -1)
@@ -135,6 +137,20 @@ bool
 slots_is_slot(const struct slots *s, const char *id)
 {
 	return is_id(id) && file_is_dir(s->dir, id);
+}
+
+const struct contents *
+slots_current(struct slots *s, struct error *e)
+{
+	if (s->contents == NULL)
+		s->contents = slots_contents(s, s->current, e);
+	return s->contents;
+}
+
+void
+slots_forget(struct slots *s)
+{
+	contents_free(take(s->contents));
 }
 
 int
@@ -200,8 +216,9 @@ slots_verify(const struct slots *s, const char *id, const struct contents *c,
 
 	if (dir == -1)
 		return error_errno(e, "slot %.12s", id);
-	if ((slots_apart(s) ? verify_apart(dir, c, e)
-			    : contents_verify(c, dir, e)) == -1)
+	if ((slots_apart(s)
+		    ? verify_apart(dir, c, e)
+		    : contents_verify(c, dir, CONTENTS_DIGESTS, e)) == -1)
 		return error_prefix(e, "slot %.12s", id);
 	return 0;
 }

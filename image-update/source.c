@@ -73,6 +73,7 @@ ends_with(const char *text, const char *ending)
 struct head {
 	struct fetch *from;
 	struct strbuf text;
+	size_t used; /* of it, by who reads it to the end */
 	char id[DIGEST_TEXT];
 };
 
@@ -97,7 +98,7 @@ is_current(const struct head *h, const struct contents *old)
 	own(strbuf_clear) struct strbuf text = { 0 };
 	const char *root;
 
-	contents_print(old, &text);
+	contents_print_first(old, h->text.len, &text);
 	root = strstr(text.s, "\nentries ");
 	return root != NULL && h->text.len >= (size_t)(root - text.s) &&
 	    h->text.len <= text.len &&
@@ -159,46 +160,73 @@ open_packs(struct source *s, const char *stem, const char *id,
 	return 0;
 }
 
+/* A text of which the first part was fetched. */
+static ssize_t
+read_rest(void *ctx, void *to, size_t n, struct error *e)
+{
+	struct head *h = ctx;
+	size_t left = h->text.len - h->used;
+
+	if (left == 0)
+		return fetch_read(h->from, to, n, e);
+	n = left < n ? left : n;
+	memcpy(to, h->text.s + h->used, n);
+	h->used += n;
+	return (ssize_t)n;
+}
+
+/* All of it, in one form or another. */
+static void
+add_whole(struct source *s, const char *stem)
+{
+	static const char *const archives[] = { "tar.zst", "tar.gz", "tar.xz",
+		"tar" };
+
+	for (size_t i = 0; i < sizeof(archives) / sizeof(archives[0]); i++) {
+		own_free char *place = mem_printf("%s.%s", stem, archives[i]);
+
+		add_carrier(s, &carrier_archive, place);
+	}
+	for (size_t i = 0; image_endings[i] != NULL; i++) {
+		own_free char *place =
+		    mem_printf("%s%s", stem, image_endings[i]);
+
+		add_carrier(s, &carrier_image, place);
+	}
+}
+
 static int
 open_head(struct source *s, struct head *h, const struct contents *old,
     struct error *e)
 {
 	own_free char *stem =
 	    mem_dupn(s->place, strlen(s->place) - strlen(ENDING));
-	static const char *const archives[] = { "tar.zst", "tar.gz", "tar.xz",
-		"tar" };
 
 	if (read_head(h, e) == -1 || open_packs(s, stem, h->id, old, e) == -1)
 		return -1;
-	for (size_t i = 0; i < sizeof(archives) / sizeof(archives[0]); i++) {
-		own_free char *place = mem_printf("%s.%s", stem, archives[i]);
-
-		add_carrier(s, &carrier_archive, place);
-	}
+	add_whole(s, stem);
 	if (s->contents != NULL)
 		return 0;
 	fetch_seek(h->from, h->text.len, FETCH_END);
-	if (fetch_all(h->from, LIMIT_CONTENTS_BYTES, &h->text, e) == -1)
-		return -1;
-	s->contents = contents_parse(h->text.s, h->text.len, s->place, e);
+	s->contents = contents_read(read_rest, h, s->place, e);
 	return s->contents == NULL ? -1 : 0;
 }
 
 static int
-open_published(struct source *s, const struct slots *slots, struct error *e)
+open_published(struct source *s, struct slots *slots, struct error *e)
 {
 	own(head_clear) struct head h = { .from = fetch_new(s->place) };
-	ownp(contents_free) struct contents *old = NULL;
+	const struct contents *old = NULL;
 
 	if (slots->current != NULL) {
-		old = slots_contents(slots, slots->current, e);
+		old = slots_current(slots, e);
 		if (old == NULL)
 			return -1;
 	}
 	if (head_more(&h, FIRST, e) == -1)
 		return -1;
 	if (old != NULL && is_current(&h, old)) {
-		s->contents = take(old);
+		s->contents = take(slots->contents);
 		s->unchanged = true;
 		return 0;
 	}
@@ -218,24 +246,26 @@ beside(const char *place)
 	while (n > 1 && stem[n - 1] == '/')
 		stem[--n] = '\0';
 	ending = strstr(stem + (path_base(stem) - stem), ".tar");
-	if (ending == NULL && ends_with(stem, ".squashfs"))
-		ending = strrchr(stem, '.');
-	if (ending == NULL && ends_with(stem, ".erofs"))
-		ending = strrchr(stem, '.');
+	for (size_t i = 0; ending == NULL && image_endings[i] != NULL; i++)
+		if (ends_with(stem, image_endings[i]))
+			ending = strrchr(stem, '.');
 	if (ending != NULL)
 		*ending = '\0';
 	return mem_printf("%s" ENDING, stem);
+}
+
+static ssize_t
+read_more(void *ctx, void *to, size_t n, struct error *e)
+{
+	return fetch_read(ctx, to, n, e);
 }
 
 static struct contents *
 load(const char *place, struct error *e)
 {
 	ownp(fetch_free) struct fetch *from = fetch_new(place);
-	own(strbuf_clear) struct strbuf text = { 0 };
 
-	if (fetch_all(from, LIMIT_CONTENTS_BYTES, &text, e) == -1)
-		return NULL;
-	return contents_parse(strbuf_text(&text), text.len, place, e);
+	return contents_read(read_more, from, place, e);
 }
 
 /* Inside the tree, at the other end. */
@@ -286,7 +316,7 @@ open_single(struct source *s, const char *contents, struct error *e)
 
 int
 source_open(struct source *s, const char *place, const char *contents,
-    const struct slots *slots, const struct trust *trust, struct error *e)
+    struct slots *slots, const struct trust *trust, struct error *e)
 {
 	int r;
 
@@ -300,14 +330,21 @@ source_open(struct source *s, const char *place, const char *contents,
 }
 
 void
-source_clear(struct source *s)
+source_done(struct source *s)
 {
-	contents_free(s->contents);
 	for (size_t i = 0; i < s->ncarriers; i++) {
 		if (s->carriers[i].kind->clear != NULL)
 			s->carriers[i].kind->clear(&s->carriers[i]);
 		free(s->carriers[i].place);
 	}
+	s->ncarriers = 0;
+}
+
+void
+source_clear(struct source *s)
+{
+	source_done(s);
+	contents_free(s->contents);
 	*s = (struct source){ 0 };
 }
 
@@ -327,11 +364,40 @@ source_cost(const struct source *s, const struct contents *old, uint64_t bytes)
 		return 0;
 	if (s->carriers[0].kind == &carrier_folder)
 		return bytes;
+	if (s->carriers[0].kind == &carrier_image)
+		return image_cost(s->carriers[0].place);
 	for (size_t i = 0; i < s->ncarriers; i++)
 		if (s->carriers[i].state != NULL)
 			return carrier_pack_cost(
 			    &s->carriers[i], s->contents, old);
 	return UINT64_MAX;
+}
+
+uint64_t
+source_room(const struct source *s, uint64_t bytes)
+{
+	const struct contents *c = s->contents;
+	uint64_t room = 0, cost;
+
+	if (s->ncarriers == 0 || s->carriers[0].kind != &carrier_image)
+		return 0;
+	for (size_t i = 0; i < c->n; i++)
+		if (c->entries[i].type == 'f')
+			room += c->entries[i].size;
+	room = image_is_unpacked_whole(s->carriers[0].place) && room > bytes
+	    ? room - bytes
+	    : 0;
+	cost = image_cost(s->carriers[0].place);
+	return cost != UINT64_MAX && cost < UINT64_MAX - room ? room + cost
+							      : room;
+}
+
+const char *
+source_tree(const struct source *s)
+{
+	return s->ncarriers > 0 && s->carriers[0].kind == &carrier_folder
+	    ? s->carriers[0].place
+	    : NULL;
 }
 
 static const char *

@@ -42,6 +42,7 @@ struct slots {
 	struct machine *machine; /* slots are partitions (machine.h); or NULL */
 	int lock; /* held as long as it is open, or -1 */
 	char *current, *previous; /* ids, or NULL */
+	struct contents *contents; /* current's, once asked for, or NULL */
 };
 
 #define SLOTS "/slots" /* the folder, if nothing else is said */
@@ -57,6 +58,12 @@ void slots_clear(struct slots *s);
 /* The contents of a slot that is there. */
 struct contents *
 slots_contents(const struct slots *s, const char *id, struct error *e);
+
+/* The same of the current slot, which there is; kept, so borrowed. */
+const struct contents *slots_current(struct slots *s, struct error *e);
+
+/* It is not needed any more: memory is for the work that follows. */
+void slots_forget(struct slots *s);
 
 /* Before staging is filled: a place for it. */
 int slots_begin(struct slots *s, struct error *e);
@@ -168,14 +175,14 @@ struct source {
 	const char *place; /* as it was given */
 	struct contents *contents;
 	bool unchanged; /* it is the current image */
-	struct carrier carriers[8]; /* the cheapest first */
+	struct carrier carriers[12]; /* the cheapest first */
 	size_t ncarriers;
 };
 
 /* What is trusted, and what is let pass that else would not. */
 struct trust {
 	const char *key; /* public, or NULL */
-	bool unsigned_too, expired_too, older_too;
+	bool unsigned_too, expired_too, older_too, state_too;
 };
 
 /*
@@ -183,8 +190,11 @@ struct trust {
  * slots.
  */
 int source_open(struct source *s, const char *place, const char *contents,
-    const struct slots *slots, const struct trust *trust, struct error *e);
+    struct slots *slots, const struct trust *trust, struct error *e);
 void source_clear(struct source *s);
+
+/* All was brought: only the contents are needed any more. */
+void source_done(struct source *s);
 
 /*
  * Bytes to fetch by the first carrier; of a folder the bytes to write.
@@ -192,6 +202,9 @@ void source_clear(struct source *s);
  */
 uint64_t
 source_cost(const struct source *s, const struct contents *old, uint64_t bytes);
+
+/* Bytes that the staging tree needs beside its files while it is filled. */
+uint64_t source_room(const struct source *s, uint64_t bytes);
 
 /* Bring all that is wanted by one carrier or another. */
 int source_bring(struct source *s, struct filling *f, struct error *e);
@@ -208,8 +221,18 @@ bool rsync_is_place(const char *place);
 int rsync_get(
     const char *place, const char *file, struct strbuf *b, struct error *e);
 
-/* Of source-image.c: whether a path is a file system that it can unpack. */
-bool image_is_place(const char *path);
+/*
+ * Of source-image.c: whether a place is a file system or a disk, the endings
+ * of their names, what fetching one costs (UINT64_MAX: nobody knows), and
+ * whether it is unpacked whole, whatever is wanted of it.
+ */
+bool image_is_place(const char *place);
+extern const char *const image_endings[];
+uint64_t image_cost(const char *place);
+bool image_is_unpacked_whole(const char *place);
+
+/* The folder that holds the image's tree, or NULL. */
+const char *source_tree(const struct source *s);
 
 /* Bytes to fetch from an opened pack. */
 uint64_t carrier_pack_cost(const struct carrier *c, const struct contents *new,
@@ -258,7 +281,8 @@ int fill_copy(struct filling *f, uint32_t entry, int dir, const char *path,
 
 /*
  * A file that stands elsewhere in the staging tree's file system, moved to
- * its place if it is whole and right.
+ * its place if it is whole and right.  EMLINK: it has other names, so it is
+ * not its own.
  */
 int fill_take(struct filling *f, uint32_t entry, int dir, const char *path,
     struct error *e);
@@ -278,6 +302,7 @@ struct confined {
 	int dir; /* the folder, in the staging tree */
 	char *folder; /* its real path */
 	uint64_t most; /* bytes of a file */
+	bool links; /* all names are its own: a file may have several */
 	char said[512]; /* the program's last line of complaint */
 };
 
@@ -297,11 +322,25 @@ struct plan {
 	size_t added, removed, changed, attributes; /* paths */
 	uint64_t bytes; /* to be written */
 	uint64_t fetch; /* to be fetched; UINT64_MAX if nobody knows */
-	struct value *paths; /* list of {path, change}, with --json only */
+	struct value *paths; /* list of {path, change}, or NULL */
+	uint32_t form; /* of the machine's data; 0: not told */
 };
 
+/* d holds the paths; with NULL they are only counted. */
 void plan_make(struct plan *p, struct doc *d, const struct contents *old,
     const struct contents *new);
+
+/* All that an update would be. */
+struct activation;
+struct outlook {
+	const struct plan *plan;
+	const struct contents *new;
+	const struct activation *activation; /* why NULL: not a machine */
+	const struct strlist *conflicts; /* in /etc */
+};
+
+/* Of plan-print.c: onto standard output. */
+void plan_print(const struct outlook *o, struct doc *d, bool json);
 
 /* Refuse what would not fit before anything is written. */
 int plan_fits(const struct plan *p, const struct slots *s,
@@ -344,10 +383,19 @@ int follow(struct slots *s, const char *root, struct error *e);
 
 int apply(struct slots *s, struct source *from, const struct trust *trust,
     const struct trial *trial, struct error *e);
-int rollback(struct slots *s, struct error *e);
+int rollback(struct slots *s, const struct trust *trust, struct error *e);
 
 /* Whether an image may follow the current one. */
-int apply_check(const struct slots *s, const struct source *from,
+int apply_check(struct slots *s, const struct source *from,
+    const struct trust *trust, struct error *e);
+
+/* ---- schema.c: the form of the machine's data ---------------------------------- */
+
+/* What the machine's migrations say it is; 0: nothing. */
+int schema_read(const struct slots *s, uint32_t *form, struct error *e);
+
+/* Whether an image can work with it, if both say what they have. */
+int schema_check(const struct slots *s, const struct contents *c,
     const struct trust *trust, struct error *e);
 
 /* ---- pack.c -------------------------------------------------------------------- */

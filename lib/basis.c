@@ -11,73 +11,81 @@
 #include "lib/own.h"
 #include "lib/path.h"
 
-/* An old file by a name that outlives its version. */
-struct basis_name {
-	char *name;
-	uint64_t size;
-	uint32_t entry;
-};
-
-/* Without its numbers: "lib/modules/6.1.0-50-amd64/x.ko" of any kernel. */
-static char *
-without_numbers(const char *path)
+/*
+ * The next byte of a path without its numbers, a number being one "0":
+ * "lib/modules/6.1.0-50-amd64/x.ko" of any kernel.
+ */
+static char
+next_byte(const char **path)
 {
-	char *text = mem_dup(path), *to = text;
+	const char *p = *path;
 
-	for (const char *p = path; *p != '\0'; p++) {
-		if (!isdigit((unsigned char)*p))
-			*to++ = *p;
-		else if (p == path || !isdigit((unsigned char)p[-1]))
-			*to++ = '0';
+	if (!isdigit((unsigned char)*p)) {
+		*path += *p != '\0';
+		return *p;
 	}
-	*to = '\0';
-	return text;
+	while (isdigit((unsigned char)*p))
+		p++;
+	*path = p;
+	return '0';
+}
+
+/* Compares names that outlive their versions. */
+static int
+name_order(const char *a, const char *b)
+{
+	char x, y;
+
+	do {
+		x = next_byte(&a);
+		y = next_byte(&b);
+	} while (x == y && x != '\0');
+	return (unsigned char)x - (unsigned char)y;
+}
+
+static const char *
+name_of(const struct basis_names *n, const char *path)
+{
+	return n->whole ? path : path_base(path);
 }
 
 static int
-by_name(const void *a, const void *b)
+by_name(const void *a, const void *b, void *ctx)
 {
-	const struct basis_name *x = a, *y = b;
-	int r = strcmp(x->name, y->name);
+	const struct basis_names *n = ctx;
+	uint32_t one = *(const uint32_t *)a, two = *(const uint32_t *)b;
+	const struct contents_entry *x = &n->old->entries[one],
+				    *y = &n->old->entries[two];
+	int r = name_order(name_of(n, x->path), name_of(n, y->path));
 
-	return r != 0		  ? r
-	    : x->size != y->size  ? (x->size < y->size ? -1 : 1)
-	    : x->entry < y->entry ? -1
-				  : x->entry > y->entry;
+	return r != 0		 ? r
+	    : x->size != y->size ? (x->size < y->size ? -1 : 1)
+	    : one < two		 ? -1
+				 : one > two;
 }
 
 static void
-names_make(struct basis_names *n, const struct contents *c, bool whole)
+names_make(struct basis_names *n, const struct contents *old, bool whole)
 {
-	n->list = mem_resize(NULL, c->n + 1, sizeof(*n->list));
-	for (size_t i = 0; i < c->n; i++) {
-		const struct contents_entry *t = &c->entries[i];
-
-		if (t->type != 'f' || t->size == 0)
-			continue;
-		n->list[n->n++] = (struct basis_name){
-			.name = without_numbers(
-			    whole ? t->path : path_base(t->path)),
-			.size = t->size,
-			.entry = (uint32_t)i,
-		};
-	}
-	qsort(n->list, n->n, sizeof(*n->list), by_name);
+	*n = (struct basis_names){ .old = old, .whole = whole };
+	n->list = mem_resize(NULL, old->n + 1, sizeof(*n->list));
+	for (size_t i = 0; i < old->n; i++)
+		if (old->entries[i].type == 'f' && old->entries[i].size > 0)
+			n->list[n->n++] = (uint32_t)i;
+	qsort_r(n->list, n->n, sizeof(*n->list), by_name, n);
 }
 
-static void
-names_clear(struct basis_names *n)
+static const struct contents_entry *
+name_at(const struct basis_names *n, size_t i)
 {
-	for (size_t i = 0; i < n->n; i++)
-		free(n->list[i].name);
-	free(n->list);
+	return &n->old->entries[n->list[i]];
 }
 
 /* The file of that name whose size is nearest, or BASIS_NONE. */
 static uint32_t
 names_find(const struct basis_names *n, const char *path, uint64_t size)
 {
-	own_free char *name = without_numbers(path);
+	const char *name = name_of(n, path);
 	size_t low = 0, high = n->n;
 	uint64_t best = UINT64_MAX;
 	uint32_t found = BASIS_NONE;
@@ -85,18 +93,20 @@ names_find(const struct basis_names *n, const char *path, uint64_t size)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(n->list[middle].name, name) < 0)
+		if (name_order(name_of(n, name_at(n, middle)->path), name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < n->n && strcmp(n->list[low].name, name) == 0; low++) {
-		uint64_t s = n->list[low].size;
+	for (; low < n->n &&
+	     name_order(name_of(n, name_at(n, low)->path), name) == 0;
+	     low++) {
+		uint64_t s = name_at(n, low)->size;
 		uint64_t far = s < size ? size - s : s - size;
 
 		if (far < best) {
 			best = far;
-			found = n->list[low].entry;
+			found = n->list[low];
 		}
 	}
 	return found;
@@ -116,9 +126,8 @@ bases_find(const struct bases *b, const struct contents_entry *t)
 	if (o != NULL && o->type == 'f' && o->size > 0)
 		return (uint32_t)(o - b->old->entries);
 	found = names_find(&b->paths, t->path, t->size);
-	return found != BASIS_NONE
-	    ? found
-	    : names_find(&b->files, path_base(t->path), t->size);
+	return found != BASIS_NONE ? found
+				   : names_find(&b->files, t->path, t->size);
 }
 
 void
@@ -134,6 +143,6 @@ bases_make(struct bases *b, const struct contents *old)
 void
 bases_clear(struct bases *b)
 {
-	names_clear(&b->paths);
-	names_clear(&b->files);
+	free(b->paths.list);
+	free(b->files.list);
 }

@@ -7,6 +7,7 @@
 #ifndef LIB_BASIS_H
 #define LIB_BASIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,9 +16,12 @@ struct contents_entry;
 
 #define BASIS_NONE UINT32_MAX
 
+/* The old list's files in the order of names that outlive their versions. */
 struct basis_names {
-	struct basis_name *list;
+	const struct contents *old; /* borrowed */
+	uint32_t *list; /* numbers of entries */
 	size_t n;
+	bool whole; /* by path; else by its last part */
 };
 
 struct bases {

@@ -13,4 +13,14 @@ struct contents_entry *contents_add(struct contents *c);
 /* Add the entry's line, line feed included. */
 void contents_print_entry(const struct contents_entry *t, struct strbuf *b);
 
+/*
+ * contents_seal; returns a folder whose digest was another one before, or
+ * NULL.
+ */
+const struct contents_entry *contents_reseal(struct contents *c);
+
+/* contents_scan without the digests of folders, the root's and the id. */
+struct contents *contents_list(
+    int dir, const char *name, enum contents_depth depth, struct error *e);
+
 #endif

@@ -248,30 +248,42 @@ hash_all(struct scan *s, struct error *e)
 }
 
 static struct contents *
-scan(struct scan *s, const char *name, struct error *e)
+list(struct scan *s, const char *name, struct error *e)
 {
 	ownp(contents_free) struct contents *c = contents_new(name);
 	int r;
 
 	s->c = c;
 	r = tree_walk(s->dir, ".", visit, s, e);
-	if (r == 0)
+	if (r == 0 && s->depth == CONTENTS_DIGESTS)
 		r = hash_all(s, e);
 	inodes_clear(&s->linked);
 	free(s->files);
-	if (r == -1)
-		return NULL;
-	contents_seal(c);
-	return take(c);
+	return r == -1 ? NULL : take(c);
+}
+
+static struct contents *
+sealed(struct contents *c)
+{
+	if (c != NULL)
+		contents_seal(c);
+	return c;
+}
+
+struct contents *
+contents_list(
+    int dir, const char *name, enum contents_depth depth, struct error *e)
+{
+	struct scan s = { .dir = dir, .depth = depth };
+
+	return list(&s, name, e);
 }
 
 struct contents *
 contents_scan(
     int dir, const char *name, enum contents_depth depth, struct error *e)
 {
-	struct scan s = { .dir = dir, .depth = depth };
-
-	return scan(&s, name, e);
+	return sealed(contents_list(dir, name, depth, e));
 }
 
 struct contents *
@@ -283,5 +295,5 @@ contents_scan_known(int dir, const char *name, contents_known *known, void *ctx,
 		.known = known,
 		.ctx = ctx };
 
-	return scan(&s, name, e);
+	return sealed(list(&s, name, e));
 }

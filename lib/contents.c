@@ -157,36 +157,60 @@ contents_print_head(const struct contents *c, struct strbuf *b)
 }
 
 void
-contents_print(const struct contents *c, struct strbuf *b)
+contents_print_entries(const struct contents *c, struct strbuf *b)
 {
-	contents_print_head(c, b);
-	if (c->signature != NULL)
-		strbuf_printf(b, "signature %s\n", c->signature);
-	strbuf_putc(b, '\n');
 	for (size_t i = 0; i < c->n; i++)
 		contents_print_entry(&c->entries[i], b);
 }
 
+void
+contents_print_first(const struct contents *c, size_t n, struct strbuf *b)
+{
+	size_t start = b->len;
+
+	contents_print_head(c, b);
+	if (c->signature != NULL)
+		strbuf_printf(b, "signature %s\n", c->signature);
+	strbuf_putc(b, '\n');
+	for (size_t i = 0; i < c->n && b->len - start < n; i++)
+		contents_print_entry(&c->entries[i], b);
+}
+
+void
+contents_print(const struct contents *c, struct strbuf *b)
+{
+	contents_print_first(c, SIZE_MAX, b);
+}
+
 /* ---- seal and sign ------------------------------------------------------- */
+
+struct sealing {
+	struct contents *c;
+	struct strbuf line;
+	const struct contents_entry *changed; /* a folder whose sum was other */
+};
 
 /* Sum the folder i; returns the first entry that is not below it. */
 static size_t
-sum_folder(struct contents *c, size_t i, struct strbuf *line)
+sum_folder(struct sealing *s, size_t i)
 {
+	struct contents_entry *all = s->c->entries;
 	struct digest *d = digest_new();
+	uint8_t sum[DIGEST_BYTES];
 	size_t at = i + 1;
 
-	while (at < c->n && c->entries[at].depth > c->entries[i].depth) {
-		size_t next = c->entries[at].type == 'd'
-		    ? sum_folder(c, at, line)
-		    : at + 1;
+	while (at < s->c->n && all[at].depth > all[i].depth) {
+		size_t next = all[at].type == 'd' ? sum_folder(s, at) : at + 1;
 
-		strbuf_cut(line, 0);
-		contents_print_entry(&c->entries[at], line);
-		digest_add(d, line->s, line->len);
+		strbuf_cut(&s->line, 0);
+		contents_print_entry(&all[at], &s->line);
+		digest_add(d, s->line.s, s->line.len);
 		at = next;
 	}
-	digest_end(d, c->entries[i].sum);
+	digest_end(d, sum);
+	if (memcmp(sum, all[i].sum, sizeof(sum)) != 0)
+		s->changed = &all[i];
+	memcpy(all[i].sum, sum, sizeof(sum));
 	return at;
 }
 
@@ -202,21 +226,30 @@ name_file(const struct contents *c, const char *path, uint8_t sum[DIGEST_BYTES])
 		memcpy(sum, t->sum, DIGEST_BYTES);
 }
 
-void
-contents_seal(struct contents *c)
+const struct contents_entry *
+contents_reseal(struct contents *c)
 {
-	own(strbuf_clear) struct strbuf line = { 0 }, head = { 0 };
+	own(strbuf_clear) struct strbuf head = { 0 };
+	struct sealing s = { .c = c };
 
 	if (c->n > 0) {
-		sum_folder(c, 0, &line);
-		strbuf_cut(&line, 0);
-		contents_print_entry(&c->entries[0], &line);
-		digest_buffer(line.s, line.len, c->root);
+		sum_folder(&s, 0);
+		strbuf_cut(&s.line, 0);
+		contents_print_entry(&c->entries[0], &s.line);
+		digest_buffer(s.line.s, s.line.len, c->root);
 	}
+	strbuf_clear(&s.line);
 	name_file(c, c->kernel, c->kernel_sum);
 	name_file(c, c->initrd, c->initrd_sum);
 	contents_print_head(c, &head);
 	digest_text(head.s, head.len, c->id);
+	return s.changed;
+}
+
+void
+contents_seal(struct contents *c)
+{
+	(void)contents_reseal(c);
 }
 
 int
@@ -337,7 +370,14 @@ static int
 report_difference(void *ctx, const struct contents_entry *from,
     const struct contents_entry *to, unsigned how, struct error *e)
 {
-	(void)ctx;
+	const enum contents_depth *depth = ctx;
+
+	/* What was not read cannot be compared. */
+	if (*depth == CONTENTS_ATTRIBUTES && from != NULL && to != NULL &&
+	    from->type == 'f' && to->type == 'f' && from->size == to->size)
+		how &= ~(unsigned)CONTENTS_OTHER_DATA;
+	if (how == CONTENTS_SAME)
+		return 0;
 	if (from == NULL)
 		return error_set(e, EBADMSG, "%s: does not belong", to->path);
 	if (to == NULL)
@@ -349,12 +389,13 @@ report_difference(void *ctx, const struct contents_entry *from,
 }
 
 int
-contents_verify(const struct contents *c, int dir, struct error *e)
+contents_verify(const struct contents *c, int dir, enum contents_depth depth,
+    struct error *e)
 {
-	ownp(contents_free) struct contents *found = NULL;
+	ownp(contents_free) struct contents *found =
+	    contents_list(dir, c->name, depth, e);
 
-	found = contents_scan(dir, c->name, CONTENTS_DIGESTS, e);
 	if (found == NULL)
 		return -1;
-	return contents_compare(c, found, report_difference, NULL, e);
+	return contents_compare(c, found, report_difference, &depth, e);
 }

@@ -42,6 +42,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "lib/digest.h"
 #include "lib/own.h"
@@ -55,13 +56,15 @@ struct strbuf;
 
 struct contents_entry {
 	const char *path; /* from the root; "." is the root itself */
-	const char *target; /* of a symlink; of h the file's first name */
 	const char *xattrs; /* " name=base64" of each, sorted; "" */
 	uint64_t size; /* of a file; of a device its number */
+	union {
+		uint8_t sum[DIGEST_BYTES]; /* of a file or folder */
+		const char *target; /* of a symlink; of h its first name */
+	};
 	uint32_t uid, gid;
 	uint16_t mode, depth; /* depth of "." is 0 */
 	char type; /* d f l c b p h */
-	uint8_t sum[DIGEST_BYTES]; /* of a file or folder */
 };
 
 struct contents {
@@ -122,9 +125,14 @@ void contents_seal(struct contents *c);
 int contents_sign(struct contents *c, const char *key, struct error *e);
 int contents_check(const struct contents *c, const char *key, struct error *e);
 
-/* Add the text; or only the head, without the signature. */
+/*
+ * Add the text; or its first n bytes and the rest of their line; or only the
+ * head, without the signature; or the lines of the entries.
+ */
 void contents_print(const struct contents *c, struct strbuf *b);
+void contents_print_first(const struct contents *c, size_t n, struct strbuf *b);
 void contents_print_head(const struct contents *c, struct strbuf *b);
+void contents_print_entries(const struct contents *c, struct strbuf *b);
 
 /*
  * Parse a text that anyone may have written.  Only the one spelling, with
@@ -133,6 +141,13 @@ void contents_print_head(const struct contents *c, struct strbuf *b);
 struct contents *
 contents_parse(const char *text, size_t len, const char *name, struct error *e);
 struct contents *contents_load(int dir, const char *path, struct error *e);
+
+/* The next bytes of a text: how many, 0 at its end, -1 on error. */
+typedef ssize_t contents_source(void *ctx, void *to, size_t n, struct error *e);
+
+/* The same of a text that comes piece by piece, and is never held whole. */
+struct contents *contents_read(
+    contents_source *source, void *ctx, const char *name, struct error *e);
 
 /* The entry of a path, or NULL. */
 const struct contents_entry *
@@ -157,10 +172,12 @@ int contents_compare(const struct contents *from, const struct contents *to,
     contents_visit *visit, void *ctx, struct error *e);
 
 /*
- * Whether the tree below dir is what c says, each byte of it.  The error,
- * with code EBADMSG, names the first path that is not.
+ * Whether the tree below dir is what c says: each byte of it, or names, sizes
+ * and attributes alone.  The error, with code EBADMSG, names the first path
+ * that is not.
  */
-int contents_verify(const struct contents *c, int dir, struct error *e);
+int contents_verify(const struct contents *c, int dir,
+    enum contents_depth depth, struct error *e);
 
 /* Byte order with "/" before everything else: the order of the entries. */
 int contents_order(const char *a, const char *b);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/bytes.h"
+#include "lib/disk.h"
 #include "lib/error.h"
 #include "lib/mem.h"
 #include "lib/own.h"
@@ -162,18 +163,6 @@ write_at(int fd, const void *data, size_t n, uint64_t at)
 	return 0;
 }
 
-static int
-read_at(int fd, void *data, size_t n, uint64_t at)
-{
-	ssize_t r = pread(fd, data, n, (off_t)at);
-
-	if (r == (ssize_t)n)
-		return 0;
-	if (r >= 0)
-		errno = EIO;
-	return -1;
-}
-
 /* ---- writing ----------------------------------------------------------- */
 
 static void
@@ -211,10 +200,11 @@ header_put(const struct gpt *g, const uint8_t *array, uint64_t here,
 static int
 write_protective(const struct gpt *g, int fd)
 {
+	const struct disk_source disk = { .fd = fd };
 	uint8_t mbr[512] = { 0 };
 	uint8_t *p = mbr + 446;
 
-	if (read_at(fd, mbr, sizeof(mbr), 0) == -1)
+	if (disk_read(&disk, mbr, sizeof(mbr), 0) == -1)
 		return -1;
 	memset(p, 0, 64);
 	p[1] = 0;
@@ -322,17 +312,18 @@ entries_check(const struct gpt *g, struct error *e)
 }
 
 static int
-table_read(struct gpt *g, int fd, uint64_t here, struct error *e)
+table_read(
+    struct gpt *g, const struct disk_source *d, uint64_t here, struct error *e)
 {
 	own_free uint8_t *header = mem_alloc(g->sector);
 	own_free uint8_t *array = mem_alloc(ARRAY_BYTES);
 
-	if (read_at(fd, header, g->sector, here * g->sector) == -1)
+	if (disk_read(d, header, g->sector, here * g->sector) == -1)
 		return error_errno(e, "GPT header");
 	if (header_check(g, header, here, e) == -1)
 		return -1;
-	if (read_at(fd, array, ARRAY_BYTES,
-		get_le64(header + 72) * g->sector) == -1)
+	if (disk_read(
+		d, array, ARRAY_BYTES, get_le64(header + 72) * g->sector) == -1)
 		return error_errno(e, "GPT array");
 	if (crc32(array, ARRAY_BYTES) != get_le32(header + 88))
 		return error_set(e, EINVAL, "GPT array is damaged");
@@ -343,15 +334,15 @@ table_read(struct gpt *g, int fd, uint64_t here, struct error *e)
 }
 
 int
-gpt_read(struct gpt *g, int fd, struct error *e)
+gpt_read(struct gpt *g, const struct disk_source *d, struct error *e)
 {
 	struct error second;
 
 	if (g->sectors < 2 * array_sectors(g) + 3)
 		return error_set(e, EINVAL, "too small for a GPT");
-	if (table_read(g, fd, 1, e) == 0)
+	if (table_read(g, d, 1, e) == 0)
 		return 0;
-	if (table_read(g, fd, g->sectors - 1, &second) == 0)
+	if (table_read(g, d, g->sectors - 1, &second) == 0)
 		return 0;
 	return -1;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct disk_source;
 struct error;
 
 #define GPT_ENTRIES 128
@@ -51,6 +52,6 @@ int gpt_write(const struct gpt *g, int fd, struct error *e);
  * Read and check the primary table, or the backup if that is damaged.
  * sector and sectors must be set.
  */
-int gpt_read(struct gpt *g, int fd, struct error *e);
+int gpt_read(struct gpt *g, const struct disk_source *d, struct error *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/bytes.h"
+#include "lib/disk.h"
 #include "lib/error.h"
 
 #define SECTOR 512
@@ -57,14 +58,11 @@ put_entry(uint8_t *sector, size_t n, const struct mbr_partition *p,
 }
 
 static int
-read_sector(int fd, uint64_t at, uint8_t to[SECTOR], struct error *e)
+read_sector(const struct disk_source *d, uint64_t at, uint8_t to[SECTOR],
+    struct error *e)
 {
-	ssize_t n = pread(fd, to, SECTOR, (off_t)(at * SECTOR));
-
-	if (n == SECTOR)
+	if (disk_read(d, to, SECTOR, at * SECTOR) == 0)
 		return 0;
-	if (n >= 0)
-		errno = EIO;
 	return error_errno(
 	    e, "partition table at sector %llu", (unsigned long long)at);
 }
@@ -101,10 +99,11 @@ write_logical(
 int
 mbr_write(const struct mbr *m, int fd, struct error *e)
 {
+	const struct disk_source disk = { .fd = fd };
 	uint8_t sector[SECTOR];
 	size_t n = 0;
 
-	if (read_sector(fd, 0, sector, e) == -1)
+	if (read_sector(&disk, 0, sector, e) == -1)
 		return -1;
 	memset(sector + ENTRIES, 0, 64);
 	put_le32(sector + ID, m->id);
@@ -175,7 +174,8 @@ check_signature(const uint8_t sector[SECTOR], struct error *e)
 
 /* The chain goes forward only, so it ends. */
 static int
-read_chain(struct mbr *m, int fd, uint64_t extended, struct error *e)
+read_chain(struct mbr *m, const struct disk_source *d, uint64_t extended,
+    struct error *e)
 {
 	uint64_t at = extended, next;
 
@@ -183,7 +183,7 @@ read_chain(struct mbr *m, int fd, uint64_t extended, struct error *e)
 		uint8_t sector[SECTOR];
 		const uint8_t *entry = sector + ENTRIES;
 
-		if (read_sector(fd, at, sector, e) == -1 ||
+		if (read_sector(d, at, sector, e) == -1 ||
 		    check_signature(sector, e) == -1)
 			return -1;
 		if (entry[4] != 0 && add(m, entry, at, at, number, e) == -1)
@@ -201,13 +201,13 @@ read_chain(struct mbr *m, int fd, uint64_t extended, struct error *e)
 }
 
 int
-mbr_read(struct mbr *m, int fd, struct error *e)
+mbr_read(struct mbr *m, const struct disk_source *d, struct error *e)
 {
 	uint8_t sector[SECTOR];
 	uint64_t extended = 0;
 
 	m->len = 0;
-	if (read_sector(fd, 0, sector, e) == -1 ||
+	if (read_sector(d, 0, sector, e) == -1 ||
 	    check_signature(sector, e) == -1)
 		return -1;
 	m->id = get_le32(sector + ID);
@@ -228,5 +228,5 @@ mbr_read(struct mbr *m, int fd, struct error *e)
 			return -1;
 		}
 	}
-	return extended == 0 ? 0 : read_chain(m, fd, extended, e);
+	return extended == 0 ? 0 : read_chain(m, d, extended, e);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct disk_source;
 struct error;
 
 #define MBR_PARTITIONS 64 /* logical ones included */
@@ -43,6 +44,6 @@ int mbr_write(const struct mbr *m, int fd, struct error *e);
  * Read and check the table; sectors must be set.  Extended partitions are
  * followed, not listed.
  */
-int mbr_read(struct mbr *m, int fd, struct error *e);
+int mbr_read(struct mbr *m, const struct disk_source *d, struct error *e);
 
 #endif

@@ -13,7 +13,6 @@
 #include "lib/own.h"
 #include "lib/pack-private.h"
 #include "lib/path.h"
-#include "lib/strbuf.h"
 
 #define NONE BASIS_NONE
 #define TOGETHER ((size_t)1 << 20) /* small files in one piece, with a basis */
@@ -154,15 +153,4 @@ pack_plan(
 	plan_all(p, &b, new, &needs);
 	bases_clear(&b);
 	needs_clear(&needs);
-}
-
-void
-pack_contents_basis(const struct contents *old, struct strbuf *b)
-{
-	own(strbuf_clear) struct strbuf text = { 0 };
-	const char *lines;
-
-	contents_print(old, &text);
-	lines = strstr(text.s, "\n\n");
-	strbuf_puts(b, lines != NULL ? lines + 2 : "");
 }

@@ -8,10 +8,4 @@
 #define PACK_MAGIC "ingot-pack 1\n\0\0"
 #define PACK_MAGIC_LEN 16
 
-/*
- * Add what new contents are a patch against: the lines of the old ones, which
- * are the same whoever signed them.
- */
-void pack_contents_basis(const struct contents *old, struct strbuf *b);
-
 #endif

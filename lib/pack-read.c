@@ -63,7 +63,7 @@ pack_read_contents(const struct pack *p, const void *data,
 	int r;
 
 	if (old != NULL)
-		pack_contents_basis(old, &basis);
+		contents_print_entries(old, &basis);
 	r = patch_undo(patcher, basis.s, basis.len, data, p->contents_len,
 	    strbuf_reserve(&text, p->contents_size), p->contents_size);
 	strbuf_clear(&basis);

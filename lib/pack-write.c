@@ -214,8 +214,9 @@ write_head(
 	size_t contents_len;
 
 	contents_print(m->new, &text);
+	/* The lines alone are the same whoever signed them. */
 	if (m->old != NULL)
-		pack_contents_basis(m->old, &basis);
+		contents_print_entries(m->old, &basis);
 	patch_make(patcher, basis.s, basis.len, text.s, text.len, &out);
 	contents_len = out.len;
 	add_index(&index, p);

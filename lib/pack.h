@@ -24,8 +24,8 @@ struct patcher;
 struct strbuf;
 
 #define PACK_HEAD 96 /* bytes */
-#define PACK_PIECE ((size_t)2 << 20) /* bytes that one makes, at most */
-#define PACK_BASIS ((size_t)4 << 20) /* old bytes to one, at most */
+#define PACK_PIECE ((size_t)1 << 20) /* bytes that one makes, at most */
+#define PACK_BASIS ((size_t)2 << 20) /* old bytes to one, at most */
 #define PACK_PACKED (PACK_PIECE + (PACK_PIECE >> 7) + 1024)
 
 /* Some bytes of a file. */

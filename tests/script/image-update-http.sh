@@ -157,6 +157,17 @@ rm -rf "$S"
 update apply "file://$T/www/web.contents"
 [ -e "$S/current/usr/new" ] || fail "file:"
 
+# A disk by its own name, fetched whole into the staging tree first.
+truncate -s 32M "$T/www/web.raw"
+mkfs.ext4 -q -F -d "$T/b" "$T/www/web.raw"
+begin
+update apply --plan --json "$U/good/web.raw" | jq -e '.fetch == 33554432' \
+	>/dev/null || fail "the plan does not know the size of a disk"
+update apply "$U/good/web.raw"
+applied "a disk"
+[ ! -e "$S/current/.part.image" ] || fail "a disk is left in the slot"
+rm "$T/www/web.raw"
+
 # What is not right is told, and the slot stays.
 refused() { # MANNER WORDS
 	begin

@@ -124,6 +124,19 @@ entries_are "ingot-a-1.conf "
 
 # ---- /etc: a conflict is refused before anything is stopped
 echo "as the machine wants it" >"$mine/differs"
+printf 'root:x:0:0::/:/bin/sh\nother:x:100:1::/:/bin/sh\n' >"$mine/passwd"
+update apply --plan "$T/two" >"$T/out" 2>"$T/err" && fail "a plan with conflicts"
+has "conflict   /etc/differs: changed here and by the image" "$T/out"
+has "conflict   /etc/passwd: web and other have one number, 100" "$T/out"
+has "activation: reboot (another kernel)" "$T/out"
+has "2 conflicts in /etc: it would be refused" "$T/err"
+update apply --plan --json "$T/two" 2>/dev/null >"$T/out" || :
+jq -e '.conflicts | length == 2' "$T/out" >/dev/null || fail "conflicts as JSON"
+tar -C "$T/two" -cf "$T/two.tar" .
+update apply --plan "$T/two.tar" >"$T/out" 2>"$T/err" && fail "a plan with conflicts"
+has "conflict   /etc/differs: changed here and by the image" "$T/out"
+rm "$mine/passwd" "$T/two.tar"
+[ ! -e "$M/state/etc-b.new" ] || fail "a plan merged"
 rm -f "$T/phases"
 update apply "$T/two" >"$T/out" 2>&1 && fail "a conflict was taken"
 has "/etc/differs: changed here and by the image" "$T/out"

@@ -18,6 +18,9 @@ describe() { # TREE VERSION [OPTION...]
 	image-update describe "$tree" --image-version "$number" \
 		--sign "$T/key" "$@" >"$tree.contents"
 }
+is_linked() { # NAME in etc, NAME in bin
+	[ "$(stat -c %i "$S/current/etc/$1")" = "$(stat -c %i "$S/current/bin/$2")" ]
+}
 refused() { # WORDS ARGUMENT...
 	words=$1
 	shift
@@ -129,8 +132,13 @@ update --contents "$T/c.contents" apply "$T/d.tar"
 [ "$(cat "$S/current/etc/last")" = 5555 ] || fail "not from the archive"
 
 # A file system in a file, unpacked by its own program.
+head -c 3000000 /dev/urandom >"$T/c/etc/large"
+truncate -s 5000000 "$T/c/etc/holes"
+echo end >>"$T/c/etc/holes"
+ln "$T/c/etc/large" "$T/c/bin/another"
 for kind in squashfs erofs; do
 	echo "$kind" >"$T/c/etc/last"
+	printf '%s' "$kind" >>"$T/c/etc/large"
 	describe "$T/c" 5
 	case $kind in
 	squashfs) mksquashfs "$T/c" "$T/c.squashfs" -quiet -no-progress >/dev/null ;;
@@ -138,12 +146,97 @@ for kind in squashfs erofs; do
 	esac
 	update apply "$T/c.$kind"
 	[ "$(cat "$S/current/etc/last")" = "$kind" ] || fail "not from $kind"
+	is_linked large another || fail "$kind: a link"
 	[ ! -e "$S/current/.part.new" ] || fail "$kind: something is left"
 done
 printf 'hsqs%02000d' 0 >"$T/c.squashfs"
 echo other >"$T/c/etc/last"
 describe "$T/c" 5
 refused "c.squashfs" apply "$T/c.squashfs"
+
+# A disk, as it is or as qcow2, with a partition table or one file system
+# alone: of ext4 the files that are wanted are read.
+disk() { # FILE LINE... of sfdisk, or none: the file system alone
+	file=$1
+	shift
+	rm -f "$file"
+	truncate -s 24M "$file"
+	[ $# -eq 0 ] || printf '%s\n' "$@" | sfdisk -q "$file"
+	mkfs.ext4 -q -F -d "$T/c" -E "offset=$(($# > 0 ? 1048576 : 0))" "$file" \
+		$(($# > 0 ? 20480 : 24576))
+}
+for kind in raw gpt.raw mbr.img zlib.qcow2 zstd.qcow2; do
+	echo "$kind" >"$T/c/etc/last"
+	printf '%s' "$kind" >>"$T/c/etc/large"
+	describe "$T/c" 5
+	cp "$T/c.contents" "$T/c.${kind%.*}.contents"
+	case $kind in
+	raw) disk "$T/c.$kind" ;;
+	mbr.img) disk "$T/c.$kind" "label: dos" "start=2048, type=83" ;;
+	*) disk "$T/c.$kind" "label: gpt" "start=2048, type=L, name=root" ;;
+	esac
+	case $kind in
+	*.qcow2)
+		[ -n "$(command -v qemu-img)" ] || continue
+		qemu-img convert -c -O qcow2 -o "compression_type=${kind%.*}" \
+			"$T/c.$kind" "$T/c.packed"
+		mv "$T/c.packed" "$T/c.$kind"
+		;;
+	esac
+	update apply "$T/c.$kind"
+	[ "$(cat "$S/current/etc/last")" = "$kind" ] || fail "not from $kind"
+	for file in large holes; do
+		cmp "$T/c/etc/$file" "$S/current/etc/$file" || fail "$kind: $file"
+	done
+	is_linked large another || fail "$kind: a link"
+	[ ! -e "$S/current/.part.new" ] || fail "$kind: something is left"
+done
+echo other >"$T/c/etc/last"
+describe "$T/c" 5
+cp "$T/c.contents" "$T/c.gpt.contents"
+refused "etc/last" apply "$T/c.gpt.raw"
+truncate -s 8M "$T/c.gpt.raw"
+refused "c.gpt.raw" apply "$T/c.gpt.raw"
+
+# The form of the machine's data: an image has to know it, or be forced.
+mkdir -p "$T/c/usr/lib/ingot"
+echo "2 3" >"$T/c/usr/lib/ingot/state"
+describe "$T/c" 6
+update apply "$T/c" # nothing is said of the data
+echo 3 >"$S/schema"
+echo more >"$T/c/etc/last"
+describe "$T/c" 7
+update apply --plan "$T/c" >"$T/plan"
+has "state: the image works with data of the forms 2 to 3, the machine's have form 3" "$T/plan"
+update apply --plan --json "$T/c" | jq -e '.conflicts == [] and
+	.state == {"machine": 3, "oldest": 2, "newest": 3}' >/dev/null || fail "JSON"
+update apply "$T/c"
+update status >"$T/out"
+has "form 3" "$T/out"
+echo 4 >"$S/schema"
+refused "works with data of the forms 2 to 3, the machine's have form 4" rollback
+echo 1 >"$T/c/etc/last"
+describe "$T/c" 8
+refused "works with data of the forms 2 to 3, the machine's have form 4" apply "$T/c"
+refused "the machine's have form 4" apply --plan "$T/c"
+echo none >"$S/schema"
+refused "schema: the form of the machine's data is no number" apply "$T/c"
+echo 4 >"$S/schema"
+update rollback --other-state
+update apply --other-state "$T/c"
+[ "$(cat "$S/current/etc/last")" = 1 ] || fail "not forced"
+rm "$S/schema"
+
+# A tree is compared with its contents alone.
+update verify "$T/c"
+update verify --attributes "$T/c"
+echo 2 >"$T/c/etc/last"
+update verify --attributes "$T/c"
+update verify "$T/c" 2>"$T/err" && fail "verified what is not right"
+has "etc/last: has another content" "$T/err"
+chmod 600 "$T/c/etc/last"
+update verify --attributes "$T/c" 2>"$T/err" && fail "verified another mode"
+has "etc/last: has another owner, mode or attribute" "$T/err"
 
 # A slot that rots is not gone back to.
 echo rotten >"$S/previous/new/file"

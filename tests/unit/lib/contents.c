@@ -105,6 +105,46 @@ describe(struct contents *c)
 	return contents_describe(c, dir, &e);
 }
 
+/* A text that comes a few bytes at a time. */
+struct drops {
+	const struct strbuf *text;
+	size_t at, each;
+};
+
+static ssize_t
+drop(void *ctx, void *to, size_t n, struct error *err)
+{
+	struct drops *d = ctx;
+	size_t left = d->text->len - d->at;
+
+	if (d->each == 0)
+		return error_set(err, EAGAIN, "later");
+	n = n < d->each ? n : d->each;
+	n = n < left ? n : left;
+	memcpy(to, d->text->s + d->at, n);
+	d->at += n;
+	return (ssize_t)n;
+}
+
+static void
+test_pieces(const struct strbuf *text)
+{
+	for (size_t each = 0; each < 200; each += each < 10 ? 1 : 90) {
+		struct drops d = { text, 0, each };
+		ownp(contents_free) struct contents *c =
+		    contents_read(drop, &d, "text", &e);
+		own(strbuf_clear) struct strbuf again = { 0 };
+
+		CHECK((c != NULL) == (each > 0));
+		if (c == NULL) {
+			CHECK_STR(e.text, "later");
+			continue;
+		}
+		contents_print(c, &again);
+		CHECK_STR(again.s, text->s);
+	}
+}
+
 static bool
 is_text_taken(const struct strbuf *text, const char *key)
 {
@@ -146,6 +186,7 @@ test_text(const char *key)
 	}
 	contents_print(again, &twice);
 	CHECK_STR(twice.s, text.s);
+	test_pieces(&text);
 	CHECK_STR(again->id, c->id);
 	CHECK_STR(again->name, "web one");
 	CHECK(contents_find(again, "a/file")->size == 6);
@@ -268,7 +309,7 @@ differs(const struct contents *c, const char *what)
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 
 	e.text[0] = '\0';
-	CHECK(contents_verify(c, dir, &e) == -1);
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, &e) == -1);
 	CHECK_STR(e.text, what);
 }
 
@@ -279,12 +320,14 @@ test_verify(void)
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 	struct stat st;
 
-	CHECK(contents_verify(c, dir, &e) == 0);
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, &e) == 0);
 	CHECK(fstatat(dir, "a/file", &st, 0) == 0);
 	put("t/a.c", "after a/fil_");
+	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, &e) == 0);
 	differs(c, "a.c: has another content");
 	put("t/a.c", "after a/file");
 	CHECK(fchmodat(dir, "a", 0700, 0) == 0);
+	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, &e) == -1);
 	differs(c, "a: has another owner, mode or attribute");
 	CHECK(fchmodat(dir, "a", 0755, 0) == 0);
 	put("t/a/more", "");

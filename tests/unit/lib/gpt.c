@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/disk.h"
 #include "lib/error.h"
 #include "lib/own.h"
 #include "tests/unit/check.h"
@@ -64,7 +65,7 @@ check_round_trip(void)
 	fill(&g);
 	CHECK(gpt_write(&g, fd, &e) == 0);
 	back = (struct gpt){ .sector = 512, .sectors = SECTORS };
-	CHECK(gpt_read(&back, fd, &e) == 0);
+	CHECK(gpt_read(&back, &(struct disk_source){ .fd = fd }, &e) == 0);
 	CHECK(memcmp(&g, &back, sizeof(g)) == 0);
 }
 
@@ -88,10 +89,12 @@ check_damage(void)
 		CHECK(gpt_write(&g, fd, &e) == 0);
 		CHECK(pwrite(fd, zeros, 512, places[i].at) == 512);
 		back = (struct gpt){ .sector = 512, .sectors = SECTORS };
-		CHECK((gpt_read(&back, fd, &e) == 0) == places[i].readable);
+		CHECK((gpt_read(&back, &(struct disk_source){ .fd = fd }, &e) ==
+			  0) == places[i].readable);
 		CHECK(pwrite(fd, zeros, 512, 512) == 512);
 		CHECK(pwrite(fd, zeros, 512, (SECTORS - 1) * 512) == 512);
-		CHECK(gpt_read(&back, fd, &e) == -1);
+		CHECK(gpt_read(&back, &(struct disk_source){ .fd = fd }, &e) ==
+		    -1);
 		CHECK_STR(e.text, "no GPT header");
 	}
 }
@@ -106,7 +109,7 @@ check_overlap(void)
 	fill(&g);
 	g.partitions[0].last = 41;
 	CHECK(gpt_write(&g, fd, &e) == 0);
-	CHECK(gpt_read(&g, fd, &e) == -1);
+	CHECK(gpt_read(&g, &(struct disk_source){ .fd = fd }, &e) == -1);
 	CHECK_STR(e.text, "partitions 1 and 3 overlap");
 }
 

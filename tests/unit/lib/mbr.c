@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/bytes.h"
+#include "lib/disk.h"
 #include "lib/error.h"
 #include "lib/own.h"
 #include "tests/unit/check.h"
@@ -50,7 +51,8 @@ check_round_trip(void)
 	fill(&m);
 	CHECK(pwrite(fd, &code, 1, 0) == 1);
 	CHECK(mbr_write(&m, fd, &e) == 0);
-	CHECK(mbr_read(&again, fd, &e) == 0 || puts(e.text) < 0);
+	CHECK(mbr_read(&again, &(struct disk_source){ .fd = fd }, &e) == 0 ||
+	    puts(e.text) < 0);
 	CHECK(again.len == 5 && again.id == 0x12345678);
 	for (size_t i = 0; i < 5; i++) {
 		const struct mbr_partition *a = &m.partitions[i];
@@ -102,7 +104,8 @@ check_damage(void)
 		put_le32(value, damages[i].value);
 		CHECK(pwrite(fd, value, damages[i].n, damages[i].at) ==
 		    (ssize_t)damages[i].n);
-		CHECK(mbr_read(&again, fd, &e) == -1);
+		CHECK(mbr_read(&again, &(struct disk_source){ .fd = fd }, &e) ==
+		    -1);
 		CHECK_STR(e.text, damages[i].error);
 	}
 }

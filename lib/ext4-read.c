@@ -6,8 +6,6 @@
  * every name is one that can be made below the folder it is in.
  */
 #include <errno.h>
-#include <ext2fs/ext2_fs.h>
-#include <ext2fs/ext2fs.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,8 +15,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "image-build/base.h"
+#include "lib/disk.h"
 #include "lib/error.h"
+#include "lib/ext4-private.h"
 #include "lib/file.h"
 #include "lib/inodes.h"
 #include "lib/limits.h"
@@ -33,9 +32,8 @@
 
 struct reader {
 	ext2_filsys fs;
+	const struct ext4_source *from;
 	const char *path; /* of the image, for messages */
-	int fd; /* the image */
-	uint64_t offset;
 	int to; /* where the copy begins */
 	ext2fs_inode_bitmap seen; /* folders that were entered */
 	struct inodes linked; /* files with several names: index + 1 ... */
@@ -43,7 +41,6 @@ struct reader {
 	uint64_t entries, bytes, room;
 	uint64_t steps; /* through metadata, empty entries included */
 	char *buffer;
-	bool devices; /* are copied */
 	unsigned left_out; /* attributes */
 };
 
@@ -81,17 +78,17 @@ copy_run(struct reader *r, int out, uint64_t from, uint64_t at, uint64_t n,
 		    r, path, "its files hold more than there is room for", e);
 	while (n > 0) {
 		size_t want = n < BUFFER ? (size_t)n : BUFFER;
-		ssize_t got =
-		    pread(r->fd, r->buffer, want, (off_t)(r->offset + from));
 
-		if (got <= 0)
+		if (from > INT64_MAX - r->from->offset ||
+		    disk_read(r->from->disk, r->buffer, want,
+			r->from->offset + from) == -1)
 			return damaged(r, path, "its blocks are not there", e);
 		if (lseek(out, (off_t)at, SEEK_SET) == -1 ||
-		    file_write_all(out, r->buffer, (size_t)got) == -1)
+		    file_write_all(out, r->buffer, want) == -1)
 			return error_errno(e, "/%s", path);
-		from += (uint64_t)got;
-		at += (uint64_t)got;
-		n -= (uint64_t)got;
+		from += want;
+		at += want;
+		n -= want;
 	}
 	return 0;
 }
@@ -462,6 +459,20 @@ put_subfolder(struct reader *r, ext2_ino_t ino, int dir, const char *name,
 	return put_folder(r, ino, fd, path, depth, e);
 }
 
+/* Folders, and bytes that are wanted: a name that is a link is not one. */
+static int
+put_wanted(struct reader *r, ext2_ino_t ino, struct ext2_inode_large *inode,
+    int dir, const char *name, const char *path, unsigned depth,
+    struct error *e)
+{
+	if (LINUX_S_ISDIR(inode->i_mode))
+		return put_subfolder(r, ino, dir, name, path, depth + 1, e);
+	if (!LINUX_S_ISREG(inode->i_mode) ||
+	    !r->from->wants(r->from->ctx, path))
+		return 0;
+	return put_file(r, ino, inode, dir, name, path, e);
+}
+
 static int
 put_entry(struct reader *r, ext2_ino_t ino, int dir, const char *name,
     const char *path, unsigned depth, struct error *e)
@@ -473,9 +484,11 @@ put_entry(struct reader *r, ext2_ino_t ino, int dir, const char *name,
 
 	if (code != 0)
 		return failed(r, path, code, e);
-	if (!r->devices &&
+	if (!r->from->devices &&
 	    (LINUX_S_ISCHR(inode.i_mode) || LINUX_S_ISBLK(inode.i_mode)))
 		return 0;
+	if (r->from->wants != NULL)
+		return put_wanted(r, ino, &inode, dir, name, path, depth, e);
 	if (LINUX_S_ISDIR(inode.i_mode)) {
 		if (put_subfolder(r, ino, dir, name, path, depth + 1, e) == -1)
 			return -1;
@@ -555,33 +568,26 @@ read_all(struct reader *r, struct error *e)
 		return failed(r, "", code, e);
 	if (put_folder(r, EXT2_ROOT_INO, r->to, "", 0, e) == -1)
 		return -1;
-	return copy_attributes(r, EXT2_ROOT_INO, &root, r->to, ".", "", e);
+	return r->from->wants != NULL
+	    ? 0
+	    : copy_attributes(r, EXT2_ROOT_INO, &root, r->to, ".", "", e);
 }
 
 int
-ext4_read(
-    const char *path, uint64_t offset, int to, bool devices, struct error *e)
+ext4_read(const struct ext4_source *from, int to, struct error *e)
 {
-	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	own_free char *buffer = mem_alloc(BUFFER);
-	own_free char *options =
-	    mem_printf("offset=%llu", (unsigned long long)offset);
-	struct reader r = { .path = path,
-		.fd = fd,
-		.offset = offset,
-		.to = to,
-		.devices = devices,
-		.buffer = buffer };
+	own_free char *name = ext4_io_name(from);
+	struct reader r = {
+		.from = from, .path = from->name, .to = to, .buffer = buffer
+	};
 	errcode_t code;
 	int result;
 
-	if (fd == -1)
-		return error_errno(e, "%s", path);
-	code = ext2fs_open2(
-	    path, options, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &r.fs);
+	code = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS, 0, 0, ext4_io, &r.fs);
 	if (code != 0)
-		return error_set(e, EINVAL, "%s: its file system: %s", path,
-		    error_message(code));
+		return error_set(e, EINVAL, "%s: its file system: %s",
+		    from->name, error_message(code));
 	result = read_all(&r, e);
 	if (result == 0 && r.left_out > 0)
 		log_warn("%u attributes of users (user.*) are left out: the "

@@ -7,10 +7,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "image-build/base.h"
+#include "lib/disk.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/own.h"
+#include "lib/volumes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -18,12 +19,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	own_fd int fd = memfd_create("disk", MFD_CLOEXEC);
-	own(volumes_clear) struct base_volumes v = { 0 };
+	own(volumes_clear) struct volumes v = { 0 };
+	struct disk_source d;
 	struct error e;
 
 	if (fd == -1 || file_write_all(fd, data, size) == -1)
 		return 0;
-	if (volumes_read(fd, "amd64", &v, &e) == -1)
+	d = (struct disk_source){ .fd = fd, .bytes = size };
+	if (volumes_read(&d, "amd64", &v, &e) == -1)
 		return 0;
 	(void)volumes_root(&v);
 	(void)volumes_named(&v, "LABEL=x");

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Partitions of a disk that others made, and what is in each. */
-#include "image-build/base.h"
+#include "lib/volumes.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/bytes.h"
+#include "lib/disk.h"
 #include "lib/error.h"
 #include "lib/gpt.h"
 #include "lib/limits.h"
@@ -83,13 +83,13 @@ set_label(char *to, const char *from, size_t n)
 }
 
 static void
-probe(int fd, struct base_volume *v)
+probe(const struct disk_source *d, struct disk_volume *v)
 {
 	own_free char *head = mem_alloc(HEAD);
 	size_t n = v->bytes < HEAD ? (size_t)v->bytes : HEAD;
-	ssize_t got = pread(fd, head, n, (off_t)v->offset);
 
-	(void)got; /* what could not be read is zero */
+	if (disk_read(d, head, n, v->offset) == -1)
+		return;
 	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
 		if (memcmp(head + marks[i].at, marks[i].magic, marks[i].len) !=
 		    0)
@@ -110,21 +110,22 @@ probe(int fd, struct base_volume *v)
 
 /* ---- partitions -------------------------------------------------------------- */
 
-static struct base_volume *
-add(struct base_volumes *v, unsigned number, uint64_t offset, uint64_t bytes)
+static struct disk_volume *
+add(struct volumes *v, unsigned number, uint64_t offset, uint64_t bytes)
 {
-	struct base_volume *new;
+	struct disk_volume *new;
 
 	v->items = mem_grow(v->items, &v->cap, v->len + 1, sizeof(*v->items));
 	new = &v->items[v->len++];
-	*new = (struct base_volume){
+	*new = (struct disk_volume){
 		.number = number, .offset = offset, .bytes = bytes
 	};
 	return new;
 }
 
-static const char *
-root_type(const char *arch)
+/* Whether a partition's type says that it is the root of an architecture. */
+static bool
+is_root_type(const uint8_t type[16], const char *arch)
 {
 	static const char *const types[][2] = { { "amd64", "root-x86-64" },
 		{ "i386", "root-x86" }, { "arm64", "root-arm64" },
@@ -132,36 +133,40 @@ root_type(const char *arch)
 		{ "riscv64", "72ec70a6-cf74-40e6-bd49-4bda08e8f224" },
 		{ "ppc64el", "c31c45e6-3f39-412e-80fb-4809c4980599" },
 		{ "s390x", "5eead9a9-fe09-4a1e-a1d7-520d00531306" } };
+	uint8_t root[16];
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-		if (strcmp(types[i][0], arch) == 0)
-			return types[i][1];
-	return "root-x86-64";
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		if (arch != NULL && strcmp(types[i][0], arch) != 0)
+			continue;
+		gpt_type(types[i][1], root);
+		if (memcmp(type, root, 16) == 0)
+			return true;
+	}
+	return false;
 }
 
 static bool
-add_gpt(int fd, uint64_t size, unsigned sector, const char *arch,
-    struct base_volumes *v)
+add_gpt(const struct disk_source *d, unsigned sector, const char *arch,
+    struct volumes *v)
 {
 	own_free struct gpt *g = mem_alloc(sizeof(*g));
-	uint8_t type[16], guid[16];
+	uint8_t guid[16];
 	struct error none;
 
-	*g = (struct gpt){ .sector = sector, .sectors = size / sector };
-	if (gpt_read(g, fd, &none) == -1)
+	*g = (struct gpt){ .sector = sector, .sectors = d->bytes / sector };
+	if (gpt_read(g, d, &none) == -1)
 		return false;
-	gpt_type(root_type(arch), type);
 	for (unsigned i = 0; i < GPT_ENTRIES; i++) {
 		const struct gpt_partition *p = &g->partitions[i];
 		static const uint8_t unused[16];
-		struct base_volume *new;
+		struct disk_volume *new;
 
 		if (memcmp(p->type, unused, 16) == 0 || p->last < p->first ||
 		    p->last >= g->sectors)
 			continue;
 		new = add(v, i + 1, p->first * sector,
 		    (p->last - p->first + 1) * sector);
-		new->is_root = memcmp(p->type, type, 16) == 0;
+		new->is_root = is_root_type(p->type, arch);
 		snprintf(
 		    new->part_label, sizeof(new->part_label), "%s", p->name);
 		gpt_guid(p->guid, guid); /* swapping is its own inverse */
@@ -171,17 +176,17 @@ add_gpt(int fd, uint64_t size, unsigned sector, const char *arch,
 }
 
 static bool
-add_mbr(int fd, uint64_t size, struct base_volumes *v)
+add_mbr(const struct disk_source *d, struct volumes *v)
 {
 	own_free struct mbr *m = mem_alloc(sizeof(*m));
 	struct error none;
 
-	m->sectors = size / 512;
-	if (mbr_read(m, fd, &none) == -1)
+	m->sectors = d->bytes / 512;
+	if (mbr_read(m, d, &none) == -1)
 		return false;
 	for (size_t i = 0; i < m->len; i++) {
 		const struct mbr_partition *p = &m->partitions[i];
-		struct base_volume *new;
+		struct disk_volume *new;
 
 		if (p->type == 0xee)
 			continue;
@@ -193,47 +198,43 @@ add_mbr(int fd, uint64_t size, struct base_volumes *v)
 }
 
 int
-volumes_read(int fd, const char *arch, struct base_volumes *v, struct error *e)
+volumes_read(const struct disk_source *d, const char *arch, struct volumes *v,
+    struct error *e)
 {
-	off_t size = lseek(fd, 0, SEEK_END);
-	struct base_volume whole = { 0 };
+	struct disk_volume whole = { .bytes = d->bytes };
 
-	if (size == -1)
-		return error_errno(e, "size");
-	whole.bytes = (uint64_t)size;
-	probe(fd, &whole);
+	probe(d, &whole);
 	if (whole.kind != VOLUME_UNKNOWN && whole.kind != VOLUME_VFAT) {
 		*add(v, 0, 0, whole.bytes) = whole;
 		return 0;
 	}
-	if (!add_gpt(fd, whole.bytes, 512, arch, v) &&
-	    !add_gpt(fd, whole.bytes, 4096, arch, v) &&
-	    !add_mbr(fd, whole.bytes, v))
+	if (!add_gpt(d, 512, arch, v) && !add_gpt(d, 4096, arch, v) &&
+	    !add_mbr(d, v))
 		return error_set(e, EINVAL,
 		    "is no disk image: no partition table and no file system "
 		    "is known");
 	for (size_t i = 0; i < v->len; i++)
-		probe(fd, &v->items[i]);
+		probe(d, &v->items[i]);
 	return 0;
 }
 
 void
-volumes_clear(struct base_volumes *v)
+volumes_clear(struct volumes *v)
 {
 	free(v->items);
-	*v = (struct base_volumes){ 0 };
+	*v = (struct volumes){ 0 };
 }
 
 /* ---- which is which ------------------------------------------------------------ */
 
 static bool
-can_be_root(const struct base_volume *v)
+can_be_root(const struct disk_volume *v)
 {
 	return v->kind >= VOLUME_EXT && v->kind <= VOLUME_EROFS;
 }
 
 static bool
-is_called_root(const struct base_volume *v)
+is_called_root(const struct disk_volume *v)
 {
 	static const char *const names[] = { "root", "rootfs",
 		"cloudimg-rootfs", "img-rootfs", "fedora", "mkfs_root" };
@@ -245,10 +246,10 @@ is_called_root(const struct base_volume *v)
 	return false;
 }
 
-struct base_volume *
-volumes_root(const struct base_volumes *v)
+struct disk_volume *
+volumes_root(const struct volumes *v)
 {
-	struct base_volume *named = NULL, *only = NULL;
+	struct disk_volume *named = NULL, *only = NULL;
 	size_t n = 0;
 
 	for (size_t i = 0; i < v->len; i++) {
@@ -276,7 +277,7 @@ device_number(const char *name)
 }
 
 static bool
-is_named(const struct base_volume *v, const char *name)
+is_named(const struct disk_volume *v, const char *name)
 {
 	if (strncmp(name, "UUID=", 5) == 0)
 		return strcasecmp(v->uuid, name + 5) == 0;
@@ -290,8 +291,8 @@ is_named(const struct base_volume *v, const char *name)
 	    device_number(name) == v->number;
 }
 
-struct base_volume *
-volumes_named(const struct base_volumes *v, const char *name)
+struct disk_volume *
+volumes_named(const struct volumes *v, const char *name)
 {
 	for (size_t i = 0; i < v->len; i++)
 		if (is_named(&v->items[i], name))
