@@ -5,7 +5,7 @@
  *	TMP_DIR/dib_build-UID		the same path in every build, so that
  *					scripts see the same paths; what is in
  *					it is mounted in the build's namespace
- *	TMP_DIR/dib_build.XXXXXXXX	what one build keeps on disk
+ *	TMP_DIR/ingot-build.XXXXXXXX	what one build keeps on disk
  *	.image-build.XXXXXXXX		beside the image: a raw disk, written
  *					where it is going to stay
  *
@@ -36,7 +36,7 @@
 #include "lib/strbuf.h"
 #include "lib/tree.h"
 
-#define SCRATCH "dib_build."
+#define SCRATCH "ingot-build."
 #define BESIDE ".image-build."
 #define TRIES 100 /* another build may take a folder away before it is locked */
 

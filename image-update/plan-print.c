@@ -14,9 +14,9 @@ kind_of(const struct activation *a)
 {
 	static const char *const kinds[] = { "restart", "kexec", "reboot" };
 
-	return a->kind == ACTIVATION_RESTART && a->units.len == 0
-	    ? "nothing"
-	    : kinds[a->kind];
+	if (a->kind == ACTIVATION_RESTART && a->units.len == 0)
+		return "nothing";
+	return kinds[a->kind];
 }
 
 static struct value *

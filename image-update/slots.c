@@ -127,18 +127,6 @@ slots_contents(const struct slots *s, const char *id, struct error *e)
 	return take(c);
 }
 
-bool
-slots_apart(const struct slots *s)
-{
-	return s->machine != NULL && s->machine->tree == NULL;
-}
-
-bool
-slots_is_slot(const struct slots *s, const char *id)
-{
-	return is_id(id) && file_is_dir(s->dir, id);
-}
-
 const struct contents *
 slots_current(struct slots *s, struct error *e)
 {
@@ -151,6 +139,18 @@ void
 slots_forget(struct slots *s)
 {
 	contents_free(take(s->contents));
+}
+
+bool
+slots_apart(const struct slots *s)
+{
+	return s->machine != NULL && s->machine->tree == NULL;
+}
+
+bool
+slots_is_slot(const struct slots *s, const char *id)
+{
+	return is_id(id) && file_is_dir(s->dir, id);
 }
 
 int

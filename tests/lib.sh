@@ -43,3 +43,9 @@ element_script() { # element phase name
 	} >"$T/elements/$1/$2.d/$3"
 	chmod 755 "$T/elements/$1/$2.d/$3"
 }
+
+# What is mounted, but for the scratch folders of others, which come and go.
+mounts() {
+	awk -v mine="$T" 'index($2, mine) == 1 ||
+		$2 !~ "^/(tmp|var/tmp|dev/shm)/"' /proc/mounts | sort
+}

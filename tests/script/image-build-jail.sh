@@ -124,13 +124,13 @@ fi
 EOT
 
 for cache in "" --no-cache; do
-	sort /proc/mounts >"$T/mounts"
+	mounts >"$T/mounts"
 	# shellcheck disable=SC2086
 	timeout 100 image-build $cache --image-cache "$T/cache" -o "$T/image" \
 		-t raw --image-size 0.1 -n tiny-os escape >"$T/log" 2>&1 || {
 		cat "$T/log"
 		fail "it got out ($cache)"
 	}
-	sort /proc/mounts | diff "$T/mounts" - || fail "the host's mounts changed"
+	mounts | diff "$T/mounts" - || fail "the host's mounts changed"
 	[ -z "$(ls -A "$T/tmp")" ] || fail "something is left: $(ls -A "$T/tmp")"
 done

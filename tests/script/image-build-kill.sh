@@ -65,3 +65,8 @@ image-build cache --image-cache "$T/cache" verify >"$T/verify" 2>&1 || {
 	cat "$T/verify"
 	fail "the cache is damaged"
 }
+
+# Folders of diskimage-builder's, which nobody locks, may be in use.
+mkdir "$T/tmp/dib_build.abcdefgh"
+(build) >"$T/log" 2>&1 || fail "beside another builder: $(cat "$T/log")"
+[ -d "$T/tmp/dib_build.abcdefgh" ] || fail "another builder's folder is gone"
