@@ -482,67 +482,6 @@ machine_room(const struct slots *s, uint64_t *bytes, struct error *e)
 	return 0;
 }
 
-/* ---- kernel and initramfs ---------------------------------------------------------- */
-
-/* From the slot to the ESP, all of it on disk. */
-static int
-copy_boot(struct slots *s, const char *id, const char *path, const char *name,
-    struct error *e)
-{
-	struct machine *m = s->machine;
-	own_free char *from = mem_printf("%s/%s", id, path);
-	own_free char *to = boot_file(m->other, name);
-	own_free char *folder = path_dir(to);
-	own_fd int in = openat(s->dir, from, O_RDONLY | O_CLOEXEC);
-	own_fd int out = -1;
-
-	if (in == -1)
-		return error_errno(e, "%s", path);
-	if (file_mkdirs(m->esp, folder, 0755, e) == -1)
-		return -1;
-	out = openat(m->esp, to,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (out == -1)
-		return error_errno(e, "ESP: %s", to);
-	if (file_copy_fd(in, out, e) == -1)
-		return error_prefix(e, "ESP: %s", to);
-	return fsync(out) == -1 ? error_errno(e, "ESP: %s", to) : 0;
-}
-
-static int
-check_boot(struct slots *s, const char *name, const uint8_t want[DIGEST_BYTES],
-    struct error *e)
-{
-	own_free char *path = boot_file(s->machine->other, name);
-	own_fd int fd =
-	    openat(s->machine->esp, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	char sum[DIGEST_TEXT], text[DIGEST_TEXT];
-
-	digest_print(want, text);
-	if (fd == -1 || digest_file(fd, sum, NULL) == -1)
-		return error_errno(e, "ESP: %s", path);
-	if (strcmp(sum, text) != 0)
-		return error_set(
-		    e, EBADMSG, "ESP: %s: is not what was written", path);
-	return 0;
-}
-
-static int
-stage_boot(struct slots *s, const struct contents *c, struct error *e)
-{
-	if (copy_boot(s, c->id, c->kernel, "linux", e) == -1 ||
-	    (c->initrd != NULL &&
-		copy_boot(s, c->id, c->initrd, "initrd", e) == -1))
-		return -1;
-	if (syncfs(s->machine->esp) == -1)
-		return error_errno(e, "ESP: sync");
-	if (remount_esp(s, e) == -1 ||
-	    check_boot(s, "linux", c->kernel_sum, e) == -1)
-		return -1;
-	return c->initrd == NULL ? 0
-				 : check_boot(s, "initrd", c->initrd_sum, e);
-}
-
 /* The tree is verified and has its contents inside: it is a slot. */
 int
 machine_settle(struct slots *s, const struct contents *c, struct error *e)
@@ -550,86 +489,12 @@ machine_settle(struct slots *s, const struct contents *c, struct error *e)
 	if (c->kernel == NULL)
 		return error_set(e, ENOEXEC,
 		    "image %s: it names no kernel to start", c->name);
-	if (s->machine->tree != NULL) {
+	if (s->machine->tree != NULL)
 		s->previous = mem_dup(c->id);
-		return stage_boot(s, c, e);
-	}
-	if (unmount(s, STAGING, e) == -1 ||
+	else if (unmount(s, STAGING, e) == -1 ||
 	    show_slot(s, s->machine->other, &s->previous, e) == -1)
 		return -1;
-	return stage_boot(s, c, e);
-}
-
-/* ---- entries ------------------------------------------------------------------------- */
-
-struct boot_about
-machine_about(const struct slots *s, const struct contents *c)
-{
-	return (struct boot_about){ .title = c->name,
-		.cmdline = c->cmdline,
-		.tree = s->machine->tree != NULL ? c->id : NULL,
-		.initrd = c->initrd != NULL };
-}
-
-static int
-write_entry(struct slots *s, const struct boot_entry *t,
-    const struct contents *c, struct error *e)
-{
-	const struct boot_about about = machine_about(s, c);
-
-	return boot_entry_write(s->machine->esp, t, &about, e);
-}
-
-int
-machine_choose(
-    struct slots *s, const struct contents *c, int tries, struct error *e)
-{
-	struct boot_entry newest;
-
-	if (boot_entry_list(s->machine->esp, 0, &newest, NULL, e) == -1)
+	if (machine_copy_boot(s, c, e) == -1 || remount_esp(s, e) == -1)
 		return -1;
-	newest.slot = s->machine->other;
-	newest.generation++;
-	newest.tries = tries;
-	if (write_entry(s, &newest, c, e) == -1)
-		return -1;
-	s->machine->started = s->machine->chosen = true;
-	return 0;
-}
-
-int
-machine_forget(struct slots *s, bool mine, struct error *e)
-{
-	struct machine *m = s->machine;
-
-	if (boot_entry_remove(m->esp, mine ? m->slot : m->other, e) == -1)
-		return -1;
-	m->started = m->started && mine;
-	return 0;
-}
-
-int
-machine_tries(struct slots *s, int *tries, struct error *e)
-{
-	struct boot_entry newest;
-
-	if (boot_entry_list(
-		s->machine->esp, s->machine->slot, &newest, NULL, e) == -1)
-		return -1;
-	*tries = newest.tries;
-	return 0;
-}
-
-int
-machine_keep(
-    struct slots *s, const struct contents *c, bool trial, struct error *e)
-{
-	struct boot_entry newest;
-
-	if (boot_entry_list(
-		s->machine->esp, s->machine->slot, &newest, NULL, e) == -1)
-		return -1;
-	newest.slot = s->machine->slot;
-	newest.tries = trial ? BOOT_TRIES : -1;
-	return write_entry(s, &newest, c, e);
+	return machine_check_boot(s, c, e);
 }

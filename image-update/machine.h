@@ -43,15 +43,26 @@ int machine_reread(struct slots *s, struct error *e);
 int machine_settle(struct slots *s, const struct contents *c, struct error *e);
 int machine_room(const struct slots *s, uint64_t *bytes, struct error *e);
 
+/* The other slot's device, or its tree; the caller's. */
+char *machine_device(const struct slots *s);
+
+/* ---- machine-boot.c: what starts a slot ------------------------------------------- */
+
+/*
+ * Kernel and initramfs from the other slot to the ESP, all of it on disk; and
+ * whether they can be read there as the contents have them.
+ */
+int
+machine_copy_boot(struct slots *s, const struct contents *c, struct error *e);
+int
+machine_check_boot(struct slots *s, const struct contents *c, struct error *e);
+
 /* The other slot is started next: with so many tries, or for good (-1). */
 int machine_choose(
     struct slots *s, const struct contents *c, int tries, struct error *e);
 
 /* No entry starts the other slot (or, with mine, the running one). */
 int machine_forget(struct slots *s, bool mine, struct error *e);
-
-/* The other slot's device, or its tree; the caller's. */
-char *machine_device(const struct slots *s);
 
 /* What the loader's entries say of an image. */
 struct boot_about

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * libdeflate and zstd with the parameters that disk formats want.  Pieces are
- * undone by zlib, called as QEMU calls it: what it takes, QEMU takes.
- */
+/* libdeflate and zstd with the parameters that disk formats want. */
 #include "lib/compress.h"
 
 #include <libdeflate.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include "lib/mem.h"
 
-#define WINDOW (-12) /* raw; no limit where a piece is undone in one call */
 #define DEFLATE_LEVEL \
 	2 /* smaller than zlib's usual, in a quarter of its time */
 #define ZSTD_LEVEL 3
@@ -72,35 +67,4 @@ compressor_run(
 	}
 	len = libdeflate_deflate_compress(c->deflate, from, n, to, room);
 	return len >= room ? 0 : len;
-}
-
-static int
-inflate_all(const void *from, size_t len, void *to, size_t n)
-{
-	z_stream z = { .next_in = (Bytef *)from,
-		.avail_in = (uInt)len,
-		.next_out = to,
-		.avail_out = (uInt)n };
-	int r;
-
-	must(inflateInit2(&z, WINDOW) == Z_OK);
-	r = inflate(&z, Z_FINISH);
-	inflateEnd(&z);
-	/* What follows in the last sector is no matter. */
-	return (r == Z_STREAM_END || r == Z_BUF_ERROR) && z.avail_out == 0 ? 0
-									   : -1;
-}
-
-int
-compressor_undo(
-    enum compress_kind kind, const void *from, size_t len, void *to, size_t n)
-{
-	size_t frame;
-
-	if (kind != COMPRESS_ZSTD)
-		return inflate_all(from, len, to, n);
-	frame = ZSTD_findFrameCompressedSize(from, len);
-	if (ZSTD_isError(frame))
-		return -1;
-	return ZSTD_decompress(to, n, from, frame) == n ? 0 : -1;
 }

@@ -28,6 +28,31 @@ done
 	"$bin/element-info" debian vm block-device-vm ingot-agent
 ) >"$T/elements"
 has ingot-agent "$T/elements"
+
+# The elements that bring programs name the packages of all they link.
+linked() { # element program...
+	element=$1
+	shift
+	listed=$(sed -n 's/^\([a-z0-9.+-]*\):.*/\1/p' \
+		"elements/$element/package-installs.yaml")
+	# shellcheck disable=SC2086
+	known="libc6 $listed $(dpkg-query -W -f '${Pre-Depends} ${Depends} ' \
+		$listed dpkg | tr ',(' '  ')"
+	for program; do
+		objdump -p "$bin/$program" | sed -n 's/ *NEEDED *//p'
+	done | sort -u >"$T/needed"
+	while read -r library; do
+		package=$(dpkg -S "*/$library" | head -n 1 | cut -d: -f1)
+		[ -n "$package" ] || fail "no package has $library"
+		case " $known " in
+		*" $package "*) ;;
+		*) fail "$element does not name $package, of $library" ;;
+		esac
+	done <"$T/needed"
+	[ -s "$T/needed" ] || fail "$element: nothing is linked"
+}
+linked image-update image-update
+linked ingot-agent collect-config refresh-config send-signals apply-config
 has package-installs "$T/elements"
 
 make -s uninstall B="$BUILD" DESTDIR="$T/root" >"$T/log" 2>&1 || {

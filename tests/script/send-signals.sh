@@ -213,7 +213,8 @@ for i in 1 2 3 4 5; do
 X
 done
 # What a killed writer left half written goes; those who live keep theirs.
-sh -c 'touch "$1/.x.$$.0~" "$1/.y.1.0~"' sh "$box"
+touch "$box/.x.1.0~"
+exec 9>"$box/.y.1.0~"
 send --seconds 1
 equal "temporaries" "$(find "$box" -name '.*~' -printf '%f\n')" ".y.1.0~"
 equal status $status 75
