@@ -33,21 +33,27 @@ has ingot-agent "$T/elements"
 linked() { # element program...
 	element=$1
 	shift
-	listed=$(sed -n 's/^\([a-z0-9.+-]*\):.*/\1/p' \
-		"elements/$element/package-installs.yaml")
+	listed=$(for e in "$element" $(cat "elements/$element/element-deps"); do
+		sed -n 's/^\([a-z0-9.+-]*\):.*/\1/p' \
+			"elements/$e/package-installs.yaml" 2>/dev/null || :
+	done)
 	# shellcheck disable=SC2086
-	known="libc6 $listed $(dpkg-query -W -f '${Pre-Depends} ${Depends} ' \
-		$listed dpkg | tr ',(' '  ')"
+	known=$(echo "libc6 $listed" && dpkg-query -W \
+		-f '${Pre-Depends} ${Depends} ' $listed dpkg)
+	known=$(echo "$known" | tr '\n,(' '   ')
 	for program; do
 		objdump -p "$bin/$program" | sed -n 's/ *NEEDED *//p'
 	done | sort -u >"$T/needed"
 	while read -r library; do
-		package=$(dpkg -S "*/$library" | head -n 1 | cut -d: -f1)
-		[ -n "$package" ] || fail "no package has $library"
-		case " $known " in
-		*" $package "*) ;;
-		*) fail "$element does not name $package, of $library" ;;
-		esac
+		found=
+		packages=$(dpkg -S "*/$library" | cut -d: -f1)
+		for package in $packages; do
+			case " $known " in
+			*" $package "*) found=$package ;;
+			esac
+		done
+		[ -n "$found" ] ||
+			fail "$element names no package of $library: $packages"
 	done <"$T/needed"
 	[ -s "$T/needed" ] || fail "$element: nothing is linked"
 }
