@@ -43,7 +43,7 @@ linked() { # element program...
 	known=$(echo "$known" | tr '\n,(' '   ')
 	for program; do
 		objdump -p "$bin/$program" | sed -n 's/ *NEEDED *//p'
-	done | sort -u >"$T/needed"
+	done | grep -v '^lib[a-z]*san\.' | sort -u >"$T/needed"
 	while read -r library; do
 		found=
 		packages=$(dpkg -S "*/$library" | cut -d: -f1)
