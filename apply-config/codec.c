@@ -87,8 +87,8 @@ hash_end(struct hash *h)
 	return h->v[0] ^ h->v[1] ^ h->v[2] ^ h->v[3];
 }
 
-static uint64_t
-checksum(const char *data, size_t n)
+uint64_t
+hash_known(const void *data, size_t n)
 {
 	static const uint8_t key[16];
 	struct hash h;
@@ -132,7 +132,7 @@ encode_end(struct strbuf *b)
 {
 	char bytes[8];
 
-	put_le64(bytes, checksum(strbuf_text(b), b->len));
+	put_le64(bytes, hash_known(strbuf_text(b), b->len));
 	strbuf_add(b, bytes, sizeof(bytes));
 }
 
@@ -142,7 +142,7 @@ bool
 decode_begin(struct decoder *d, const char *data, size_t n)
 {
 	*d = (struct decoder){ .at = data, .end = data };
-	if (n < 8 || get_le64(data + n - 8) != checksum(data, n - 8))
+	if (n < 8 || get_le64(data + n - 8) != hash_known(data, n - 8))
 		return false;
 	d->end = data + n - 8;
 	return true;

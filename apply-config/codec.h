@@ -25,6 +25,9 @@ void hash_begin(struct hash *h, const uint8_t key[16]);
 void hash_add(struct hash *h, const void *data, size_t n);
 uint64_t hash_end(struct hash *h);
 
+/* Of one piece, with a key that everybody knows: it tells damage, no malice. */
+uint64_t hash_known(const void *data, size_t n);
+
 void encode_number(struct strbuf *b, uint64_t n);
 void encode_bytes(struct strbuf *b, const void *data, size_t n);
 void encode_text(struct strbuf *b, const char *s); /* NULL is "" */

@@ -149,24 +149,13 @@ version_same(const struct version *a, const struct version *b)
 	    memcmp(a->xattrs, b->xattrs, a->xattrs_len) == 0;
 }
 
-static uint64_t
-digest(const char *text, size_t len)
-{
-	static const uint8_t key[16];
-	struct hash h;
-
-	hash_begin(&h, key);
-	hash_add(&h, text, len);
-	return hash_end(&h);
-}
-
 struct seal
 version_seal(const struct version *v)
 {
 	return (struct seal){ .mode = v->mode,
 		.uid = v->uid,
 		.gid = v->gid,
-		.digest = digest(v->text, v->len),
+		.digest = hash_known(v->text, v->len),
 		.xattrs = v->xattrs,
 		.xattrs_len = v->xattrs_len };
 }
@@ -199,7 +188,7 @@ version_is_sealed(struct output *o, const char *path, const struct seal *seal)
 	struct version v;
 
 	return version_read(o, path, arena, &v, &ignored) == 0 &&
-	    v.mode == seal->mode && digest(v.text, v.len) == seal->digest &&
+	    v.mode == seal->mode && hash_known(v.text, v.len) == seal->digest &&
 	    (seal->uid == (uid_t)-1 || v.uid == seal->uid) &&
 	    (seal->gid == (gid_t)-1 || v.gid == seal->gid) &&
 	    has_xattrs(&v, seal);
