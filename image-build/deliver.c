@@ -101,15 +101,6 @@ is_raw(const char *format)
 	return format_find(format) == &format_raw;
 }
 
-static bool
-wants_raw(const struct settings *s)
-{
-	for (size_t i = 0; i < s->formats.len; i++)
-		if (is_raw(s->formats.items[i]))
-			return true;
-	return false;
-}
-
 /* Of the raw disk, by whichever job read all of it; or NULL. */
 static const struct checksum *
 raw_sum(const struct jobs *jobs, int d)
@@ -179,7 +170,7 @@ deliver_disk(
     struct build *b, int d, struct jobs *jobs, const char *raw, struct error *e)
 {
 	const struct settings *s = b->settings;
-	bool wanted = wants_raw(s);
+	bool wanted = strlist_has(&s->formats, format_raw.name);
 
 	if (disk_write(b, (size_t)d, raw, e) == -1)
 		return -1;
