@@ -227,12 +227,6 @@ set_map(struct doc *d, struct value *map, const char *name)
 }
 
 static void
-set_text(struct doc *d, struct value *map, const char *name, const char *text)
-{
-	value_set(d, map, name, value_string(d, text));
-}
-
-static void
 print_request(struct round *r, struct strbuf *b)
 {
 	struct doc *d = r->doc;
@@ -244,10 +238,10 @@ print_request(struct round *r, struct strbuf *b)
 	value_add(d, methods, value_string(d, "password"));
 	value_set(d, identity, "methods", methods);
 	user = set_map(d, set_map(d, identity, "password"), "user");
-	set_text(d, user, "id", round_text(r, "user_id"));
-	set_text(d, user, "password", round_text(r, "password"));
-	set_text(d, set_map(d, set_map(d, auth, "scope"), "project"), "id",
-	    round_text(r, "project_id"));
+	value_set_text(d, user, "id", round_text(r, "user_id"));
+	value_set_text(d, user, "password", round_text(r, "password"));
+	value_set_text(d, set_map(d, set_map(d, auth, "scope"), "project"),
+	    "id", round_text(r, "project_id"));
 	value_print(all, STYLE_PYTHON, b);
 }
 

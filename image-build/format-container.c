@@ -79,12 +79,6 @@ make_layer(struct container *c, const char *folder, struct error *e)
 
 /* ---- the documents ------------------------------------------------------------ */
 
-static void
-set_text(struct doc *d, struct value *map, const char *name, const char *text)
-{
-	value_set(d, map, name, value_string(d, text));
-}
-
 static int
 make_config(struct container *c, const char *folder, struct error *e)
 {
@@ -99,11 +93,11 @@ make_config(struct container *c, const char *folder, struct error *e)
 
 	gmtime_r(&now, &tm);
 	strftime(made, sizeof(made), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	set_text(d, root, "created", made);
-	set_text(d, root, "architecture", c->job->settings->arch);
-	set_text(d, root, "os", "linux");
+	value_set_text(d, root, "created", made);
+	value_set_text(d, root, "architecture", c->job->settings->arch);
+	value_set_text(d, root, "os", "linux");
 	value_set(d, root, "config", value_map(d));
-	set_text(d, fs, "type", "layers");
+	value_set_text(d, fs, "type", "layers");
 	value_add(d, ids, value_string(d, diff));
 	value_set(d, fs, "diff_ids", ids);
 	value_set(d, root, "rootfs", fs);
@@ -121,8 +115,8 @@ descriptor(struct doc *d, const char *type, const char *sum, uint64_t bytes)
 	own_free char *media = mem_printf(OCI "%s", type);
 	struct value *v = value_map(d);
 
-	set_text(d, v, "mediaType", media);
-	set_text(d, v, "digest", digest);
+	value_set_text(d, v, "mediaType", media);
+	value_set_text(d, v, "digest", digest);
 	value_set(d, v, "size", value_int(d, (long long)bytes));
 	return v;
 }
@@ -134,7 +128,7 @@ versioned(struct doc *d, const char *type)
 	struct value *v = value_map(d);
 
 	value_set(d, v, "schemaVersion", value_int(d, 2));
-	set_text(d, v, "mediaType", media);
+	value_set_text(d, v, "mediaType", media);
 	return v;
 }
 
@@ -161,7 +155,7 @@ make_oci(struct container *c, struct error *e)
 	if (put(c, name, &text, e) == -1)
 		return -1;
 	entry = descriptor(d, "manifest.v1+json", sum, text.len);
-	set_text(d, notes, "org.opencontainers.image.ref.name", "latest");
+	value_set_text(d, notes, "org.opencontainers.image.ref.name", "latest");
 	value_set(d, entry, "annotations", notes);
 	value_add(d, all, entry);
 	value_set(d, index, "manifests", all);
@@ -187,7 +181,7 @@ make_docker(struct container *c, struct error *e)
 
 	value_add(d, tags, value_string(d, tag));
 	value_add(d, layers, value_string(d, c->layer));
-	set_text(d, one, "Config", c->config);
+	value_set_text(d, one, "Config", c->config);
 	value_set(d, one, "RepoTags", tags);
 	value_set(d, one, "Layers", layers);
 	value_add(d, list, one);

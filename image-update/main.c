@@ -93,18 +93,6 @@ static const struct options options = {
 };
 
 static void
-set_text(struct doc *d, struct value *m, const char *name, const char *text)
-{
-	value_set(d, m, name, text ? value_string(d, text) : value_null(d));
-}
-
-static void
-set_number(struct doc *d, struct value *m, const char *name, uint64_t n)
-{
-	value_set(d, m, name, value_int(d, (long long)n));
-}
-
-static void
 print_json(const struct value *v)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };
@@ -181,10 +169,10 @@ slot_value(
 	if (c == NULL)
 		return NULL;
 	v = value_map(d);
-	set_text(d, v, "id", id);
-	set_text(d, v, "name", c->name);
-	set_number(d, v, "version", c->version);
-	set_number(d, v, "entries", c->n);
+	value_set_text(d, v, "id", id);
+	value_set_text(d, v, "name", c->name);
+	value_set_number(d, v, "version", c->version);
+	value_set_number(d, v, "entries", c->n);
 	return v;
 }
 
@@ -221,7 +209,7 @@ do_status(const struct slots *s, const struct journal *j, struct error *e)
 	if (schema_read(s, &form, e) == -1)
 		return -1;
 	if (form > 0)
-		set_number(d, all, "state", form);
+		value_set_number(d, all, "state", form);
 	if (opt.json) {
 		print_json(all);
 		return 0;

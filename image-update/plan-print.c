@@ -72,28 +72,16 @@ print_text(const struct outlook *o)
 
 /* ---- for programs ------------------------------------------------------------- */
 
-static void
-set_number(struct doc *d, struct value *m, const char *name, uint64_t n)
-{
-	value_set(d, m, name, value_int(d, (long long)n));
-}
-
-static void
-set_text(struct doc *d, struct value *m, const char *name, const char *text)
-{
-	value_set(d, m, name, value_string(d, text));
-}
-
 static struct value *
 state_value(struct doc *d, const struct outlook *o)
 {
 	struct value *v = value_map(d);
 
 	if (o->plan->form > 0)
-		set_number(d, v, "machine", o->plan->form);
+		value_set_number(d, v, "machine", o->plan->form);
 	if (o->new->state_newest > 0) {
-		set_number(d, v, "oldest", o->new->state_oldest);
-		set_number(d, v, "newest", o->new->state_newest);
+		value_set_number(d, v, "oldest", o->new->state_oldest);
+		value_set_number(d, v, "newest", o->new->state_newest);
 	}
 	return v;
 }
@@ -103,8 +91,8 @@ activation_value(struct doc *d, const struct activation *a)
 {
 	struct value *v = value_map(d);
 
-	set_text(d, v, "kind", kind_of(a));
-	set_text(d, v, "why", a->why);
+	value_set_text(d, v, "kind", kind_of(a));
+	value_set_text(d, v, "why", a->why);
 	value_set(d, v, "units", list_of(d, &a->units));
 	return v;
 }
@@ -115,12 +103,12 @@ print_json(const struct outlook *o, struct doc *d)
 	own(strbuf_clear) struct strbuf text = { 0 };
 	struct value *v = value_map(d);
 
-	set_text(d, v, "id", o->new->id);
-	set_text(d, v, "name", o->new->name);
-	set_number(d, v, "version", o->new->version);
-	set_number(d, v, "bytes", o->plan->bytes);
+	value_set_text(d, v, "id", o->new->id);
+	value_set_text(d, v, "name", o->new->name);
+	value_set_number(d, v, "version", o->new->version);
+	value_set_number(d, v, "bytes", o->plan->bytes);
 	if (o->plan->fetch != UINT64_MAX)
-		set_number(d, v, "fetch", o->plan->fetch);
+		value_set_number(d, v, "fetch", o->plan->fetch);
 	value_set(d, v, "paths", o->plan->paths);
 	value_set(d, v, "conflicts", list_of(d, o->conflicts));
 	value_set(d, v, "state", state_value(d, o));

@@ -334,6 +334,20 @@ value_set(
 	value_setn(d, map, name, strlen(name), value);
 }
 
+void
+value_set_text(
+    struct doc *d, struct value *map, const char *name, const char *text)
+{
+	value_set(
+	    d, map, name, text != NULL ? value_string(d, text) : value_null(d));
+}
+
+void
+value_set_number(struct doc *d, struct value *map, const char *name, uint64_t n)
+{
+	value_set(d, map, name, value_int(d, (long long)n));
+}
+
 struct value *
 value_get_hashed(
     const struct value *v, const char *name, size_t n, uint32_t hash)

@@ -97,6 +97,12 @@ void value_set(
 void value_setn(struct doc *d, struct value *map, const char *name, size_t n,
     struct value *value);
 
+/* The same with a text, null if it is NULL, and with a number. */
+void value_set_text(
+    struct doc *d, struct value *map, const char *name, const char *text);
+void value_set_number(
+    struct doc *d, struct value *map, const char *name, uint64_t n);
+
 /* The same of n > 0 items or members at once; names are not copied. */
 struct value *
 value_list_of(struct doc *d, struct value *const *items, size_t n);
