@@ -278,7 +278,7 @@ write_filesystem(struct build *b, const struct filesystem *f, int fd,
 	job.fd = fd;
 	job.spans = spans;
 	if (f->made != NULL)
-		return fs_place(&job, f->made, e);
+		return fs_place(&job, f->made, true, e);
 	log_status("write %s", what);
 	if (kind->write(&job, e) == -1)
 		return -1;

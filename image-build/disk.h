@@ -101,8 +101,12 @@ void fs_names(struct strbuf *b); /* "ext4, swap" */
 
 /* ---- fs-tools.c: what the file systems made by programs share -------------- */
 
-/* Copy a file's data to the job's place on the disk, holes left out. */
-int fs_place(const struct fs_job *job, const char *file, struct error *e);
+/*
+ * Put a file's data in the job's place on the disk, holes left out.  What
+ * stays until the formats are made is not copied but noted in job->spans.
+ */
+int fs_place(
+    const struct fs_job *job, const char *file, bool stays, struct error *e);
 
 /* A new file of zeros, as large as the job, for a mkfs to fill. */
 int fs_blank(const struct fs_job *job, const char *file, struct error *e);
