@@ -115,18 +115,21 @@ by_file(const struct settings *s)
 	return false;
 }
 
-/* For each format that holds disks; raw, which is done soonest, is last. */
+/*
+ * For each format that holds disks.  Raw is begun first: its digests are the
+ * longest work of one thread, while others fill all processors to the end.
+ */
 static int
 add_disk_jobs(struct build *b, int d, struct jobs *jobs, const char *raw,
     const struct spans *spans, struct error *e)
 {
 	const struct strlist *formats = &b->settings->formats;
 
-	for (int last = 0; last < 2; last++)
+	for (int others = 0; others < 2; others++)
 		for (size_t i = 0; i < formats->len; i++) {
 			const char *format = formats->items[i];
 
-			if (!is_disk(format) || is_raw(format) != (last == 1))
+			if (!is_disk(format) || is_raw(format) == (others == 1))
 				continue;
 			if (add_job(b, jobs, d, raw, format, e) == -1)
 				return -1;
