@@ -109,11 +109,15 @@ void
 settings_cache(struct settings *s)
 {
 	const char *home = env_or("HOME", "/root");
+	own_free char *here = NULL;
 
 	if (s->cache == NULL)
 		s->cache = getenv("DIB_IMAGE_CACHE");
 	if (s->cache == NULL || *s->cache == '\0')
 		s->cache = keep(s, path_join(home, ".cache/image-create"));
+	/* Scripts see it in another folder, and it is mounted from there. */
+	if (*s->cache != '/' && (here = realpath(".", NULL)) != NULL)
+		s->cache = keep(s, path_join(here, s->cache));
 }
 
 static void
