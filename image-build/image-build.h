@@ -346,6 +346,13 @@ int step_end(struct build *b, bool chroot, struct error *e);
 int step_in_target(
     struct build *b, const char *speaker, char *const *argv, struct error *e);
 
+/*
+ * What a program of the target prints when it is run there between steps,
+ * kept from the host as a script is; its exit status says nothing.
+ */
+int step_ask(
+    struct build *b, char *const *argv, struct strbuf *out, struct error *e);
+
 /* A program of an element, and the last lines of its output for the error. */
 struct speaker {
 	const char *name;
