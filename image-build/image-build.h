@@ -427,7 +427,10 @@ void jail_close(const struct build *b);
  */
 int jail_enter(const struct build *b, int *ns);
 
-/* The target's /proc is mounted: what sets the kernel there is read-only. */
+/*
+ * The target's /proc and /dev are mounted: what sets the kernel there is
+ * read-only, and where the host has which mounts is not told.
+ */
 int jail_seal(const struct build *b, struct error *e);
 
 /* ---- finish.c: what the target is left like -------------------------------- */
