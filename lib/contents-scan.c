@@ -2,6 +2,7 @@
 /* A tree listed: one walk for names and attributes, then files hashed. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,10 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 	to->size = to->type == 'f'		 ? (uint64_t)st->st_size
 	    : to->type == 'c' || to->type == 'b' ? st->st_rdev
 						 : 0;
+	if (to->size > LIMIT_TREE_BYTES && to->type == 'f')
+		return error_set(e, EFBIG,
+		    "%s: %" PRIu64 " bytes are more than a file may have", path,
+		    to->size);
 	if (to->type == 'f')
 		put_sum(s, st, to);
 	if (to->type == 'l' && read_target(s, t, to) == -1)
