@@ -3,7 +3,7 @@
  * HTTP is pulled: an exchange is driven only while its reader wants bytes, so
  * what a fast server sends waits in its own socket.
  */
-#include "image-update/fetch.h"
+#include "image-fetch/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,9 +25,8 @@
 #define LINE 160
 
 struct fetch {
-	char *place;
+	char *url;
 	char *shown; /* for messages */
-	int fd; /* of a file here, or -1 */
 	uint64_t size; /* of the file; FETCH_END: not known */
 	uint64_t at, end; /* what the reader wants next, and where it ends */
 
@@ -48,33 +47,15 @@ struct fetch {
 	bool failed, fatal;
 };
 
-static uint64_t bytes_in;
-static unsigned requests_out;
-
-bool
-fetch_is_url(const char *place)
-{
-	return strncasecmp(place, "http://", 7) == 0 ||
-	    strncasecmp(place, "https://", 8) == 0;
-}
-
-const char *
-fetch_path(const char *place)
-{
-	return strncmp(place, "file://", 7) == 0 ? place + 7 : place;
-}
-
 struct fetch *
-fetch_new(const char *place)
+fetch_new(const char *url)
 {
 	struct fetch *f = mem_alloc(sizeof(*f));
 
-	*f = (struct fetch){ .fd = -1, .size = FETCH_END, .end = FETCH_END };
-	f->place = mem_dup(fetch_path(place));
-	f->shown =
-	    fetch_is_url(place) ? http_redacted(place) : mem_dup(f->place);
-	if (fetch_is_url(place))
-		f->loop = http_loop_new();
+	*f = (struct fetch){ .size = FETCH_END, .end = FETCH_END };
+	f->url = mem_dup(url);
+	f->shown = http_redacted(url);
+	f->loop = http_loop_new();
 	return f;
 }
 
@@ -83,13 +64,11 @@ fetch_free(struct fetch *f)
 {
 	if (f == NULL)
 		return;
-	if (f->fd != -1)
-		close(f->fd);
 	http_loop_free(f->loop);
 	free(f->validator);
 	strbuf_clear(&f->buffer);
 	free(f->shown);
-	free(f->place);
+	free(f->url);
 	free(f);
 }
 
@@ -97,48 +76,6 @@ uint64_t
 fetch_size(const struct fetch *f)
 {
 	return f->size;
-}
-
-void
-fetch_count(uint64_t *bytes, unsigned *requests)
-{
-	*bytes = bytes_in;
-	*requests = requests_out;
-}
-
-/* ---- a file here ---------------------------------------------------------- */
-
-static int
-open_here(struct fetch *f, struct error *e)
-{
-	off_t size;
-
-	if (f->fd != -1)
-		return 0;
-	f->fd = open(f->place, O_RDONLY | O_CLOEXEC);
-	size = f->fd == -1 ? -1 : lseek(f->fd, 0, SEEK_END);
-	if (size == -1)
-		return error_errno(e, "%s", f->place);
-	f->size = (uint64_t)size;
-	return 0;
-}
-
-static ssize_t
-read_here(struct fetch *f, void *to, size_t n, struct error *e)
-{
-	ssize_t r;
-
-	if (open_here(f, e) == -1)
-		return -1;
-	if (f->end != FETCH_END && n > f->end - f->at)
-		n = f->end - f->at;
-	do
-		r = pread(f->fd, to, n, (off_t)f->at);
-	while (r == -1 && errno == EINTR);
-	if (r == -1)
-		return error_errno(e, "%s", f->place);
-	f->at += (uint64_t)r;
-	return r;
 }
 
 /* ---- what a server says ----------------------------------------------------- */
@@ -264,7 +201,6 @@ on_chunk(void *ctx, const char *data, size_t n)
 
 	if (!f->begun && !judge(f))
 		return false;
-	bytes_in += n;
 	skip = f->pos < f->at ? f->at - f->pos : 0;
 	f->pos += n;
 	if (skip >= n)
@@ -320,7 +256,7 @@ static void
 ask(struct fetch *f)
 {
 	own(strlist_clear) struct strlist headers = { 0 };
-	struct http_request request = { .url = f->place,
+	struct http_request request = { .url = f->url,
 		.headers = &headers,
 		.plain = true,
 		.seconds = LIMIT_COMMAND_SECONDS,
@@ -340,7 +276,6 @@ ask(struct fetch *f)
 		strlist_printf(&headers, "Range: bytes=%" PRIu64 "-", from);
 	if (from > 0 && f->validator != NULL)
 		strlist_printf(&headers, "If-Range: %s", f->validator);
-	requests_out++;
 	f->call = http_start(f->loop, &request, on_done, f);
 }
 
@@ -405,10 +340,10 @@ fill_buffer(struct fetch *f, struct error *e)
 	return 0;
 }
 
-static ssize_t
-read_there(struct fetch *f, void *to, size_t n, struct error *e)
+ssize_t
+fetch_read(struct fetch *f, void *to, size_t n, struct error *e)
 {
-	if (is_at_end(f))
+	if (n == 0 || is_at_end(f))
 		return 0;
 	if (f->buffer.len == f->used && fill_buffer(f, e) == -1)
 		return -1;
@@ -434,7 +369,7 @@ fetch_seek(struct fetch *f, uint64_t offset, uint64_t length)
 	uint64_t left = f->buffer.len - f->used;
 
 	f->end = length > FETCH_END - offset ? FETCH_END : offset + length;
-	if (f->loop != NULL && f->call != NULL && f->whole && offset >= f->at) {
+	if (f->call != NULL && f->whole && offset >= f->at) {
 		/* No ranges there: what lies between is dropped. */
 		uint64_t skip = offset - f->at;
 
@@ -448,51 +383,4 @@ fetch_seek(struct fetch *f, uint64_t offset, uint64_t length)
 		f->used = 0;
 	}
 	f->at = offset;
-}
-
-ssize_t
-fetch_read(struct fetch *f, void *to, size_t n, struct error *e)
-{
-	if (n == 0)
-		return 0;
-	return f->loop == NULL ? read_here(f, to, n, e)
-			       : read_there(f, to, n, e);
-}
-
-int
-fetch_exactly(
-    struct fetch *f, uint64_t offset, void *to, size_t n, struct error *e)
-{
-	char *at = to;
-	ssize_t r;
-
-	fetch_seek(f, offset, n);
-	for (; n > 0; at += r, n -= (size_t)r) {
-		r = fetch_read(f, at, n, e);
-		if (r == -1)
-			return -1;
-		if (r == 0)
-			return error_set(
-			    e, EBADMSG, "%s: it is too short", f->shown);
-	}
-	return 0;
-}
-
-int
-fetch_all(struct fetch *f, size_t max, struct strbuf *b, struct error *e)
-{
-	size_t start = b->len;
-	ssize_t n;
-
-	do {
-		n = fetch_read(f, strbuf_reserve(b, KIB(64)), KIB(64), e);
-		if (n == -1)
-			return -1;
-		b->len += (size_t)n;
-		if (b->len - start > max)
-			return error_set(e, EFBIG, "%s: longer than %zu bytes",
-			    f->shown, max);
-	} while (n > 0);
-	strbuf_add(b, "", 0);
-	return 0;
 }
