@@ -4,11 +4,7 @@
 
 #include <sys/stat.h>
 
-static int64_t
-nanoseconds(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
-}
+#include "lib/clock.h"
 
 struct identity
 identity_of(const struct stat *st)
@@ -17,8 +13,8 @@ identity_of(const struct stat *st)
 		return (struct identity){ 0 };
 	return (struct identity){ .inode = st->st_ino,
 		.size = (uint64_t)st->st_size,
-		.modified = nanoseconds(&st->st_mtim),
-		.changed = nanoseconds(&st->st_ctim),
+		.modified = clock_ns(&st->st_mtim),
+		.changed = clock_ns(&st->st_ctim),
 		.mode = st->st_mode,
 		.uid = st->st_uid,
 		.gid = st->st_gid };

@@ -15,6 +15,7 @@
 #include "apply-config/record-private.h"
 #include "apply-config/values.h"
 #include "lib/bytes.h"
+#include "lib/clock.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/mem.h"
@@ -40,7 +41,7 @@ record_clock(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME_COARSE, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return clock_ns(&t);
 }
 
 struct identity

@@ -304,12 +304,11 @@ settle_tree(struct build *b, struct error *e)
 {
 	own_free char *lost = path_join(b->tree, "lost+found");
 
-	if (snapshot_show(b, e) == -1)
+	if (snapshot_show(b, e) == -1 || pins_look(b, e) == -1)
 		return -1;
 	snapshot_forget_mounts(b);
-	if (pins_look(b, e) == -1 || enter_unmount(b, e) == -1 ||
-	    tree_remove(AT_FDCWD, lost, e) == -1 || image_size(b, e) == -1 ||
-	    write_fstab(b, e) == -1)
+	if (enter_unmount(b, e) == -1 || tree_remove(AT_FDCWD, lost, e) == -1 ||
+	    image_size(b, e) == -1 || write_fstab(b, e) == -1)
 		return -1;
 	return snapshot_fold(b, NULL, true, e);
 }

@@ -437,10 +437,9 @@ mount_all(struct build *b, struct error *e)
 	if (mount_or_bind(b, "proc", "proc", no, e) == -1 ||
 	    mount_or_bind(b, "sys", "sysfs", no | MS_RDONLY, e) == -1 ||
 	    mount_in(b, "run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", e) ==
-		-1 ||
-	    mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e) == -1)
+		-1)
 		return -1;
-	return jail_seal(b, e);
+	return mount_in(b, "dev", "tmpfs", MS_NOSUID, "mode=0755", e);
 }
 
 int
@@ -453,8 +452,9 @@ enter_mount(struct build *b, struct error *e)
 	if (fill_run(b, e) == -1 || fill_dev(b, e) == -1)
 		return -1;
 	if (mounts &&
-	    mount_in(b, "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		"newinstance,ptmxmode=0666,mode=0620,gid=5", e) == -1)
+	    (mount_in(b, "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+		 "newinstance,ptmxmode=0666,mode=0620,gid=5", e) == -1 ||
+		jail_seal(b, e) == -1))
 		return -1;
 	b->entered = true;
 	return 0;

@@ -122,6 +122,9 @@ folders(struct build *b)
 {
 	const struct settings *s = b->settings;
 
+	/* Relative ones of the caller's would lead elsewhere. */
+	if (getenv("TMP_DIR") != NULL)
+		set(b, "TMP_DIR", s->tmp);
 	set(b, "TMP_BUILD_DIR", b->work);
 	set(b, "TMP_IMAGE_DIR", b->image_dir);
 	set(b, "TMP_HOOKS_PATH", b->hooks);

@@ -345,6 +345,13 @@ int step_end(struct build *b, bool chroot, struct error *e);
 int step_in_target(
     struct build *b, const char *speaker, char *const *argv, struct error *e);
 
+/*
+ * What a program of the target prints when it is run there between steps,
+ * kept from the host as a script is; its exit status says nothing.
+ */
+int step_ask(
+    struct build *b, char *const *argv, struct strbuf *out, struct error *e);
+
 /* A program of an element, and the last lines of its output for the error. */
 struct speaker {
 	const char *name;
@@ -419,7 +426,10 @@ void jail_close(const struct build *b);
  */
 int jail_enter(const struct build *b, int *ns);
 
-/* The target's /proc is mounted: what sets the kernel there is read-only. */
+/*
+ * The target's /proc and /dev are mounted: what sets the kernel there is
+ * read-only, and where the host has which mounts is not told.
+ */
 int jail_seal(const struct build *b, struct error *e);
 
 /* ---- finish.c: what the target is left like -------------------------------- */

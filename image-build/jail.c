@@ -124,7 +124,7 @@ jail_enter(const struct build *b, int *ns)
 	return 0;
 }
 
-/* ---- the kernel's settings ---------------------------------------------------- */
+/* ---- the target's /proc ------------------------------------------------------- */
 
 /* A mount of a place on itself, that nobody writes to. */
 static int
@@ -153,14 +153,39 @@ seal(const struct build *b, const char *name, struct error *e)
 	return 0;
 }
 
+/* Something empty in the place of a file. */
+static int
+cover(const struct build *b, const char *name, struct error *e)
+{
+	struct error none;
+	own_fd int fd = target_open(b->tree, name, O_PATH, &none);
+	own_fd int null = target_open(b->tree, "dev/null", O_PATH, e);
+	own_free char *at = mem_printf("/proc/self/fd/%d", fd);
+	own_free char *from = mem_printf("/proc/self/fd/%d", null);
+
+	if (null == -1)
+		return -1;
+	if (fd != -1 && mount(from, at, NULL, MS_BIND, NULL) == -1)
+		return error_errno(e, "%s/%s: bind mount", b->tree, name);
+	return 0;
+}
+
 int
 jail_seal(const struct build *b, struct error *e)
 {
-	static const char *const places[] = { "proc/sys", "proc/sysrq-trigger",
-		"proc/irq", "proc/bus", "proc/acpi", "proc/scsi" };
+	static const char *const settings[] = { "proc/sys",
+		"proc/sysrq-trigger", "proc/irq", "proc/bus", "proc/acpi",
+		"proc/scsi" };
+	/* The build itself is process 1, and these need no capability. */
+	static const char *const mounts[] = { "proc/1/mounts",
+		"proc/1/mountinfo", "proc/1/mountstats", "proc/1/task/1/mounts",
+		"proc/1/task/1/mountinfo" };
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
-		if (seal(b, places[i], e) == -1)
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++)
+		if (seal(b, settings[i], e) == -1)
+			return -1;
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++)
+		if (cover(b, mounts[i], e) == -1)
 			return -1;
 	return 0;
 }

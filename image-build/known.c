@@ -11,18 +11,13 @@
 
 #include "image-build/image-build.h"
 #include "image-build/snapshot.h"
+#include "lib/clock.h"
 #include "lib/contents.h"
 #include "lib/error.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 
 #define RECENT_SECONDS 2 /* times are no finer than the clock's tick */
-
-static int64_t
-nanoseconds(struct timespec t)
-{
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static void
 memory_id(const struct build *b, char id[DIGEST_TEXT])
@@ -35,22 +30,6 @@ memory_id(const struct build *b, char id[DIGEST_TEXT])
 /* ---- as text ------------------------------------------------------------------- */
 
 static bool
-parse_sum(const char *hex, uint8_t sum[DIGEST_BYTES])
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < DIGEST_BYTES; i++) {
-		const char *high = strchr(digits, hex[2 * i]);
-		const char *low = strchr(digits, hex[2 * i + 1]);
-
-		if (high == NULL || low == NULL)
-			return false;
-		sum[i] = (uint8_t)((high - digits) << 4 | (low - digits));
-	}
-	return true;
-}
-
-static bool
 parse(const char *line, struct known_file *f)
 {
 	int end = 0;
@@ -59,8 +38,7 @@ parse(const char *line, struct known_file *f)
 		   "%" SCNu64 " %" SCNu64 " %" SCNd64 " %" SCNd64 " %n",
 		   &f->inode, &f->bytes, &f->modified, &f->changed,
 		   &end) == 4 &&
-	    end > 0 && strlen(line + end) == 2 * DIGEST_BYTES &&
-	    parse_sum(line + end, f->sum);
+	    end > 0 && digest_parse(line + end, strlen(line + end), f->sum);
 }
 
 static int
@@ -83,7 +61,7 @@ known_load(const struct build *b, int tree, struct known *k, struct error *e)
 		return error_errno(e, "%s", b->tree);
 	k->device = st.st_dev;
 	clock_gettime(CLOCK_REALTIME, &now);
-	k->recent = nanoseconds(now) - (int64_t)RECENT_SECONDS * 1000000000;
+	k->recent = clock_ns(&now) - (int64_t)RECENT_SECONDS * 1000000000;
 	memory_id(b, id);
 	if (snapshot_recall(b, id, &lines, e) == -1)
 		return -1;
@@ -107,8 +85,8 @@ known_find(void *ctx, const struct stat *st, uint8_t sum[DIGEST_BYTES])
 	const struct known_file *old;
 	struct known_file f = { .inode = st->st_ino,
 		.bytes = (uint64_t)st->st_size,
-		.modified = nanoseconds(st->st_mtim),
-		.changed = nanoseconds(st->st_ctim) };
+		.modified = clock_ns(&st->st_mtim),
+		.changed = clock_ns(&st->st_ctim) };
 
 	/* A number of another device's says nothing of the store. */
 	if (st->st_dev != k->device || f.changed >= k->recent)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "image-build/image-build.h"
 #include "image-build/pins.h"
 #include "image-build/target.h"
 #include "lib/doc.h"
@@ -13,7 +14,6 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
-#include "lib/proc.h"
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
@@ -98,14 +98,10 @@ pins_installed(const char *tree, struct strlist *packages, struct error *e)
 
 /* Ask the tree's own apt, without letting it leave caches behind. */
 static int
-ask_apt(const char *tree, const struct strlist *packages, struct strbuf *out,
+ask_apt(struct build *b, const struct strlist *packages, struct strbuf *out,
     struct error *e)
 {
-	char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C";
-	char *const env[] = { path, locale, NULL };
 	own(strlist_clear) struct strlist argv = { 0 };
-	struct proc run = { .envp = env, .root = tree, .out = out };
-	struct proc_status status;
 
 	strlist_add(&argv, "/usr/bin/apt-cache");
 	strlist_add(&argv, "--option=Dir::Cache::pkgcache=");
@@ -116,22 +112,21 @@ ask_apt(const char *tree, const struct strlist *packages, struct strbuf *out,
 
 		strlist_printf(&argv, "%.*s=%s", (int)(tab - s), s, tab + 1);
 	}
-	run.argv = strlist_argv(&argv);
 	/* Its status tells of packages that are in no list, and may be. */
-	return proc_run(&run, &status, e);
+	return step_ask(b, strlist_argv(&argv), out, e);
 }
 
 int
-pins_known(const char *tree, const struct strlist *packages,
+pins_known(struct build *b, const struct strlist *packages,
     struct strlist *known, struct error *e)
 {
 	own(paragraph_clear) struct paragraph p = { 0 };
 	own(strbuf_clear) struct strbuf out = { 0 };
 	const char *s;
 
-	if (packages->len == 0 || !target_exists(tree, "usr/bin/apt-cache"))
+	if (packages->len == 0 || !target_exists(b->tree, "usr/bin/apt-cache"))
 		return 0;
-	if (ask_apt(tree, packages, &out, e) == -1)
+	if (ask_apt(b, packages, &out, e) == -1)
 		return error_prefix(e, "apt-cache in the target");
 	s = strbuf_text(&out);
 	while ((s = next_paragraph(s, &p)) != NULL)

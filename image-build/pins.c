@@ -323,7 +323,7 @@ pins_look(struct build *b, struct error *e)
 		return 0;
 	if (pins_installed(b->tree, &packages, e) == -1)
 		return -1;
-	return pins_known(b->tree, &packages, &b->pins->known, e);
+	return pins_known(b, &packages, &b->pins->known, e);
 }
 
 /* The digest that the archive has for "name:arch<tab>version", or NULL. */

@@ -61,7 +61,7 @@ void pins_preferences(const struct value *packages, struct strbuf *text);
 int pins_installed(const char *tree, struct strlist *packages, struct error *e);
 
 /* "NAME:ARCH<tab>VERSION<tab>SHA-256" of those that apt's lists have. */
-int pins_known(const char *tree, const struct strlist *packages,
+int pins_known(struct build *b, const struct strlist *packages,
     struct strlist *known, struct error *e);
 
 #endif

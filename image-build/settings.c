@@ -105,19 +105,25 @@ trim_name(struct settings *s)
 		s->name = keep(s, mem_dupn(s->name, n - m));
 }
 
+/* Scripts and mounts are given these folders, wherever they are. */
+static const char *
+absolute(struct settings *s, const char *path)
+{
+	own_free char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+
+	return here == NULL ? path : keep(s, path_join(here, path));
+}
+
 void
 settings_cache(struct settings *s)
 {
 	const char *home = env_or("HOME", "/root");
-	own_free char *here = NULL;
 
 	if (s->cache == NULL)
 		s->cache = getenv("DIB_IMAGE_CACHE");
 	if (s->cache == NULL || *s->cache == '\0')
 		s->cache = keep(s, path_join(home, ".cache/image-create"));
-	/* Scripts see it in another folder, and it is mounted from there. */
-	if (*s->cache != '/' && (here = realpath(".", NULL)) != NULL)
-		s->cache = keep(s, path_join(here, s->cache));
+	s->cache = absolute(s, s->cache);
 }
 
 static void
@@ -129,7 +135,8 @@ default_paths(struct settings *s)
 	s->locks = env_or("DIB_LOCKFILES", NULL);
 	if (s->locks == NULL)
 		s->locks = keep(s, path_join(home, ".cache/dib/lockfiles"));
-	s->tmp = env_or("TMP_DIR", env_or("TMPDIR", "/tmp"));
+	s->locks = absolute(s, s->locks);
+	s->tmp = absolute(s, env_or("TMP_DIR", env_or("TMPDIR", "/tmp")));
 	if (getenv("ELEMENTS_PATH") != NULL)
 		s->elements_path = keep(s,
 		    mem_printf(

@@ -161,6 +161,32 @@ step_end(struct build *b, bool chroot, struct error *e)
 	return enter_unhook(b, chroot, e);
 }
 
+int
+step_ask(
+    struct build *b, char *const *argv, struct strbuf *out, struct error *e)
+{
+	char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C";
+	char *const env[] = { path, locale, NULL };
+	struct speaker sp = { .name = argv[0], .jail = b };
+	const struct proc run = { .argv = argv,
+		.envp = env,
+		.out = out,
+		.prepare = step_prepare,
+		.ctx = &sp };
+	struct proc_status status;
+	struct error other;
+	int r;
+
+	if (step_begin(b, true, e) == -1)
+		return -1;
+	r = jail_open(b, e);
+	if (r == 0) {
+		r = proc_run(&run, &status, e);
+		jail_close(b);
+	}
+	return step_end(b, true, r == 0 ? e : &other) == -1 ? -1 : r;
+}
+
 /* ---- running ------------------------------------------------------------------ */
 
 static int

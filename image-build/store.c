@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,27 +142,49 @@ fingerprint(const char *folder, char text[65], uint64_t *entries,
 
 /* ---- content ------------------------------------------------------------------------ */
 
-/* The bytes of a file or where a link leads. */
+/* Where a link leads. */
+static int
+add_link(struct digest *digest, const struct tree_entry *t, struct error *e)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(t->dir, t->name, target, sizeof(target));
+
+	if (n == -1)
+		return error_errno(e, "%s", t->path);
+	digest_add(digest, target, (size_t)n);
+	return 0;
+}
+
+static bool
+is_zero(const char *s, size_t n)
+{
+	return *s == '\0' && memcmp(s, s + 1, n - 1) == 0;
+}
+
+/* The bytes of a file; what is zero only by where the rest is. */
 static int
 add_bytes(struct digest *digest, const struct tree_entry *t, struct error *e)
 {
 	own_free char *buf = mem_alloc(CHUNK);
-	own_fd int fd = -1;
-	ssize_t n;
+	own_fd int fd =
+	    openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int64_t at = 0;
+	ssize_t n = 1;
 
-	if (S_ISLNK(t->st->st_mode)) {
-		n = readlinkat(t->dir, t->name, buf, CHUNK);
-		if (n == -1)
-			return error_errno(e, "%s", t->path);
-		digest_add(digest, buf, (size_t)n);
-		return 0;
-	}
-	fd = openat(t->dir, t->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return error_errno(e, "%s", t->path);
-	while ((n = read(fd, buf, CHUNK)) > 0)
-		digest_add(digest, buf, (size_t)n);
-	return n == -1 ? error_errno(e, "%s", t->path) : 0;
+	while (n > 0 && (at = lseek(fd, at, SEEK_DATA)) != -1) {
+		at -= at % CHUNK;
+		n = pread(fd, buf, CHUNK, at);
+		if (n > 0 && !is_zero(buf, (size_t)n)) {
+			digest_add(digest, &at, sizeof(at));
+			digest_add(digest, buf, (size_t)n);
+		}
+		at += n;
+	}
+	if (n == -1 || (at == -1 && errno != ENXIO))
+		return error_errno(e, "%s", t->path);
+	return 0;
 }
 
 static int
@@ -176,9 +199,9 @@ add_whole(void *ctx, const struct tree_entry *t, struct error *e)
 		return 0;
 	digest_add(digest, t->path, strlen(t->path) + 1);
 	digest_add(digest, words, sizeof(words));
-	if (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode))
-		return add_bytes(digest, t, e);
-	return 0;
+	if (S_ISLNK(st->st_mode))
+		return add_link(digest, t, e);
+	return S_ISREG(st->st_mode) ? add_bytes(digest, t, e) : 0;
 }
 
 int

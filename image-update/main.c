@@ -148,7 +148,7 @@ do_verify(const char *tree, struct error *e)
 	if (source_open(&from, tree, opt.contents, &none, &opt.trust, e) == -1)
 		return -1;
 	if (contents_verify(from.contents, dir,
-		opt.attributes ? CONTENTS_ATTRIBUTES : CONTENTS_DIGESTS,
+		opt.attributes ? CONTENTS_ATTRIBUTES : CONTENTS_DIGESTS, NULL,
 		e) == -1)
 		return error_prefix(e, "%s", tree);
 	return 0;

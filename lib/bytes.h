@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Little- and big-endian integers at any address, and rounding. */
+/* Little- and big-endian integers at any address, digits, and rounding. */
 #ifndef LIB_BYTES_H
 #define LIB_BYTES_H
 
@@ -26,6 +26,16 @@ BYTES_ACCESS(le64, uint64_t, le64toh, htole64)
 BYTES_ACCESS(be16, uint16_t, be16toh, htobe16)
 BYTES_ACCESS(be32, uint32_t, be32toh, htobe32)
 BYTES_ACCESS(be64, uint64_t, be64toh, htobe64)
+
+/* What a hexadecimal digit of either case is worth, or -1. */
+static inline int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0'
+	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
+	    : c >= 'A' && c <= 'F'  ? c - 'A' + 10
+				    : -1;
+}
 
 /* n rounded up to a multiple of unit, a power of two or not. */
 static inline uint64_t

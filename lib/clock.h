@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time that does not jump when somebody sets the clock. */
+/* Time that does not jump when somebody sets the clock; times as numbers. */
 #ifndef LIB_CLOCK_H
 #define LIB_CLOCK_H
 
@@ -57,6 +57,13 @@ clock_from_wall(int64_t seconds)
 {
 	/* Half a second: not to become another one on the way back. */
 	return clock_boot_ms() + (seconds - time(NULL)) * 1000 + 500;
+}
+
+/* A file's time, nanoseconds since 1970. */
+static inline int64_t
+clock_ns(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000000 + t->tv_nsec;
 }
 
 #endif

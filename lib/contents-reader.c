@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/bytes.h"
+#include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
 #include "lib/limits.h"
@@ -105,30 +107,13 @@ reader_number(struct contents_reader *r, int base, uint64_t most, uint64_t *n)
 	return len > 0 && len < 24;
 }
 
-static int
-hex(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0'
-	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
-	    : c >= 'A' && c <= 'F'  ? c - 'A' + 10
-				    : -1;
-}
-
 bool
 reader_sum(struct contents_reader *r, uint8_t sum[DIGEST_BYTES])
 {
 	const char *word;
+	size_t len = reader_word(r, &word);
 
-	if (reader_word(r, &word) != DIGEST_BYTES * 2)
-		return false;
-	for (size_t i = 0; i < DIGEST_BYTES; i++) {
-		int high = hex(word[2 * i]), low = hex(word[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		sum[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
+	return digest_parse(word, len, sum);
 }
 
 /* A percent-encoded word of at most PATH_MAX - 1 bytes; NULL if it is none. */
@@ -145,10 +130,11 @@ reader_text(struct contents_reader *r)
 		if (n == sizeof(text) - 1)
 			return NULL;
 		if (c == '%') {
-			if (len - i < 3 || hex(word[i + 1]) < 0 ||
-			    hex(word[i + 2]) < 0)
+			if (len - i < 3 || hex_digit(word[i + 1]) < 0 ||
+			    hex_digit(word[i + 2]) < 0)
 				return NULL;
-			c = hex(word[i + 1]) << 4 | hex(word[i + 2]);
+			c = hex_digit(word[i + 1]) << 4 |
+			    hex_digit(word[i + 2]);
 			i += 2;
 		}
 		if (c == '\0')

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/bytes.h"
+
 /* EVP fails only when memory is out or the algorithm is forbidden. */
 static void
 must(int ok)
@@ -111,6 +113,22 @@ void
 digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT])
 {
 	digest_printn(sum, DIGEST_BYTES, text);
+}
+
+bool
+digest_parse(const char *text, size_t n, uint8_t sum[DIGEST_BYTES])
+{
+	if (n != 2 * DIGEST_BYTES)
+		return false;
+	for (size_t i = 0; i < DIGEST_BYTES; i++) {
+		int high = hex_digit(text[2 * i]);
+		int low = hex_digit(text[2 * i + 1]);
+
+		if (high == -1 || low == -1)
+			return false;
+		sum[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
 }
 
 void

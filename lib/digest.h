@@ -6,6 +6,7 @@
 #ifndef LIB_DIGEST_H
 #define LIB_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,9 @@ void digest_sha1(const void *data, size_t n, uint8_t out[DIGEST_SHA1_BYTES]);
 /* Lower-case hexadecimal; of the first n bytes 2 n + 1 characters. */
 void digest_print(const uint8_t sum[DIGEST_BYTES], char text[DIGEST_TEXT]);
 void digest_printn(const uint8_t *sum, size_t n, char *text);
+
+/* Read it back; the n characters may be upper-case, and must be all of it. */
+bool digest_parse(const char *text, size_t n, uint8_t sum[DIGEST_BYTES]);
 
 #define DIGEST_SHA1_TEXT 41
 

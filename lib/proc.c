@@ -22,6 +22,7 @@
 #include "lib/own.h"
 #include "lib/strbuf.h"
 
+#define NO_INTERPRETER ELIBACC /* an errno that exec does not set for it */
 #define GRACE_SECONDS 5 /* between SIGTERM and SIGKILL */
 #define LINGER_SECONDS 0.5 /* for output that others still hold open */
 
@@ -142,6 +143,7 @@ child_prepare(const struct proc *p)
 static void __attribute__((noreturn))
 child(const struct proc *p, struct pipes *pipes)
 {
+	bool lost = false;
 	int code;
 
 	setpgid(0, 0);
@@ -161,8 +163,10 @@ child(const struct proc *p, struct pipes *pipes)
 			execvpe(p->argv[0], p->argv, p->envp);
 		else
 			execvp(p->argv[0], p->argv);
+		lost = errno == ENOENT && strchr(p->argv[0], '/') != NULL &&
+		    access(p->argv[0], F_OK) == 0;
 	}
-	code = errno;
+	code = lost ? NO_INTERPRETER : errno;
 	if (write(pipes->fail[1], &code, sizeof(code)) == -1)
 		_exit(126);
 	_exit(127);
@@ -469,6 +473,10 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	if (code == 0)
 		return 0;
 	waitpid(*pid, NULL, 0);
+	if (code == NO_INTERPRETER)
+		return error_set(e, ENOENT,
+		    "%s: the interpreter that it names is not there",
+		    p->argv[0]);
 	errno = code;
 	return error_errno(e, "%s", p->argv[0]);
 }

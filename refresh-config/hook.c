@@ -110,16 +110,6 @@ check(const struct hook *h, const struct proc_status *status, struct error *e)
 }
 
 static int
-cannot_run(struct error *e)
-{
-	const char *hint =
-	    e->code == ENOENT ? "; is its interpreter there?" : "";
-
-	return error_set(
-	    e, e->code, "cannot be run: %s%s", strerror(e->code), hint);
-}
-
-static int
 attempt(struct hook *h, struct error *e)
 {
 	struct run *r = h->phase->run;
@@ -148,7 +138,7 @@ attempt(struct hook *h, struct error *e)
 	cgroup_remove(cgroup);
 	if (failed == -1) {
 		h->outcome->attempts++;
-		return cannot_run(e);
+		return error_prefix(e, "cannot be run");
 	}
 	outcome_add(h->outcome, &status);
 	return check(h, &status, e);

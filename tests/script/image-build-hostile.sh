@@ -158,6 +158,11 @@ if mount -t tmpfs -o size=40m none "$T/small" 2>/dev/null; then
 		fail "full"
 	}
 fi
+# Nothing of it is on a disk, and it would take hours to read.
+script vast post-root 10-vast <<'EOF'
+truncate -s 1T "$TARGET_ROOT/vast"
+EOF
+fails "a vast file" 'vast: 1099511627776 bytes are more than a file may have' vast
 script link install 10-link <<'EOF'
 rm -rf /dev 2>/dev/null
 rm -f /etc/resolv.conf

@@ -58,6 +58,13 @@ while (<$m>) {
 	print "mounted here: $at\n";
 	$failed = 1;
 }
+for my $f (map { ("/proc/$_/mounts", "/proc/$_/mountinfo",
+	"/proc/$_/mountstats") } 1, '1/task/1', 'self', getppid) {
+	open my $m, $f or next;
+	next if !grep { m{ \QPLACE\E[/ ]} } <$m>;
+	print "$f tells of the host's mounts\n";
+	$failed = 1;
+}
 my @ways = (
 	'nothing' => sub { },
 	'a chroot below the working folder' => sub { chroot '/sub'; climb },
@@ -111,7 +118,7 @@ my @ways = (
 try splice @ways, 0, 2 while @ways;
 exit $failed;
 EOT
-sed -i "s|CALLS|$calls|; s|SECRET|$T/secret|" \
+sed -i "s|CALLS|$calls|; s|SECRET|$T/secret|; s|PLACE|$T/tmp|" \
 	"$T/elements/escape/install.d/50-escape"
 chmod +x "$T/elements/escape/install.d/50-escape"
 # environment.d of the target runs there too.

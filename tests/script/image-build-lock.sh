@@ -49,6 +49,10 @@ printf '%s\n' "Package: hello" "Status: install ok installed" \
     "" >/var/lib/dpkg/status
 cat >/usr/bin/apt-cache <<'END'
 #!/bin/bash
+# As a script it may load no module of the kernel's.
+while read -r name value; do
+    [ "$name" != CapBnd: ] || ! ((16#$value & 1 << 16)) || exit
+done </proc/self/status
 for p in "${@:4}"; do
     printf 'Package: %s\nVersion: %s\nArchitecture: amd64\nSHA256: 00%s\n\n' \
         hello "${p#*=}" "${p#*=}"

@@ -72,8 +72,9 @@ script cleanup 90-copy <<-'EOF'
 before=$(wc -l </proc/mounts)
 OUT=$T/out
 export OUT
-(cd "$OUT" && ELEMENTS_PATH=$T/elements:$OLDPWD/tests/elements TMP_DIR=$T/tmp \
-	DIB_IMAGE_CACHE=$T/cache image-build -n -o image -t raw -p extra,more \
+# Folders are the caller's, however they are named.
+(cd "$OUT" && ELEMENTS_PATH=../elements:$OLDPWD/tests/elements \
+	TMP_DIR=../tmp DIB_IMAGE_CACHE=../cache image-build -n -o image -t raw -p extra,more \
 	tiny-os probe) >"$T/log" 2>&1 || {
 	cat "$T/log"
 	fail "the build failed"
@@ -96,7 +97,7 @@ printf '%s\n' 'mapped-one and-more' '-e pkg-gone' 'extra more' pkg-two |
 echo 'apache: httpd' | diff -u - "$OUT/services"
 echo 'LABEL=cloudimg-rootfs / ext4 defaults 0 1' | diff -u - "$OUT/fstab"
 for v in IMAGE_NAME=image ARCH= DIB_ROOT_LABEL=cloudimg-rootfs LC_ALL=C \
-	"IMAGE_ELEMENT=install-bin" DIB_DEFAULT_INSTALLTYPE=source; do
+	"IMAGE_ELEMENT=install-bin" "TMP_DIR=$T/" "DIB_IMAGE_CACHE=$T/" DIB_DEFAULT_INSTALLTYPE=source; do
 	has "$v" "$OUT/env"
 done
 [ -z "$(ls "$T/tmp")" ] || fail "left behind: $(ls "$T/tmp")"

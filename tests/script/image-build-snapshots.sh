@@ -86,12 +86,6 @@ has 'nothing changed' "$T/same"
 [ "$(cat "$T/told1" "$T/told2")" = "$(printf 'image.raw\nimage.raw')" ] ||
 	fail "told: $(cat "$T/told1" "$T/told2")"
 
-# A cache is found from where the caller stands.
-(cd "$T" && image-build -q --image-cache near -o far -t tar -n tiny-os one two \
-	>near.log 2>&1) || fail "a relative path: $(cat "$T/near.log")"
-[ -d "$T/near/snapshots/steps" ] || fail "no cache at the relative path"
-rm -r "$T/near" "$T"/far.*
-
 # ---- what stands beside the image counts like the image
 openssl genpkey -algorithm ed25519 -out "$T/key" 2>/dev/null
 build signed --checksum --sign "$T/key"

@@ -2,6 +2,8 @@
 /* SHA-256 by the examples of FIPS 180-4, and identifiers made with it. */
 #include "lib/digest.h"
 
+#include <ctype.h>
+
 #include "lib/own.h"
 #include "tests/unit/check.h"
 
@@ -46,6 +48,28 @@ pieces_make_the_same(void)
 		    at + n > sizeof(text) ? sizeof(text) - at : n);
 	digest_end(d, pieces);
 	CHECK(memcmp(whole, pieces, DIGEST_BYTES) == 0);
+}
+
+static void
+text_is_read_back(void)
+{
+	char text[DIGEST_TEXT];
+	uint8_t sum[DIGEST_BYTES], again[DIGEST_BYTES];
+
+	digest_buffer("abc", 3, sum);
+	digest_print(sum, text);
+	CHECK(digest_parse(text, DIGEST_TEXT - 1, again));
+	CHECK(memcmp(sum, again, DIGEST_BYTES) == 0);
+	for (size_t i = 0; i < DIGEST_TEXT - 1; i++)
+		text[i] = (char)toupper(text[i]);
+	CHECK(digest_parse(text, DIGEST_TEXT - 1, again));
+	CHECK(memcmp(sum, again, DIGEST_BYTES) == 0);
+	CHECK(!digest_parse(text, DIGEST_TEXT - 2, again));
+	CHECK(!digest_parse(text, DIGEST_TEXT, again));
+	for (const char *c = "g:/@G` -"; *c != '\0'; c++) {
+		text[DIGEST_TEXT - 2] = *c;
+		CHECK(!digest_parse(text, DIGEST_TEXT - 1, again));
+	}
 }
 
 static void
@@ -94,6 +118,7 @@ main(void)
 	known_digests_come_out();
 	older_digests_come_out();
 	pieces_make_the_same();
+	text_is_read_back();
 	identifiers_are_steady();
 	return check_result();
 }

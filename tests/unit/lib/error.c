@@ -3,6 +3,7 @@
 #include "lib/error.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "tests/unit/check.h"
 
@@ -42,8 +43,16 @@ it_stays_one_line(void)
 	CHECK_STR(e.text, "p q: a b  c");
 }
 
+static bool
+ends(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
 static void
-long_texts_are_cut(void)
+long_texts_keep_their_ends(void)
 {
 	struct error e = { 0 };
 	char text[3000];
@@ -60,6 +69,11 @@ long_texts_are_cut(void)
 	errno = ENOENT;
 	error_errno(&e, "%s", text);
 	CHECK(strlen(e.text) == sizeof(e.text) - 1);
+	CHECK(ends(e.text, "xxx: No such file or directory"));
+	error_prefix(&e, "front");
+	CHECK(strncmp(e.text, "front: xxx", 10) == 0);
+	CHECK(strstr(e.text, "xxx...xxx") != NULL);
+	CHECK(ends(e.text, "xxx: No such file or directory"));
 }
 
 int
@@ -68,6 +82,6 @@ main(void)
 	context_comes_in_front();
 	errno_is_told_and_kept();
 	it_stays_one_line();
-	long_texts_are_cut();
+	long_texts_keep_their_ends();
 	return check_result();
 }

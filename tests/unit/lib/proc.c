@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,6 +160,30 @@ what_cannot_start_says_so(void)
 	CHECK(proc_run(&p, &s, &e) == -1 && e.code == ENOENT);
 	CHECK(proc_do(words(&bad, "sh", "-c", "exit 9"), &e) == -1);
 	CHECK_STR(e.text, "sh: exit status 9");
+}
+
+/* The script is there: it is not what is missing. */
+static void
+a_lost_interpreter_is_told(void)
+{
+	static const char text[] = "#!/bin/sh\r\nexit 0\r\n";
+	char path[] = "/tmp/proc.XXXXXX", want[128];
+	own(strlist_clear) struct strlist argv = { 0 };
+	int fd = mkstemp(path);
+	struct proc p = { .argv = words(&argv, path, NULL, NULL) };
+	struct proc_status s;
+	struct error e = { 0 };
+
+	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	CHECK(fchmod(fd, 0755) == 0 && close(fd) == 0);
+	CHECK(proc_run(&p, &s, &e) == -1 && e.code == ENOENT);
+	snprintf(want, sizeof(want),
+	    "%s: the interpreter that it names is not there", path);
+	CHECK_STR(e.text, want);
+	p.cwd = "/nowhere";
+	CHECK(proc_run(&p, &s, &e) == -1 && e.code == ENOENT);
+	CHECK(strstr(e.text, "interpreter") == NULL);
+	unlink(path);
 }
 
 /* Whether a process is gone, or dead and not yet collected. */
@@ -373,6 +398,7 @@ main(void)
 	unread_input_is_no_failure();
 	surroundings_are_chosen();
 	what_cannot_start_says_so();
+	a_lost_interpreter_is_told();
 	time_limit_ends_the_group();
 	left_behind_is_killed();
 	escaped_talker_is_left();
