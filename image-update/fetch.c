@@ -156,9 +156,9 @@ exec_fetch(const char *url)
 {
 	char path[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
-	char *const argv[] = { (char[]){ PROGRAM },
-		log_is_verbose() ? (char[]){ "-v" } : (char[]){ "--" },
-		(char *)url, NULL };
+	char verbose[] = "-v", plain[] = "--", name[] = PROGRAM;
+	char *const argv[] = { name, log_is_verbose() ? verbose : plain,
+		(char *)(uintptr_t)url, NULL };
 	char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
 
 	if (slash != NULL &&

@@ -373,8 +373,11 @@ trial_watch(const char *root, const struct trial *trial, struct strbuf *why);
 /* Have refresh-config run, so that its report tells how the update ended. */
 void machine_report(void);
 
-/* By kexec if a kernel is loaded.  Does not come back, unless it fails. */
-int machine_reboot(bool loaded, struct error *e);
+/*
+ * By kexec if a kernel is loaded; away from an image that is bad whether its
+ * services end or not.  Does not come back, unless it fails.
+ */
+int machine_reboot(bool loaded, bool bad, struct error *e);
 
 /* What is to be done at each boot. */
 int trial_boot(struct slots *s, const char *root, struct error *e);

@@ -20,10 +20,12 @@ U=http://127.0.0.1:$(cat "$T/server/port")
 
 # Parts in any order, up to the end, behind it, and of a server without ranges.
 printf '6 8\n0 2\n588890 -\n2 0\n999999 5\n' >"$T/requests"
-printf 'data 8 %d\n4\n5\n6\n7\nend 0 %d\n' "$size" "$size" >"$T/want"
-printf 'data 2 %d\n1\nend 0 %d\n' "$size" "$size" >>"$T/want"
-printf 'data 5 %d\n0000\nend 0 %d\n' "$size" "$size" >>"$T/want"
-printf 'end 0 %d\nend 0 %d\n' "$size" "$size" >>"$T/want"
+{
+	printf 'data 8 %d\n4\n5\n6\n7\nend 0 %d\n' "$size" "$size"
+	printf 'data 2 %d\n1\nend 0 %d\n' "$size" "$size"
+	printf 'data 5 %d\n0000\nend 0 %d\n' "$size" "$size"
+	printf 'end 0 %d\nend 0 %d\n' "$size" "$size"
+} >"$T/want"
 for manner in good plain; do
 	image-fetch "$U/$manner/numbers" <"$T/requests" >"$T/got" 2>"$T/err" ||
 		fail "$manner: status $?"
