@@ -23,12 +23,10 @@ struct pool {
 	pthread_cond_t begin, end;
 	struct member *members;
 	unsigned n; /* the caller included */
-	unsigned busy; /* members still in this round */
-	unsigned long round;
 	bool stop;
 	pool_work *work;
 	void *ctx;
-	size_t next, pieces;
+	size_t pieces, next, done; /* of this round; next: not yet taken */
 };
 
 unsigned
@@ -44,17 +42,21 @@ pool_processors(void)
 	return n < 1 ? 1 : n > MOST ? MOST : (unsigned)n;
 }
 
-/* Take pieces until none is left. */
+/*
+ * Take pieces until none is left; the lock is held but for the work.  Who
+ * comes too late for a round is not waited for.
+ */
 static void
 work_off(struct pool *p, unsigned number)
 {
-	for (;;) {
-		size_t piece =
-		    __atomic_fetch_add(&p->next, 1, __ATOMIC_RELAXED);
+	while (p->next < p->pieces) {
+		size_t piece = p->next++;
 
-		if (piece >= p->pieces)
-			return;
+		pthread_mutex_unlock(&p->lock);
 		p->work(p->ctx, piece, number);
+		pthread_mutex_lock(&p->lock);
+		if (++p->done == p->pieces)
+			pthread_cond_signal(&p->end);
 	}
 }
 
@@ -63,20 +65,12 @@ member_run(void *arg)
 {
 	struct member *m = arg;
 	struct pool *p = m->pool;
-	unsigned long seen = 0;
 
 	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		while (p->round == seen && !p->stop)
-			pthread_cond_wait(&p->begin, &p->lock);
-		if (p->stop)
-			break;
-		seen = p->round;
-		pthread_mutex_unlock(&p->lock);
+	while (!p->stop) {
 		work_off(p, m->number);
-		pthread_mutex_lock(&p->lock);
-		if (--p->busy == 0)
-			pthread_cond_signal(&p->end);
+		if (!p->stop)
+			pthread_cond_wait(&p->begin, &p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -139,15 +133,11 @@ pool_run(struct pool *p, pool_work *work, void *ctx, size_t n)
 	pthread_mutex_lock(&p->lock);
 	p->work = work;
 	p->ctx = ctx;
-	p->next = 0;
+	p->next = p->done = 0;
 	p->pieces = n;
-	p->busy = p->n - 1;
-	p->round++;
 	pthread_cond_broadcast(&p->begin);
-	pthread_mutex_unlock(&p->lock);
 	work_off(p, 0);
-	pthread_mutex_lock(&p->lock);
-	while (p->busy > 0)
+	while (p->done < p->pieces)
 		pthread_cond_wait(&p->end, &p->lock);
 	pthread_mutex_unlock(&p->lock);
 }
