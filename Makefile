@@ -38,6 +38,13 @@ TOOLS := $(patsubst %/main.c,%,$(wildcard */main.c))
 # linked.  (A sanitizer has to be in a shared library.)
 LDFLAGS_apply-config := $(if $(SAN),,-static)
 
+# What unpacks is linked into the program that works while a machine has other
+# things to do: libarchive as a shared library loads ICU and C++ with it, which
+# is as much memory as a list of 20,000 files.
+LDFLAGS_image-update := $(if $(SAN),,-Wl,-Bstatic -lext2fs -lcom_err -lyaml \
+                        -larchive -lnettle -lacl -llzma -lzstd -llz4 -lbz2 \
+                        -lz -Wl,-Bdynamic)
+
 # The names by which others know a tool; they are links to it.
 NAMES_image-build    := disk-image-create ramdisk-image-create element-info \
                         diskimage-builder

@@ -38,8 +38,7 @@ add_list(struct doc *d, struct value *map, const struct value *old,
 	for (size_t i = 0; i < new->len; i++)
 		value_set(d, seen, new->items[i], list);
 	for (size_t i = 0; i < seen->len; i++)
-		value_add(
-		    d, list, value_string(d, value_member(seen, i)->name));
+		value_add(d, list, value_string(d, value_member(seen, i).name));
 	value_set(d, map, name, list);
 }
 

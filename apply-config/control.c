@@ -136,13 +136,13 @@ static const struct key {
 };
 
 static int
-set_member(const struct setter *s, const struct member *m)
+set_member(const struct setter *s, struct member m)
 {
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		if (strcmp(keys[i].name, m->name) == 0)
-			return keys[i].set(s, m->value);
-	return error_set(s->error, EINVAL,
-	    "unrecognised file control key '%.200s'", m->name);
+		if (strcmp(keys[i].name, m.name) == 0)
+			return keys[i].set(s, m.value);
+	return error_set(
+	    s->error, EINVAL, "unrecognised file control key '%.200s'", m.name);
 }
 
 int

@@ -36,9 +36,9 @@ struct node {
 /* One part of a dotted name; it stands at the offset in the text. */
 struct part {
 	uint32_t at;
-	uint32_t len;
+	uint32_t len : 31;
+	uint32_t secret : 1;
 	uint32_t hash;
-	uint32_t secret;
 };
 
 /* What else there is to a partial, a parent or a block. */

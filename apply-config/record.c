@@ -80,12 +80,12 @@ hash_value(struct hash *h, const struct value *v)
 	for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->len; i++)
 		hash_value(h, v->items[i]);
 	for (uint32_t i = 0; v->kind == VALUE_MAP && i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 
-		put_le32(head, m->len);
+		put_le32(head, m.len);
 		hash_add(h, head, 4);
-		hash_add(h, m->name, m->len);
-		hash_value(h, m->value);
+		hash_add(h, m.name, m.len);
+		hash_value(h, m.value);
 	}
 }
 

@@ -76,12 +76,12 @@ secrets_within(const struct secrets *s, const struct value *v)
 		if (secrets_within(s, v->items[i]))
 			return true;
 	for (uint32_t i = 0; v->kind == VALUE_MAP && i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 
-		if (m->value->kind != VALUE_NULL &&
-		    secrets_match(s, m->name, m->len))
+		if (m.value->kind != VALUE_NULL &&
+		    secrets_match(s, m.name, m.len))
 			return true;
-		if (secrets_within(s, m->value))
+		if (secrets_within(s, m.value))
 			return true;
 	}
 	return false;
@@ -123,10 +123,10 @@ add_texts(const struct secrets *s, const struct value *v, bool secret,
 	for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->len; i++)
 		add_texts(s, v->items[i], secret, texts);
 	for (uint32_t i = 0; v->kind == VALUE_MAP && i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 
-		add_texts(s, m->value,
-		    secret || secrets_match(s, m->name, m->len), texts);
+		add_texts(s, m.value, secret || secrets_match(s, m.name, m.len),
+		    texts);
 	}
 }
 

@@ -80,7 +80,7 @@ extra_outputs(struct round *r, const struct value *content)
 	if (!r->recalled || content->kind != VALUE_MAP)
 		return;
 	for (size_t i = 0; i < content->len; i++)
-		recall_file(r, value_member(content, i)->value);
+		recall_file(r, value_member(content, i).value);
 }
 
 int

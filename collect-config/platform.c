@@ -32,9 +32,9 @@ static void
 join(struct doc *d, struct value *into, const struct value *from)
 {
 	for (uint32_t i = 0; i < from->len; i++) {
-		const struct member *m = value_member(from, i);
+		const struct member m = value_member(from, i);
 
-		value_setn(d, into, m->name, m->len, m->value);
+		value_setn(d, into, m.name, m.len, m.value);
 	}
 }
 

@@ -223,9 +223,9 @@ cfn_step(struct round *r, struct error *e)
 	if (v == NULL)
 		return STEP_FAILED;
 	for (uint32_t i = 0; i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 
-		value_setn(r->doc, r->data, m->name, m->len, m->value);
+		value_setn(r->doc, r->data, m.name, m.len, m.value);
 	}
 	if (++r->place < paths_of(r)->len)
 		return ask(r, url);

@@ -513,7 +513,6 @@ build_clear(struct build *b)
 	free(b->layout_text);
 	free(b->place);
 	free(b->dir);
-	free(b->raw_dir);
 	free(b->work);
 	free(b->jail);
 	free(b->cgroup);

@@ -21,8 +21,8 @@ add_names(const struct value *names, struct strlist *all)
 {
 	for (uint32_t i = 0;
 	     names != NULL && names->kind == VALUE_MAP && i < names->len; i++)
-		if (!strlist_has(all, value_member(names, i)->name))
-			strlist_add(all, value_member(names, i)->name);
+		if (!strlist_has(all, value_member(names, i).name))
+			strlist_add(all, value_member(names, i).name);
 }
 
 /* Every name of a map with what it means here: "name<tab>packages" lines. */

@@ -80,6 +80,7 @@ int
 checksum_file(const char *path, bool md5, struct checksum *sum, struct error *e)
 {
 	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const struct pass_source from = { .fd = fd };
 	ownp(pool_free) struct pool *pool = NULL;
 	struct checksum_run r;
 	const struct pass_consumer c = checksum_begin(&r, md5);
@@ -89,7 +90,7 @@ checksum_file(const char *path, bool md5, struct checksum *sum, struct error *e)
 		error_errno(e, "%s", path);
 	else {
 		pool = pool_new(md5 ? 2 : 1);
-		done = pass_run(fd, pool, &c, 1, NULL, e);
+		done = pass_run(&from, pool, &c, 1, NULL, e);
 		if (done == -1)
 			error_prefix(e, "%s", path);
 	}

@@ -59,18 +59,18 @@ static void
 print_what(const struct value *what, struct strbuf *b)
 {
 	for (uint32_t i = 0; i < what->len; i++) {
-		const struct member *m = value_member(what, i);
+		const struct member m = value_member(what, i);
 
 		strbuf_puts(b, i > 0 ? ", " : "");
-		strbuf_puts(b, m->name);
-		if (m->value->kind != VALUE_LIST) {
-			strbuf_printf(b, " from byte %s", m->value->text);
+		strbuf_puts(b, m.name);
+		if (m.value->kind != VALUE_LIST) {
+			strbuf_printf(b, " from byte %s", m.value->text);
 			continue;
 		}
 		strbuf_putc(b, ' ');
-		add_plain(b, m->value->items[0]->text);
+		add_plain(b, m.value->items[0]->text);
 		strbuf_puts(b, " -> ");
-		add_plain(b, m->value->items[1]->text);
+		add_plain(b, m.value->items[1]->text);
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "image-build/inventory.h"
 #include "image-build/jobs.h"
 #include "image-build/origins.h"
+#include "image-build/spans.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/log.h"
@@ -101,67 +102,50 @@ is_raw(const char *format)
 	return format_find(format) == &format_raw;
 }
 
-/* Of the raw disk, by whichever job read all of it; or NULL. */
-static const struct checksum *
-raw_sum(const struct jobs *jobs, int d)
+static bool
+by_file(const struct settings *s)
 {
-	for (size_t i = 0; i < jobs->len; i++)
-		if (jobs->items[i].disk == d && jobs->items[i].raw_sum.known)
-			return &jobs->items[i].raw_sum;
-	return NULL;
+	for (size_t i = 0; i < s->formats.len; i++) {
+		const struct format_kind *kind =
+		    format_find(s->formats.items[i]);
+
+		if (kind->by_file != NULL && kind->by_file(s))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * For each format that holds disks.  Raw is begun first: its digests are the
+ * longest work of one thread, while others fill all processors to the end.
+ */
+static int
+add_disk_jobs(struct build *b, int d, struct jobs *jobs, const char *raw,
+    const struct spans *spans, struct error *e)
+{
+	const struct strlist *formats = &b->settings->formats;
+
+	for (int others = 0; others < 2; others++)
+		for (size_t i = 0; i < formats->len; i++) {
+			const char *format = formats->items[i];
+
+			if (!is_disk(format) || is_raw(format) == (others == 1))
+				continue;
+			if (add_job(b, jobs, d, raw, format, e) == -1)
+				return -1;
+			jobs->items[jobs->len - 1].what.spans = spans;
+		}
+	return 0;
 }
 
 static int
-hash_raw(const struct format_job *job, struct error *e)
+fill(const char *raw, struct spans *spans, struct error *e)
 {
-	return checksum_file(job->raw, job->md5, job->raw_sum, e);
-}
-
-/* No format: only the digests, while the disk is synced and renamed. */
-static const struct format_kind digests = {
-	.name = "digests",
-	.write = hash_raw,
-};
-
-static void
-start_digests(const struct build *b, struct jobs *jobs, int d, int fd)
-{
-	struct job *j = jobs_add(jobs);
-
-	j->kind = &digests;
-	j->disk = d;
-	j->raw_sums = true;
-	j->raw = mem_printf("/proc/self/fd/%d", fd);
-	j->what = (struct format_job){
-		.raw = j->raw, .output = j->raw, .md5 = wants_md5(b)
-	};
-	jobs_start(jobs);
-}
-
-/* The disk itself is moved, when all other formats have read it. */
-static int
-write_raw(
-    struct build *b, struct jobs *jobs, int d, const char *raw, struct error *e)
-{
-	own_fd int fd = open(raw, O_RDONLY | O_CLOEXEC);
-	struct error other;
-	size_t last;
-	int r;
+	own_fd int fd = open(raw, O_RDWR | O_CLOEXEC);
 
 	if (fd == -1)
 		return error_errno(e, "%s", raw);
-	if (wants_sums(b) && raw_sum(jobs, d) == NULL)
-		start_digests(b, jobs, d, fd);
-	if (add_job(b, jobs, d, raw, format_raw.name, e) == -1)
-		return -1;
-	last = jobs->len - 1;
-	jobs->items[last].sums = false;
-	r = job_do(&jobs->items[last], b, e);
-	if (jobs_wait(jobs, b, r == 0 ? e : &other) == -1 || r == -1)
-		return -1;
-	if (wants_sums(b))
-		jobs->items[last].sum = *raw_sum(jobs, d);
-	return 0;
+	return disk_fill(fd, spans, e);
 }
 
 /* One disk in each format that holds disks. */
@@ -169,21 +153,12 @@ static int
 deliver_disk(
     struct build *b, int d, struct jobs *jobs, const char *raw, struct error *e)
 {
-	const struct settings *s = b->settings;
-	bool wanted = strlist_has(&s->formats, format_raw.name);
+	own(spans_clear) struct spans spans = { 0 };
 
-	if (disk_write(b, (size_t)d, raw, e) == -1)
-		return -1;
-	for (size_t i = 0; i < s->formats.len; i++) {
-		if (!is_disk(s->formats.items[i]) ||
-		    is_raw(s->formats.items[i]))
-			continue;
-		if (add_job(b, jobs, d, raw, s->formats.items[i], e) == -1)
-			return -1;
-		jobs->items[jobs->len - 1].raw_sums = wanted && wants_sums(b);
-	}
-	if (jobs_wait(jobs, b, e) == -1 ||
-	    (wanted && write_raw(b, jobs, d, raw, e) == -1))
+	if (disk_write(b, (size_t)d, raw, &spans, e) == -1 ||
+	    (by_file(b->settings) && fill(raw, &spans, e) == -1) ||
+	    add_disk_jobs(b, d, jobs, raw, &spans, e) == -1 ||
+	    jobs_wait(jobs, b, e) == -1)
 		return -1;
 	(void)unlink(raw);
 	return 0;
@@ -198,8 +173,7 @@ deliver_disks(struct build *b, struct jobs *jobs, struct error *e)
 	for (size_t d = 0; d < b->layout.ndisks; d++) {
 		own_free char *name =
 		    mem_printf("%s.raw", b->layout.disks[d].name);
-		own_free char *raw = path_join(
-		    b->raw_dir != NULL ? b->raw_dir : b->image_dir, name);
+		own_free char *raw = path_join(b->image_dir, name);
 
 		if (deliver_disk(b, (int)d, jobs, raw, e) == -1)
 			return -1;
@@ -215,8 +189,7 @@ add_products(const struct jobs *jobs, bool disks, struct strlist *products,
     struct checksum *sums)
 {
 	for (size_t i = 0; i < jobs->len; i++)
-		if (jobs->items[i].output != NULL &&
-		    (jobs->items[i].disk >= 0) == disks) {
+		if ((jobs->items[i].disk >= 0) == disks) {
 			sums[products->len] = jobs->items[i].sum;
 			strlist_add(products, jobs->items[i].output);
 		}

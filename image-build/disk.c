@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "image-build/disk.h"
-#include "image-build/format.h"
 #include "image-build/image-build.h"
+#include "image-build/pass.h"
+#include "image-build/spans.h"
 #include "image-build/target.h"
 #include "lib/bytes.h"
 #include "lib/clock.h"
@@ -101,7 +102,6 @@ fill_job(const struct build *b, const struct filesystem *f, const char *tree,
 		.offset = f->start,
 		.content = f->used,
 		.inodes = f->inodes,
-		.lasting = strlist_has(&b->settings->formats, format_raw.name),
 		.sector = b->layout.disks[f->at.disk].sector,
 		.epoch = b->settings->epoch,
 		.now = made_at(b->settings) };
@@ -262,8 +262,8 @@ disk_prepare(struct build *b, struct error *e)
 /* ---- writing -------------------------------------------------------------------- */
 
 static int
-write_filesystem(
-    struct build *b, const struct filesystem *f, int fd, struct error *e)
+write_filesystem(struct build *b, const struct filesystem *f, int fd,
+    struct spans *spans, struct error *e)
 {
 	const struct fs_kind *kind = fs_find(f->type);
 	own(strlist_clear) struct strlist empty = { 0 };
@@ -276,8 +276,9 @@ write_filesystem(
 	fill_job(b, f, tree, &empty, &job);
 	job.what = what;
 	job.fd = fd;
+	job.spans = spans;
 	if (f->made != NULL)
-		return fs_place(&job, f->made, e);
+		return fs_place(&job, f->made, true, e);
 	log_status("write %s", what);
 	if (kind->write(&job, e) == -1)
 		return -1;
@@ -287,21 +288,41 @@ write_filesystem(
 
 /* File systems of a disk: those that loaders fill, or all others. */
 static int
-write_filesystems(
-    struct build *b, size_t d, bool staged, int fd, struct error *e)
+write_filesystems(struct build *b, size_t d, bool staged, int fd,
+    struct spans *spans, struct error *e)
 {
 	for (size_t i = 0; i < b->layout.nfilesystems; i++) {
 		const struct filesystem *f = &b->layout.filesystems[i];
 
 		if (f->at.disk == d && (f->tree != NULL) == staged &&
-		    write_filesystem(b, f, fd, e) == -1)
+		    write_filesystem(b, f, fd, spans, e) == -1)
 			return -1;
 	}
 	return 0;
 }
 
+int
+disk_fill(int fd, struct spans *spans, struct error *e)
+{
+	const struct pass_source from = { fd, spans };
+	ownp(pool_free) struct pool *pool = NULL;
+	struct pass_writer w;
+	struct pass_consumer c;
+	int r;
+
+	if (spans->len == 0)
+		return 0;
+	spans_sort(spans);
+	pool = pool_new(pool_processors());
+	c = pass_write_begin(&w, fd, false);
+	r = pass_run(&from, pool, &c, 1, "fill the disk", e);
+	spans_clear(spans);
+	return r;
+}
+
 static int
-write_verities(struct build *b, size_t d, int fd, struct error *e)
+write_verities(
+    struct build *b, size_t d, int fd, struct spans *spans, struct error *e)
 {
 	const char *seed = b->seed;
 	bool any = false;
@@ -313,7 +334,8 @@ write_verities(struct build *b, size_t d, int fd, struct error *e)
 		if (v->at.disk != d)
 			continue;
 		log_status("write %s", v->name);
-		if (verity_write(&b->layout, v, fd, seed, e) == -1)
+		if (disk_fill(fd, spans, e) == -1 ||
+		    verity_write(&b->layout, v, fd, seed, e) == -1)
 			return error_prefix(e, "%s", v->name);
 		log_info("%s: root hash %s", v->name, v->root_hash);
 		report_part(b->report, v->name, clock_seconds() - start);
@@ -339,14 +361,15 @@ write_loader(struct build *b, size_t d, int fd, struct error *e)
 }
 
 static int
-write_all(struct build *b, size_t d, int fd, struct error *e)
+write_all(
+    struct build *b, size_t d, int fd, struct spans *spans, struct error *e)
 {
 	const struct disk *disk = &b->layout.disks[d];
 	const char *seed = b->seed;
 
-	if (write_filesystems(b, d, false, fd, e) == -1 ||
-	    write_verities(b, d, fd, e) == -1 ||
-	    write_filesystems(b, d, true, fd, e) == -1 ||
+	if (write_filesystems(b, d, false, fd, spans, e) == -1 ||
+	    write_verities(b, d, fd, spans, e) == -1 ||
+	    write_filesystems(b, d, true, fd, spans, e) == -1 ||
 	    lvm_write(&b->layout, d, fd, seed, made_at(b->settings), e) == -1)
 		return -1;
 	if (disk->table != NULL && disk->table->write(disk, fd, seed, e) == -1)
@@ -355,7 +378,8 @@ write_all(struct build *b, size_t d, int fd, struct error *e)
 }
 
 int
-disk_write(struct build *b, size_t d, const char *path, struct error *e)
+disk_write(struct build *b, size_t d, const char *path, struct spans *spans,
+    struct error *e)
 {
 	own_fd int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
@@ -363,9 +387,10 @@ disk_write(struct build *b, size_t d, const char *path, struct error *e)
 		return error_errno(e, "%s", path);
 	if (ftruncate(fd, (off_t)b->layout.disks[d].bytes) == -1)
 		return error_errno(e, "%s", path);
-	if (write_all(b, d, fd, e) == -1) {
+	if (write_all(b, d, fd, spans, e) == -1) {
 		unlink(path);
 		return -1;
 	}
+	spans_sort(spans);
 	return 0;
 }

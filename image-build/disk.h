@@ -14,6 +14,7 @@
 
 struct build;
 struct error;
+struct spans;
 struct strbuf;
 struct strlist;
 
@@ -28,8 +29,15 @@ int disk_measure(struct build *b, struct error *e);
  */
 int disk_prepare(struct build *b, struct error *e);
 
-/* Write disk number d to path, a new sparse file. */
-int disk_write(struct build *b, size_t d, const char *path, struct error *e);
+/*
+ * Write disk number d to path, a new sparse file, but for what spans tells
+ * that files of the trees have.
+ */
+int disk_write(struct build *b, size_t d, const char *path, struct spans *spans,
+    struct error *e);
+
+/* Copy that into the file; spans is empty then. */
+int disk_fill(int fd, struct spans *spans, struct error *e);
 
 /* ---- fs.c, fs-*.c: file systems ---------------------------------------------- */
 
@@ -42,12 +50,12 @@ struct fs_job {
 	uint8_t uuid[16];
 	uint8_t seed[16]; /* of the directory hashes */
 	int fd; /* the disk */
+	struct spans *spans; /* and what is left out of it */
 	const char *path; /* the disk, for programs */
 	const char *scratch; /* a folder for temporary files */
 	uint64_t offset, bytes;
 	uint64_t content; /* bytes of what goes in, 0 if not known */
 	uint64_t inodes; /* how many there must be, 0 if not known */
-	bool lasting; /* the disk itself is wanted: write it back soon */
 	unsigned sector; /* of the disk */
 	int64_t epoch; /* clamp times to it, or -1 */
 	int64_t now; /* "made at", seconds */
@@ -93,8 +101,12 @@ void fs_names(struct strbuf *b); /* "ext4, swap" */
 
 /* ---- fs-tools.c: what the file systems made by programs share -------------- */
 
-/* Copy a file's data to the job's place on the disk, holes left out. */
-int fs_place(const struct fs_job *job, const char *file, struct error *e);
+/*
+ * Put a file's data in the job's place on the disk, holes left out.  What
+ * stays until the formats are made is not copied but noted in job->spans.
+ */
+int fs_place(
+    const struct fs_job *job, const char *file, bool stays, struct error *e);
 
 /* A new file of zeros, as large as the job, for a mkfs to fill. */
 int fs_blank(const struct fs_job *job, const char *file, struct error *e);

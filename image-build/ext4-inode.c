@@ -25,9 +25,9 @@ full(const struct ext4 *x, struct error *e)
 {
 	return error_set(e, ENOSPC,
 	    "%s: %.1f MiB are too small for what goes in (%.1f MiB of %.1f "
-	    "MiB are written)",
+	    "MiB have their place)",
 	    x->job->what, (double)x->job->bytes / 0x1p20,
-	    (double)x->written / 0x1p20, (double)x->job->content / 0x1p20);
+	    (double)x->placed / 0x1p20, (double)x->job->content / 0x1p20);
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The walk: every file, folder, link and device of the tree, in byte order,
- * each written as it is met; a folder's own blocks once all in it is known.
+ * each placed as it is met; a folder's own blocks once all in it is known.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,6 @@
 #include "lib/bytes.h"
 #include "lib/error.h"
 #include "lib/file.h"
-#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -51,46 +50,13 @@ link_again(struct ext4 *x, ext2_ino_t ino, const char *path, struct error *e)
 
 /* ---- regular files ------------------------------------------------------ */
 
+/* Where the blocks of a file come from and go to. */
 struct copy {
 	struct ext4 *x;
 	int fd;
-	const char *path;
+	const char *path; /* of the source */
 	struct ext4_extents *extents;
 };
-
-/* bytes from the file's offset from to the image's offset at. */
-static int
-copy_bytes(
-    struct copy *c, uint64_t from, uint64_t at, uint64_t bytes, struct error *e)
-{
-	struct ext4 *x = c->x;
-
-	while (bytes > 0) {
-		char *room;
-		size_t most;
-		ssize_t n;
-
-		if (ext4_room(x, at, &room, &most, e) == -1)
-			return -1;
-		n = pread(c->fd, room, bytes > most ? most : (size_t)bytes,
-		    (off_t)from);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return error_errno(e, "%s", c->path);
-		if (n == 0)
-			return error_set(e, EIO,
-			    "%s: became shorter while it was read", c->path);
-		x->buffered += (size_t)n;
-		from += (uint64_t)n;
-		at += (uint64_t)n;
-		bytes -= (uint64_t)n;
-		x->written += (uint64_t)n;
-		if (x->job->content > x->written)
-			log_progress(x->job->what, x->written, x->job->content);
-	}
-	return 0;
-}
 
 /* Blocks for the data from start to end, which is no hole. */
 static int
@@ -105,8 +71,7 @@ copy_range(struct copy *c, uint64_t start, uint64_t end, struct error *e)
 		if (ext4_take_blocks(c->x, want, &block, &got, e) == -1)
 			return -1;
 		bytes = got * size < end - start ? got * size : end - start;
-		if (copy_bytes(c, start, block * size, bytes, e) == -1)
-			return -1;
+		ext4_place_file(c->x, block, c->path, start, bytes);
 		ext4_extent_add(c->extents, start / size, block, got);
 		start += got * size;
 	}
@@ -153,9 +118,10 @@ write_regular(struct ext4 *x, int dir, const char *name, const char *path,
     struct error *e)
 {
 	own(own_extents) struct ext4_extents extents = { 0 };
+	own_free char *source = path_join(x->job->tree, path);
 	own_fd int fd =
 	    openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOATIME);
-	struct copy c = { .x = x, .path = path, .extents = &extents };
+	struct copy c = { .x = x, .path = source, .extents = &extents };
 
 	if (fd == -1 && errno == EPERM)
 		fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -399,6 +365,5 @@ ext4_tree_write(struct ext4 *x, struct error *e)
 	if ((x->job->below != NULL ? write_below(x, fd, &st, &root, e)
 				   : write_dir(x, fd, "", &st, &root, e)) == -1)
 		return -1;
-	log_progress(x->job->what, x->written, x->written);
 	return 0;
 }

@@ -5,7 +5,8 @@
  *
  * fs-ext4.c makes the empty file system and closes it, ext4-tree.c walks the
  * source, ext4-inode.c makes inodes and their extents, ext4-dir.c the blocks
- * of directories, ext4-output.c writes them.
+ * of directories, ext4-output.c writes them.  What is in the files is read
+ * when the disk is written out (spans.h).
  */
 #ifndef IMAGE_BUILD_EXT4_H
 #define IMAGE_BUILD_EXT4_H
@@ -62,27 +63,19 @@ struct ext4 {
 	blk64_t next; /* blocks below are taken */
 	ext2_ino_t next_ino; /* inodes below are taken */
 	struct inodes links; /* files with several names: their new inodes */
-	uint64_t written; /* bytes of data, for progress */
-	char *buffer; /* what is to be written next */
-	uint64_t buffer_at; /* where, in the file system */
-	size_t buffered; /* so many bytes */
-	size_t behind; /* written, not yet on its way to the disk */
+	uint64_t placed; /* bytes of data that have their blocks */
 };
 
 /* "what: libext2fs's message"; returns -1. */
 int ext4_failed(
     const struct ext4 *x, errcode_t code, const char *what, struct error *e);
 
-/*
- * Bytes to be written at a place, which need not follow those before: read
- * up to *bytes into *room and add their number to x->buffered.
- */
-int ext4_room(
-    struct ext4 *x, uint64_t at, char **room, size_t *bytes, struct error *e);
 int ext4_put_block(
     struct ext4 *x, blk64_t block, const void *data, struct error *e);
-int ext4_flush(struct ext4 *x, struct error *e);
-size_t ext4_buffer_bytes(void);
+
+/* A block, and those behind it, are to have what the file has at from. */
+void ext4_place_file(struct ext4 *x, blk64_t block, const char *path,
+    uint64_t from, uint64_t bytes);
 
 /* Take up to want blocks in one run; *got of them begin at *start. */
 int ext4_take_blocks(struct ext4 *x, uint64_t want, blk64_t *start,

@@ -275,5 +275,6 @@ const struct format_kind format_bosh = {
 	.name = "bosh",
 	.summary = "a stemcell for BOSH on OpenStack",
 	.ending = "bosh.tgz",
+	.by_file = format_always,
 	.write = write_bosh,
 };

@@ -22,16 +22,14 @@ link_disk(const struct format_job *job, const char *dir, struct error *e)
 {
 	own_free char *disk = path_join(dir, "disk.raw");
 	own(file_discard) struct file_writer w = { 0 };
-	own_fd int from = open(job->raw, O_RDONLY | O_CLOEXEC);
-	off_t size = from == -1 ? -1 : lseek(from, 0, SEEK_END);
+	uint64_t bytes = 0;
 
-	if (size == -1)
-		return error_errno(e, "%s", job->raw);
-	if (file_mkdirs(AT_FDCWD, dir, 0755, e) == -1 ||
+	if (format_disk_bytes(job, &bytes, e) == -1 ||
+	    file_mkdirs(AT_FDCWD, dir, 0755, e) == -1 ||
 	    file_begin(&w, AT_FDCWD, disk, 0644, e) == -1)
 		return -1;
 	w.hasty = true;
-	if (format_copy(from, &w, round_up((uint64_t)size, UNIT), e) == -1)
+	if (format_copy(job, &w, round_up(bytes, UNIT), NULL, e) == -1)
 		return -1;
 	return file_publish(&w, e);
 }

@@ -332,6 +332,14 @@ take_options(const char *text, enum compress_kind *kind)
 	return true;
 }
 
+static bool
+by_file(const struct settings *s)
+{
+	enum compress_kind kind;
+
+	return s->qemu_options != NULL && !take_options(s->qemu_options, &kind);
+}
+
 static int
 by_qemu(const struct format_job *job, struct error *e)
 {
@@ -343,14 +351,10 @@ by_qemu(const struct format_job *job, struct error *e)
 }
 
 static int
-prepare(
-    struct qcow2 *q, const struct format_job *job, int from, struct error *e)
+prepare(struct qcow2 *q, const struct format_job *job, struct error *e)
 {
-	struct stat st;
-
-	if (fstat(from, &st) == -1)
-		return error_errno(e, "%s", job->raw);
-	q->bytes = (uint64_t)st.st_size;
+	if (format_disk_bytes(job, &q->bytes, e) == -1)
+		return -1;
 	q->clusters = round_up(q->bytes, CLUSTER) >> BITS;
 	q->compress = !job->settings->uncompressed;
 	q->pool = pool_new(pool_processors());
@@ -364,25 +368,16 @@ prepare(
 	return 0;
 }
 
-/* The clusters, and on the way the digests of the raw disk if wanted. */
 static int
-put_data(
-    struct qcow2 *q, const struct format_job *job, int from, struct error *e)
+put_data(struct qcow2 *q, const struct format_job *job, struct error *e)
 {
-	struct checksum_run run;
-	struct pass_consumer all[2] = { { q, begin, work, put_pieces } };
-	size_t n = 1;
-	int r;
+	own_fd int fd = open(job->raw, O_RDONLY | O_CLOEXEC);
+	const struct pass_source from = { fd, job->spans };
+	const struct pass_consumer all = { q, begin, work, put_pieces };
 
-	if (job->raw_sum != NULL) {
-		all[1] = all[0]; /* the longer pieces of work first */
-		all[0] = checksum_begin(&run, job->md5);
-		n = 2;
-	}
-	r = pass_run(from, q->pool, all, n, "qcow2", e);
-	if (job->raw_sum != NULL)
-		checksum_end(&run, job->raw_sum);
-	return r;
+	if (fd == -1)
+		return error_errno(e, "%s", job->raw);
+	return pass_run(&from, q->pool, &all, 1, "qcow2", e);
 }
 
 static int
@@ -390,18 +385,15 @@ write_qcow2(const struct format_job *job, struct error *e)
 {
 	own(file_discard) struct file_writer w = { 0 };
 	own(qcow2_clear) struct qcow2 q = { .kind = COMPRESS_DEFLATE };
-	own_fd int from = open(job->raw, O_RDONLY | O_CLOEXEC);
 	const char *options = job->settings->qemu_options;
 
-	if (from == -1)
-		return error_errno(e, "%s", job->raw);
 	if (options != NULL && !take_options(options, &q.kind))
 		return by_qemu(job, e);
 	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1)
 		return -1;
 	q.to = w.fd;
-	if (prepare(&q, job, from, e) == -1 ||
-	    put_data(&q, job, from, e) == -1 || put_header(&q, e) == -1)
+	if (prepare(&q, job, e) == -1 || put_data(&q, job, e) == -1 ||
+	    put_header(&q, e) == -1)
 		return -1;
 	return file_publish(&w, e);
 }
@@ -409,5 +401,6 @@ write_qcow2(const struct format_job *job, struct error *e)
 const struct format_kind format_qcow2 = {
 	.name = "qcow2",
 	.summary = "QEMU's format, compressed",
+	.by_file = by_file,
 	.write = write_qcow2,
 };

@@ -86,17 +86,20 @@ write_vdi(const struct format_job *job, struct error *e)
 const struct format_kind format_vmdk = {
 	.name = "vmdk",
 	.summary = "VMware's, stream-optimised (qemu-img)",
+	.by_file = format_always,
 	.write = write_vmdk,
 };
 
 const struct format_kind format_vhdx = {
 	.name = "vhdx",
 	.summary = "Hyper-V's newer format (qemu-img)",
+	.by_file = format_always,
 	.write = write_vhdx,
 };
 
 const struct format_kind format_vdi = {
 	.name = "vdi",
 	.summary = "VirtualBox's (qemu-img)",
+	.by_file = format_always,
 	.write = write_vdi,
 };

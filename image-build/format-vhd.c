@@ -85,17 +85,15 @@ static int
 write_vhd(const struct format_job *job, struct error *e)
 {
 	own(file_discard) struct file_writer w = { 0 };
-	own_fd int from = open(job->raw, O_RDONLY | O_CLOEXEC);
 	uint8_t footer[FOOTER];
-	struct stat st;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
-	if (from == -1 || fstat(from, &st) == -1)
-		return error_errno(e, "%s", job->raw);
-	bytes = round_up((uint64_t)st.st_size, UNIT);
+	if (format_disk_bytes(job, &bytes, e) == -1)
+		return -1;
+	bytes = round_up(bytes, UNIT);
 	make_footer(job, bytes, footer);
 	if (file_begin(&w, AT_FDCWD, job->output, 0644, e) == -1 ||
-	    format_copy(from, &w, bytes + FOOTER, e) == -1)
+	    format_copy(job, &w, bytes + FOOTER, NULL, e) == -1)
 		return -1;
 	if (pwrite(w.fd, footer, FOOTER, (off_t)bytes) != FOOTER)
 		return error_errno(e, "write");

@@ -26,6 +26,13 @@ format_names(struct strbuf *b)
 		strbuf_printf(b, "%s%s", i > 0 ? ", " : "", kinds[i]->name);
 }
 
+bool
+format_always(const struct settings *s)
+{
+	(void)s;
+	return true;
+}
+
 const char *
 format_ending(const struct format_kind *kind)
 {

@@ -14,6 +14,7 @@ struct checksum;
 struct error;
 struct file_writer;
 struct settings;
+struct spans;
 struct strbuf;
 struct strlist;
 
@@ -21,7 +22,8 @@ struct strlist;
 
 struct format_job {
 	const struct settings *settings;
-	const char *raw; /* the finished raw disk; NULL for archives */
+	const char *raw; /* the finished disk; NULL for archives */
+	const struct spans *spans; /* and what is left out of it */
 	const char *tree; /* what went in */
 	const char *scratch; /* a folder for temporary files */
 	const char *output; /* path to deliver, replaced atomically */
@@ -29,10 +31,10 @@ struct format_job {
 	int64_t now; /* "made at", seconds */
 
 	/*
-	 * Who reads all of the raw disk in order makes its digests too, if
-	 * this is set; with MD5 if that is wanted.
+	 * Who knows all bytes of the output in their order makes its digests
+	 * too, if this is set; with MD5 if that is wanted.
 	 */
-	struct checksum *raw_sum;
+	struct checksum *sum;
 	bool md5;
 };
 
@@ -40,6 +42,12 @@ struct format_kind {
 	const char *name, *summary;
 	const char *ending; /* of the file's name; NULL: the name */
 	bool archive; /* made of the tree, needs no disk */
+
+	/*
+	 * Whether it reads the disk's file itself, which has to have
+	 * everything in it then.  NULL: it never does.
+	 */
+	bool (*by_file)(const struct settings *s);
 	int (*write)(const struct format_job *job, struct error *e);
 };
 
@@ -51,9 +59,18 @@ const struct format_kind *format_find(const char *name); /* or NULL */
 void format_names(struct strbuf *b); /* "qcow2, raw" */
 const char *format_ending(const struct format_kind *kind);
 
-/* Copy a file's data to a new one of so many bytes; holes stay holes. */
-int
-format_copy(int from, struct file_writer *w, uint64_t bytes, struct error *e);
+/* Bytes of the disk. */
+int format_disk_bytes(
+    const struct format_job *job, uint64_t *bytes, struct error *e);
+
+/*
+ * Copy the disk to a new file of so many bytes, at least as many; holes stay
+ * holes.  sum receives the digests of the disk's own bytes; NULL: none.
+ */
+int format_copy(const struct format_job *job, struct file_writer *w,
+    uint64_t bytes, struct checksum *sum, struct error *e);
+
+bool format_always(const struct settings *s); /* true */
 
 /* By qemu-img, with its options. */
 int format_qemu(const struct format_job *job, const char *type,

@@ -49,7 +49,7 @@ write_btrfs(const struct fs_job *job, struct error *e)
 	if (r == 0)
 		r = run_mkfs(job, tree, image, e);
 	if (r == 0)
-		r = fs_place(job, image, e);
+		r = fs_place(job, image, false, e);
 	unlink(image);
 	if (r == 0 && tree == copy)
 		r = tree_remove(AT_FDCWD, copy, e);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "image-build/disk.h"
+#include "image-build/spans.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/limits.h"
@@ -186,7 +187,8 @@ copy_range(const struct fs_job *job, int from, off_t at, off_t end,
 }
 
 int
-fs_place(const struct fs_job *job, const char *file, struct error *e)
+fs_place(
+    const struct fs_job *job, const char *file, bool stays, struct error *e)
 {
 	own_fd int from = open(file, O_RDONLY | O_CLOEXEC);
 	own_free char *buffer = mem_alloc(CHUNK);
@@ -207,7 +209,11 @@ fs_place(const struct fs_job *job, const char *file, struct error *e)
 		hole = data == -1 ? -1 : lseek(from, data, SEEK_HOLE);
 		if (hole == -1)
 			return error_errno(e, "%s", file);
-		if (copy_range(job, from, data, hole, buffer, e) == -1)
+		if (stays)
+			spans_add(job->spans, file, (uint64_t)data,
+			    job->offset + (uint64_t)data,
+			    (uint64_t)(hole - data));
+		else if (copy_range(job, from, data, hole, buffer, e) == -1)
 			return -1;
 		at = hole;
 	}

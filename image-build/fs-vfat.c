@@ -144,7 +144,7 @@ write_vfat(const struct fs_job *job, struct error *e)
 	if (r == 0 && !fs_is_empty(job))
 		r = fill(job, image, e);
 	if (r == 0)
-		r = fs_place(job, image, e);
+		r = fs_place(job, image, false, e);
 	unlink(image);
 	return r;
 }

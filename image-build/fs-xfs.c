@@ -84,7 +84,7 @@ write_xfs(const struct fs_job *job, struct error *e)
 	}
 	r = run_mkfs(job, image, e);
 	if (r == 0)
-		r = fs_place(job, image, e);
+		r = fs_place(job, image, false, e);
 	unlink(image);
 	return r;
 }

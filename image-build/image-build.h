@@ -221,8 +221,7 @@ struct build {
 	char *layout_text; /* the description and the defaults it had */
 	char *place; /* where all builds mount their work */
 	char *dir; /* a scratch folder of this build */
-	char *raw_dir; /* one beside the image, for raw disks; or NULL */
-	int place_lock, dir_lock, raw_lock; /* descriptors, or 0 */
+	int place_lock, dir_lock; /* descriptors, or 0 */
 	char *work; /* TMP_BUILD_DIR, the same in every build */
 	struct snapshots *snapshots; /* NULL: built without */
 	char *jail; /* where the target is mounted to become the root */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A child for each format: it writes the file, reads it once more for the
- * digests while it is in memory, and sends back what came of it.
+ * digests unless these came about on the way, and sends back what came of it.
  */
 #include "image-build/jobs.h"
 
@@ -27,7 +27,7 @@
 struct answer {
 	int status; /* 0, or -1 with the error */
 	struct error error;
-	struct checksum sum, raw_sum;
+	struct checksum sum;
 };
 
 struct job *
@@ -58,16 +58,6 @@ finished(struct job *j, struct build *b)
 	report_part(b->report, j->kind->name, clock_seconds() - j->start);
 }
 
-int
-job_do(struct job *j, struct build *b, struct error *e)
-{
-	j->start = clock_seconds();
-	if (work(j, e) == -1)
-		return -1;
-	finished(j, b);
-	return 0;
-}
-
 /* ---- children ------------------------------------------------------------------- */
 
 static void
@@ -77,11 +67,10 @@ work_in_child(struct job *j, int answer)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	log_set_status(false); /* it is not the only one */
-	if (j->raw_sums)
-		j->what.raw_sum = &j->raw_sum;
+	if (j->sums)
+		j->what.sum = &j->sum;
 	a.status = work(j, &a.error);
 	a.sum = j->sum;
-	a.raw_sum = j->raw_sum;
 	_exit(write(answer, &a, sizeof(a)) == sizeof(a) ? 0 : 1);
 }
 
@@ -128,7 +117,6 @@ collect(struct job *j, struct error *e)
 		return -1;
 	}
 	j->sum = a.sum;
-	j->raw_sum = a.raw_sum;
 	return 0;
 }
 

@@ -16,12 +16,10 @@ struct build;
 struct job {
 	const struct format_kind *kind;
 	struct format_job what;
-	char *output; /* what borrows it; NULL: nothing is delivered */
-	char *raw; /* as well; NULL for archives */
+	char *output, *raw; /* what borrows them; raw NULL for archives */
 	int disk; /* number of it, -1 for archives */
 	bool sums; /* its digests are wanted */
-	bool raw_sums; /* and those of the raw disk, if it reads all of it */
-	struct checksum sum, raw_sum; /* once it is done */
+	struct checksum sum; /* once it is done */
 	double start;
 	int answer; /* a pipe from the child while it runs, else 0 */
 	int pid;
@@ -47,8 +45,5 @@ int jobs_wait(struct jobs *all, struct build *b, struct error *e);
 
 /* Waits for those that run. */
 void jobs_clear(struct jobs *all);
-
-/* In this process: for a job that is only a matter of names. */
-int job_do(struct job *j, struct build *b, struct error *e);
 
 #endif

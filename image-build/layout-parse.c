@@ -102,10 +102,9 @@ static int
 children(struct layout_nodes *p, const struct value *map, const char *name)
 {
 	for (uint32_t i = 0; i < map->len; i++) {
-		const struct member *m = value_member(map, i);
+		const struct member m = value_member(map, i);
 
-		if (is_module(m->name) &&
-		    node(p, m->name, m->value, name) == -1)
+		if (is_module(m.name) && node(p, m.name, m.value, name) == -1)
 			return -1;
 	}
 	return 0;
@@ -453,18 +452,18 @@ static int
 entry(
     struct layout_nodes *p, const struct value *v, uint32_t number, bool disks)
 {
-	const struct member *m;
+	struct member m;
 
 	if (v->kind != VALUE_MAP || v->len != 1)
 		return error_set(
 		    p->e, EINVAL, "entry %u should be a single dict", number);
 	m = value_member(v, 0);
-	if (!is_module(m->name))
+	if (!is_module(m.name))
 		return error_set(p->e, EINVAL,
-		    "Config entry is not a plugin value: %s", m->name);
-	if (disks != (strcmp(m->name, "local_loop") == 0))
+		    "Config entry is not a plugin value: %s", m.name);
+	if (disks != (strcmp(m.name, "local_loop") == 0))
 		return 0;
-	return node(p, m->name, m->value, NULL);
+	return node(p, m.name, m.value, NULL);
 }
 
 /* Entries may come in any order: disks first, so that all else finds them. */

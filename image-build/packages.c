@@ -332,13 +332,13 @@ add_file(const char *path, const char *element, const struct strlist *env,
 		return error_set(e, EINVAL, "%s: wants a map, not %s", path,
 		    value_kind_name(all));
 	for (uint32_t i = 0; i < all->len; i++) {
-		const struct member *m = value_member(all, i);
+		const struct member m = value_member(all, i);
 		struct entry x = { .source = path,
 			.element = element,
-			.package = m->name,
+			.package = m.name,
 			.env = env };
 
-		if (add_package(&x, m->value, plan, e) == -1)
+		if (add_package(&x, m.value, plan, e) == -1)
 			return -1;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file's data and holes, batch by batch, for several consumers. */
+/* A disk's data and holes, batch by batch, for several consumers. */
 #include "image-build/pass.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image-build/spans.h"
 #include "lib/bytes.h"
 #include "lib/error.h"
 #include "lib/log.h"
@@ -16,15 +17,18 @@
 #include "lib/own.h"
 
 #define CONSUMERS 4 /* at most */
+#define ALIGNMENT ((size_t)4096) /* of buffers: they may be written directly */
 
 struct batch {
 	struct pass_batch shown;
 	uint8_t *buffer; /* PASS_BATCH bytes */
-	int code; /* errno of reading it */
+	bool failed; /* to be read */
+	struct error error;
 };
 
 struct pass {
 	int fd;
+	const struct spans *spans;
 	uint64_t bytes; /* of the file */
 	const struct pass_consumer *consumers;
 	size_t n;
@@ -35,45 +39,63 @@ struct pass {
 
 /* ---- reading ---------------------------------------------------------------- */
 
+/* Where data begins, at a place or behind it; the disk's end if nowhere. */
+static uint64_t
+next_data(const struct pass *p, uint64_t at)
+{
+	size_t i = spans_find(p->spans, at);
+	off_t data = lseek(p->fd, (off_t)at, SEEK_DATA);
+	uint64_t next = p->bytes;
+
+	if (data != -1)
+		next = (uint64_t)data;
+	else if (errno != ENXIO)
+		return at; /* the file system has no holes */
+	if (i < p->spans->len && p->spans->items[i].at < next)
+		next = p->spans->items[i].at;
+	return next > at ? next : at;
+}
+
+/* Where data that begins at a place ends, which is not looked for beyond. */
+static uint64_t
+next_hole(const struct pass *p, uint64_t at, uint64_t beyond)
+{
+	while (at < beyond) {
+		size_t i = spans_find(p->spans, at);
+		off_t hole;
+
+		if (i < p->spans->len && p->spans->items[i].at <= at) {
+			at = span_end(&p->spans->items[i]);
+			continue;
+		}
+		hole = lseek(p->fd, (off_t)at, SEEK_HOLE);
+		if (hole == -1)
+			return beyond;
+		if ((uint64_t)hole == at)
+			return at;
+		at = (uint64_t)hole;
+	}
+	return beyond;
+}
+
 /* What comes at a place: data as far as it goes, or a hole. */
 static void
 place(const struct pass *p, uint64_t at, struct pass_batch *b)
 {
-	off_t data = lseek(p->fd, (off_t)at, SEEK_DATA), hole;
-	uint64_t end = p->bytes;
+	uint64_t data = next_data(p, at), end = at + PASS_BATCH;
 
 	*b = (struct pass_batch){ .at = at };
-	if (data == -1 && errno == ENXIO) {
-		b->bytes = end - at;
+	if (end > p->bytes)
+		end = p->bytes;
+	if (data == p->bytes || round_down(data, PASS_UNIT) > at) {
+		b->bytes =
+		    (data == p->bytes ? data : round_down(data, PASS_UNIT)) -
+		    at;
 		return;
 	}
-	if (data != -1 && round_down((uint64_t)data, PASS_UNIT) > at) {
-		b->bytes = round_down((uint64_t)data, PASS_UNIT) - at;
-		return;
-	}
-	hole = lseek(p->fd, data == -1 ? (off_t)at : data, SEEK_HOLE);
-	if (data != -1 && hole != -1 &&
-	    round_up((uint64_t)hole, PASS_UNIT) < end)
-		end = round_up((uint64_t)hole, PASS_UNIT);
-	b->bytes = end - at < PASS_BATCH ? end - at : PASS_BATCH;
+	data = round_up(next_hole(p, data, end), PASS_UNIT);
+	b->bytes = (data < end ? data : end) - at;
 	b->data = p->batches[0].buffer; /* no hole; fill() knows which */
-}
-
-static int
-read_all(int fd, uint8_t *to, size_t n, uint64_t at)
-{
-	while (n > 0) {
-		ssize_t done = pread(fd, to, n, (off_t)at);
-
-		if (done == -1 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return done == 0 ? EIO : errno;
-		to += done;
-		at += (uint64_t)done;
-		n -= (size_t)done;
-	}
-	return 0;
 }
 
 static void
@@ -81,12 +103,12 @@ fill(const struct pass *p, struct batch *b)
 {
 	size_t n = (size_t)b->shown.bytes;
 
-	b->code = 0;
 	if (b->shown.data == NULL)
 		return;
 	b->shown.data = b->buffer;
-	b->code = read_all(p->fd, b->buffer, n, b->shown.at);
 	memset(b->buffer + n, 0, (size_t)round_up(n, PASS_UNIT) - n);
+	b->failed = spans_read(p->spans, p->fd, b->buffer, b->shown.at, n,
+			&b->error) == -1;
 }
 
 /* ---- working ---------------------------------------------------------------- */
@@ -118,9 +140,9 @@ show(struct pass *p, struct pool *pool, struct error *e)
 {
 	size_t all = 1;
 
-	if (p->now->code != 0) {
-		errno = p->now->code;
-		return error_errno(e, "read");
+	if (p->now->failed) {
+		*e = p->now->error;
+		return -1;
 	}
 	for (size_t i = 0; i < p->n; i++) {
 		p->pieces[i] =
@@ -162,19 +184,25 @@ run(struct pass *p, struct pool *pool, const char *what, struct error *e)
 }
 
 int
-pass_run(int fd, struct pool *pool, const struct pass_consumer *consumers,
-    size_t n, const char *what, struct error *e)
+pass_run(const struct pass_source *from, struct pool *pool,
+    const struct pass_consumer *consumers, size_t n, const char *what,
+    struct error *e)
 {
-	struct pass p = { .fd = fd, .consumers = consumers, .n = n };
-	own_free uint8_t *buffers = mem_alloc(2 * PASS_BATCH);
+	static const struct spans none = { 0 };
+	struct pass p = { .fd = from->fd,
+		.spans = from->spans != NULL ? from->spans : &none,
+		.consumers = consumers,
+		.n = n };
+	own_free uint8_t *buffers = mem_alloc(2 * PASS_BATCH + ALIGNMENT);
 	struct stat st;
 
 	if (n > CONSUMERS)
 		return error_set(e, EINVAL, "too many consumers");
-	if (fstat(fd, &st) == -1)
+	if (fstat(p.fd, &st) == -1)
 		return error_errno(e, "read");
 	p.bytes = (uint64_t)st.st_size;
-	p.batches[0].buffer = buffers;
-	p.batches[1].buffer = buffers + PASS_BATCH;
+	p.batches[0].buffer =
+	    buffers + ALIGNMENT - (uintptr_t)buffers % ALIGNMENT;
+	p.batches[1].buffer = p.batches[0].buffer + PASS_BATCH;
 	return run(&p, pool, what, e);
 }

@@ -145,15 +145,15 @@ void
 pins_preferences(const struct value *packages, struct strbuf *text)
 {
 	for (uint32_t i = 0; packages != NULL && i < packages->len; i++) {
-		const struct member *m = value_member(packages, i);
-		const char *version = value_text(m->value, "version", NULL);
-		size_t n = strcspn(m->name, ":");
+		const struct member m = value_member(packages, i);
+		const char *version = value_text(m.value, "version", NULL);
+		size_t n = strcspn(m.name, ":");
 
 		/* Any priority over 1000 allows older versions too. */
 		if (version != NULL)
 			strbuf_printf(text,
 			    "Package: %.*s\nPin: version %s\n"
 			    "Pin-Priority: 1001\n\n",
-			    (int)n, m->name, version);
+			    (int)n, m.name, version);
 	}
 }

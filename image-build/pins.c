@@ -149,7 +149,7 @@ look_for_lost(struct pins *p, const char *section, const char *what,
 	const struct value *was = value_get(p->was, section);
 
 	for (uint32_t i = 0; was != NULL && i < was->len; i++) {
-		const char *name = value_member(was, i)->name;
+		const char *name = value_member(was, i).name;
 
 		if (value_get(now, name) == NULL)
 			strlist_printf(&p->moved, "%s %s is gone", what, name);

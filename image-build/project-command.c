@@ -20,9 +20,8 @@ joined(const struct value *v)
 		if (v->kind == VALUE_LIST)
 			strlist_add(&parts, v->items[i]->text);
 		else
-			strlist_printf(&parts, "%s=%s",
-			    value_member(v, i)->name,
-			    value_member(v, i)->value->text);
+			strlist_printf(&parts, "%s=%s", value_member(v, i).name,
+			    value_member(v, i).value->text);
 	return strlist_join(&parts, ",");
 }
 
@@ -70,8 +69,8 @@ project_command(
 	    : compat			       ? "disk-image-create"
 					       : "image-build";
 	for (uint32_t i = 0; env != NULL && i < env->len; i++)
-		strlist_env_set(&c->env, value_member(env, i)->name,
-		    value_member(env, i)->value->text);
+		strlist_env_set(&c->env, value_member(env, i).name,
+		    value_member(env, i).value->text);
 	for (const struct project_key *k = project_keys; k->name != NULL; k++) {
 		const struct value *v = value_get(image, k->name);
 

@@ -111,15 +111,15 @@ check_map(const struct place *p, const struct value *v, struct error *e)
 	if (v->kind != VALUE_MAP)
 		return refuse(p, "a map", v, e);
 	for (uint32_t i = 0; i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 
-		if (check_text(p, m->value, e) == -1)
-			return error_prefix(e, "%s", m->name);
-		if (m->len == 0 || strlen(m->name) != m->len ||
-		    strchr(m->name, '=') != NULL)
+		if (check_text(p, m.value, e) == -1)
+			return error_prefix(e, "%s", m.name);
+		if (m.len == 0 || strlen(m.name) != m.len ||
+		    strchr(m.name, '=') != NULL)
 			return error_set(e, EINVAL,
 			    "%s: entry %u: %s: \"%.60s\" cannot be a name",
-			    p->source, p->entry, p->key, m->name);
+			    p->source, p->entry, p->key, m.name);
 	}
 	return 0;
 }
@@ -173,17 +173,17 @@ check_entry(
 		return error_set(e, EINVAL, "%s: entry %u: wants a map, not %s",
 		    source, n, value_kind_name(entry));
 	for (uint32_t i = 0; i < entry->len; i++) {
-		const struct member *m = value_member(entry, i);
-		const struct place p = { source, n, m->name };
+		const struct member m = value_member(entry, i);
+		const struct place p = { source, n, m.name };
 		const struct project_key *k = project_keys;
 
-		while (k->name != NULL && strcmp(k->name, m->name) != 0)
+		while (k->name != NULL && strcmp(k->name, m.name) != 0)
 			k++;
 		if (k->name == NULL)
 			return error_set(e, EINVAL,
 			    "%s: entry %u: no such key: %.60s", source, n,
-			    m->name);
-		if (check_value(&p, k, m->value, e) == -1)
+			    m.name);
+		if (check_value(&p, k, m.value, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -207,8 +207,8 @@ merge_value(struct doc *d, struct value *image, const char *key,
 		if (from->kind == VALUE_LIST)
 			value_add(d, into, value_copy(d, from->items[i]));
 		else
-			value_set(d, into, value_member(from, i)->name,
-			    value_copy(d, value_member(from, i)->value));
+			value_set(d, into, value_member(from, i).name,
+			    value_copy(d, value_member(from, i).value));
 }
 
 /* The image of a name, made if it is not there. */
@@ -248,9 +248,9 @@ project_add(struct doc *d, struct value *images, const struct value *file,
 		name = value_text(entry, "imagename", name);
 		image = image_named(d, images, name);
 		for (uint32_t k = 0; k < entry->len; k++) {
-			const struct member *m = value_member(entry, k);
+			const struct member m = value_member(entry, k);
 
-			merge_value(d, image, m->name, m->value);
+			merge_value(d, image, m.name, m.value);
 		}
 	}
 	return 0;

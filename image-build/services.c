@@ -45,14 +45,14 @@ add_map(struct doc *d, const struct value *map, const char *path,
 		return error_set(e, EINVAL, "%s: wants a map, not %s", path,
 		    value_kind_name(map));
 	for (uint32_t i = 0; i < map->len; i++) {
-		const struct member *m = value_member(map, i);
+		const struct member m = value_member(map, i);
 
-		if (value_get(all, m->name) != NULL)
+		if (value_get(all, m.name) != NULL)
 			return error_set(e, EEXIST,
 			    "%s: %s already found in services list", path,
-			    m->name);
-		value_set(d, all, m->name,
-		    value_string(d, mapped(m->value, m->name, distro)));
+			    m.name);
+		value_set(d, all, m.name,
+		    value_string(d, mapped(m.value, m.name, distro)));
 	}
 	return 0;
 }
@@ -79,9 +79,9 @@ services_map(const struct build *b, const char *distro, struct strbuf *text,
 			return error_prefix(e, "element %s", el->name);
 	}
 	for (uint32_t i = 0; i < all->len; i++) {
-		const struct member *m = value_member(all, i);
+		const struct member m = value_member(all, i);
 
-		strbuf_printf(text, "%s: %s\n", m->name, m->value->text);
+		strbuf_printf(text, "%s: %s\n", m.name, m.value->text);
 	}
 	return 0;
 }

@@ -360,15 +360,15 @@ files_hold(const struct build *b, const struct value *map, const char *what,
 {
 	for (uint32_t i = 0;
 	     map != NULL && map->kind == VALUE_MAP && i < map->len; i++) {
-		const struct member *m = value_member(map, i);
-		own_free char *path = full_path(b->hooks, m->name);
+		const struct member m = value_member(map, i);
+		own_free char *path = full_path(b->hooks, m.name);
 		char text[DIGEST_TEXT];
 
 		digest(path, text);
-		if (m->value->kind == VALUE_STRING &&
-		    strcmp(text, m->value->text) == 0)
+		if (m.value->kind == VALUE_STRING &&
+		    strcmp(text, m.value->text) == 0)
 			continue;
-		*why = mem_printf("%s %s changed", what, m->name);
+		*why = mem_printf("%s %s changed", what, m.name);
 		return false;
 	}
 	return true;
@@ -379,16 +379,16 @@ variables_hold(const struct build *b, const struct value *map, char **why)
 {
 	for (uint32_t i = 0;
 	     map != NULL && map->kind == VALUE_MAP && i < map->len; i++) {
-		const struct member *m = value_member(map, i);
-		const char *value = strlist_env_get(&b->phase_env, m->name);
+		const struct member m = value_member(map, i);
+		const char *value = strlist_env_get(&b->phase_env, m.name);
 		char text[DIGEST_TEXT];
 
 		value = value != NULL ? value : "";
 		digest_text(value, strlen(value), text);
-		if (m->value->kind == VALUE_STRING &&
-		    strcmp(text, m->value->text) == 0)
+		if (m.value->kind == VALUE_STRING &&
+		    strcmp(text, m.value->text) == 0)
 			continue;
-		*why = mem_printf("the variable %s changed", spoken(m->name));
+		*why = mem_printf("the variable %s changed", spoken(m.name));
 		return false;
 	}
 	return true;
@@ -427,20 +427,20 @@ static char *
 env_difference(const struct value *old, const struct value *new)
 {
 	for (uint32_t i = 0; new != NULL &&i < new->len; i++) {
-		const struct member *m = value_member(new, i);
-		const struct value *was = value_getn(old, m->name, m->len);
+		const struct member m = value_member(new, i);
+		const struct value *was = value_getn(old, m.name, m.len);
 
 		if (was == NULL)
-			return mem_printf("the variable %s is new", m->name);
-		if (!value_equal(was, m->value))
-			return mem_printf("the variable %s changed", m->name);
+			return mem_printf("the variable %s is new", m.name);
+		if (!value_equal(was, m.value))
+			return mem_printf("the variable %s changed", m.name);
 	}
 	for (uint32_t i = 0;
 	     old != NULL && old->kind == VALUE_MAP && i < old->len; i++) {
-		const struct member *m = value_member(old, i);
+		const struct member m = value_member(old, i);
 
-		if (value_getn(new, m->name, m->len) == NULL)
-			return mem_printf("the variable %s is gone", m->name);
+		if (value_getn(new, m.name, m.len) == NULL)
+			return mem_printf("the variable %s is gone", m.name);
 	}
 	return NULL;
 }

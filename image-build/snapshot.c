@@ -204,20 +204,20 @@ check_network(struct build *b, const struct value *meta, char **why)
 	    b->settings->offline)
 		return 1;
 	for (uint32_t i = 0; archives != NULL && i < archives->len; i++) {
-		const struct member *m = value_member(archives, i);
+		const struct member m = value_member(archives, i);
 		struct error e;
 		char now[65];
 
-		if (archive_now(&b->snapshots->archives, m->name, now, &e) ==
+		if (archive_now(&b->snapshots->archives, m.name, now, &e) ==
 		    -1) {
 			log_debug("%s", e.text);
 			unsure = true;
 			continue;
 		}
-		if (m->value->kind != VALUE_STRING ||
-		    strcmp(now, m->value->text) != 0) {
+		if (m.value->kind != VALUE_STRING ||
+		    strcmp(now, m.value->text) != 0) {
 			*why = mem_printf(
-			    "the package archive changed: %s", m->name);
+			    "the package archive changed: %s", m.name);
 			return 0;
 		}
 	}

@@ -6,8 +6,6 @@
  *					scripts see the same paths; what is in
  *					it is mounted in the build's namespace
  *	TMP_DIR/ingot-build.XXXXXXXX	what one build keeps on disk
- *	.image-build.XXXXXXXX		beside the image: a raw disk, written
- *					where it is going to stay
  *
  * All are locked while they are used.  A build that was killed leaves them
  * unlocked: the next one takes them away.
@@ -37,7 +35,6 @@
 #include "lib/tree.h"
 
 #define SCRATCH "ingot-build."
-#define BESIDE ".image-build."
 #define TRIES 100 /* another build may take a folder away before it is locked */
 
 /* ---- folders on the host --------------------------------------------------------- */
@@ -59,19 +56,6 @@ hold_place(struct build *b, struct error *e)
 	return error_errno(e, "%s: lock", b->place);
 }
 
-/* Where a raw disk only needs to be renamed. */
-static int
-make_beside(struct build *b, struct error *e)
-{
-	own_free char *folder = path_dir(b->settings->name);
-
-	if (!strlist_has(&b->settings->formats, "raw") || !outputs_wanted(b))
-		return 0;
-	scratch_sweep(folder, BESIDE);
-	b->raw_lock = scratch_make(folder, BESIDE, &b->raw_dir, e);
-	return b->raw_lock == -1 ? -1 : 0;
-}
-
 int
 work_begin(struct build *b, struct error *e)
 {
@@ -81,7 +65,7 @@ work_begin(struct build *b, struct error *e)
 		return error_errno(e, "%s", b->settings->tmp);
 	scratch_sweep(tmp, SCRATCH);
 	b->dir_lock = scratch_make(tmp, SCRATCH, &b->dir, e);
-	if (b->dir_lock == -1 || make_beside(b, e) == -1)
+	if (b->dir_lock == -1)
 		return -1;
 	if (privileges_held() == PRIVILEGES_CHROOT) {
 		b->place = mem_dup(b->dir);
@@ -98,8 +82,6 @@ work_end(struct build *b)
 
 	if (b->dir != NULL && tree_remove(AT_FDCWD, b->dir, &e) == -1)
 		log_warn("%s", e.text);
-	if (b->raw_dir != NULL && tree_remove(AT_FDCWD, b->raw_dir, &e) == -1)
-		log_warn("%s", e.text);
 	/* Removing it would unmount the work of a build that still runs. */
 	if (b->place_lock > 0 && flock(b->place_lock, LOCK_EX | LOCK_NB) == 0)
 		(void)rmdir(b->place);
@@ -107,8 +89,6 @@ work_end(struct build *b)
 		close(b->place_lock);
 	if (b->dir_lock > 0)
 		close(b->dir_lock);
-	if (b->raw_lock > 0)
-		close(b->raw_lock);
 }
 
 /* ---- in the namespace ------------------------------------------------------------- */

@@ -1,55 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP is pulled: an exchange is driven only while its reader wants bytes, so
- * what a fast server sends waits in its own socket.
+ * A file here is read.  For one at a URL image-fetch is started, which has no
+ * rights, and asked for parts of it: what it says is not believed either.
  */
 #include "image-update/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/error.h"
+#include "lib/file.h"
 #include "lib/http.h"
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/strbuf.h"
 
-#define TRIES 5 /* in a row that bring hardly a byte */
-#define PROGRESS 4096 /* bytes that make a try a good one */
-#define LINE 160
+#define PROGRAM "image-fetch"
+#define BLOCK KIB(64)
+#define LINE 80
+#define NOT_THERE 127 /* its status when there is none */
+#define SILENCE 600 /* seconds that it may take to say a word */
 
 struct fetch {
 	char *place;
 	char *shown; /* for messages */
-	int fd; /* of a file here, or -1 */
+	int fd; /* the file here, or what leads to image-fetch, or -1 */
+	pid_t child; /* image-fetch, or 0 */
 	uint64_t size; /* of the file; FETCH_END: not known */
 	uint64_t at, end; /* what the reader wants next, and where it ends */
-
-	struct http_loop *loop;
-	struct http_call *call; /* under way, or NULL */
-	uint64_t pos; /* of the next byte that comes; bytes below at are
-			 dropped */
-	uint64_t asked; /* the first byte that the call asked for */
-	char *validator; /* what says that the file is the same, or NULL */
-	struct strbuf buffer; /* bytes from at on, after used */
-	size_t used;
-	uint64_t got; /* bytes of this try */
-	unsigned failures;
-	bool begun; /* the call's reply was judged */
-	bool whole; /* it is all of the file, not a range */
-	bool full; /* the call brought all that was asked for */
-	struct error error; /* why the call ended; code 0: it is fine */
-	bool failed, fatal;
+	bool asked; /* the request's answer has not ended */
+	size_t block; /* bytes left of the block that comes */
 };
-
-static uint64_t bytes_in;
-static unsigned requests_out;
 
 bool
 fetch_is_url(const char *place)
@@ -64,6 +58,12 @@ fetch_path(const char *place)
 	return strncmp(place, "file://", 7) == 0 ? place + 7 : place;
 }
 
+static bool
+is_remote(const struct fetch *f)
+{
+	return fetch_is_url(f->place);
+}
+
 struct fetch *
 fetch_new(const char *place)
 {
@@ -73,9 +73,27 @@ fetch_new(const char *place)
 	f->place = mem_dup(fetch_path(place));
 	f->shown =
 	    fetch_is_url(place) ? http_redacted(place) : mem_dup(f->place);
-	if (fetch_is_url(place))
-		f->loop = http_loop_new();
 	return f;
+}
+
+/* Returns the status of the child that there was. */
+static int
+leave(struct fetch *f)
+{
+	int status = 0;
+
+	if (f->fd != -1)
+		close(f->fd);
+	f->fd = -1;
+	if (f->child > 0) {
+		(void)kill(f->child, SIGKILL);
+		while (waitpid(f->child, &status, 0) == -1 && errno == EINTR)
+			;
+	}
+	f->child = 0;
+	f->asked = false;
+	f->block = 0;
+	return status;
 }
 
 void
@@ -83,11 +101,7 @@ fetch_free(struct fetch *f)
 {
 	if (f == NULL)
 		return;
-	if (f->fd != -1)
-		close(f->fd);
-	http_loop_free(f->loop);
-	free(f->validator);
-	strbuf_clear(&f->buffer);
+	(void)leave(f);
 	free(f->shown);
 	free(f->place);
 	free(f);
@@ -97,13 +111,6 @@ uint64_t
 fetch_size(const struct fetch *f)
 {
 	return f->size;
-}
-
-void
-fetch_count(uint64_t *bytes, unsigned *requests)
-{
-	*bytes = bytes_in;
-	*requests = requests_out;
 }
 
 /* ---- a file here ---------------------------------------------------------- */
@@ -141,289 +148,207 @@ read_here(struct fetch *f, void *to, size_t n, struct error *e)
 	return r;
 }
 
-/* ---- what a server says ----------------------------------------------------- */
+/* ---- the child that fetches ------------------------------------------------- */
 
-/* The call is of no use; trying again is neither, unless it is for now. */
-static bool
-refuse(struct fetch *f, bool fatal, int code, const char *what)
+/* The one from beside our own program, else the one in PATH. */
+static void
+exec_fetch(const char *url)
 {
-	error_set(&f->error, code, "%s: %s", f->shown, what);
-	f->failed = true;
-	f->fatal = fatal;
-	return false;
-}
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+	char verbose[] = "-v", plain[] = "--", name[] = PROGRAM;
+	char *const argv[] = { name, log_is_verbose() ? verbose : plain,
+		(char *)(uintptr_t)url, NULL };
+	char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
 
-/* "bytes 5-9/100" or "bytes 5-9/ *"; FETCH_END for a length unknown. */
-static bool
-parse_range(const char *text, uint64_t *first, uint64_t *last, uint64_t *all)
-{
-	char total[24];
-	char *end;
-
-	if (text == NULL ||
-	    sscanf(text, "bytes %" SCNu64 "-%" SCNu64 "/%23s", first, last,
-		total) != 3)
-		return false;
-	*all = FETCH_END;
-	if (strcmp(total, "*") == 0)
-		return *first <= *last;
-	*all = strtoull(total, &end, 10);
-	return *end == '\0' && *first <= *last && *last < *all;
-}
-
-/* A strong ETag, else a date; the caller's, or NULL. */
-static char *
-validator_of(const struct http_reply *r)
-{
-	const char *tag = http_header(r, "etag");
-	const char *date = http_header(r, "last-modified");
-
-	if (tag != NULL && *tag == '"')
-		return mem_dup(tag);
-	return mem_dup(date);
-}
-
-/* The file is the one that it was, as far as the server tells. */
-static bool
-is_same(struct fetch *f, const struct http_reply *r, uint64_t size)
-{
-	char *now = validator_of(r);
-
-	if (f->size != FETCH_END && size != FETCH_END && f->size != size) {
-		free(now);
-		return false;
+	if (slash != NULL &&
+	    (size_t)(path + sizeof(path) - slash) > sizeof("/" PROGRAM)) {
+		memcpy(slash, "/" PROGRAM, sizeof("/" PROGRAM));
+		execv(path, argv);
 	}
-	if (f->size == FETCH_END)
-		f->size = size;
-	if (f->validator != NULL && now != NULL &&
-	    strcmp(f->validator, now) != 0) {
-		free(now);
-		return false;
-	}
-	if (f->validator == NULL)
-		f->validator = now;
-	else
-		free(now);
-	return true;
+	execvp(PROGRAM, argv);
 }
 
-/* The length of a body that is the whole file. */
-static uint64_t
-length_of(const struct http_reply *r)
-{
-	const char *text = http_header(r, "content-length");
-
-	return text != NULL && *text >= '0' && *text <= '9'
-	    ? strtoull(text, NULL, 10)
-	    : FETCH_END;
-}
-
-static bool
-judge_range(struct fetch *f, const struct http_reply *r)
-{
-	uint64_t first, last, all;
-
-	if (!parse_range(
-		http_header(r, "content-range"), &first, &last, &all) ||
-	    first != f->asked || (f->end != FETCH_END && last >= f->end))
-		return refuse(f, true, EBADMSG, "not the range asked for");
-	if (!is_same(f, r, all))
-		return refuse(
-		    f, true, EAGAIN, "it was replaced while it was fetched");
-	return true;
-}
-
-/* The first bytes are there: is the reply what was asked for? */
-static bool
-judge(struct fetch *f)
-{
-	const struct http_reply *r = http_so_far(f->call);
-	const char *coding = http_header(r, "content-encoding");
-
-	f->begun = true;
-	if (coding != NULL && strcasecmp(coding, "identity") != 0)
-		return refuse(f, true, EBADMSG,
-		    "it is sent in an encoding not asked for");
-	if (r->status == 206)
-		return judge_range(f, r);
-	if (r->status != 200)
-		return refuse(f, true, EPROTO, "a status without meaning here");
-	f->whole = true;
-	f->pos = 0;
-	if (!is_same(f, r, length_of(r)))
-		return refuse(
-		    f, true, EAGAIN, "it was replaced while it was fetched");
-	return true;
-}
-
-static bool
-on_chunk(void *ctx, const char *data, size_t n)
-{
-	struct fetch *f = ctx;
-	uint64_t skip;
-
-	if (!f->begun && !judge(f))
-		return false;
-	bytes_in += n;
-	skip = f->pos < f->at ? f->at - f->pos : 0;
-	f->pos += n;
-	if (skip >= n)
-		return true;
-	data += skip;
-	n -= skip;
-	/* More of a whole file may be wanted next. */
-	if (!f->whole && f->end != FETCH_END && f->pos > f->end)
-		return refuse(
-		    f, true, EBADMSG, "more bytes than the range has");
-	f->got += n;
-	strbuf_add(&f->buffer, data, n);
-	return true;
-}
-
-static void
-on_done(void *ctx, struct http_reply *reply, const struct error *e)
-{
-	struct fetch *f = ctx;
-	char what[64];
-
-	f->call = NULL;
-	f->full = true;
-	if (f->failed)
-		return;
-	if (reply == NULL) {
-		f->error = *e;
-		f->failed = true;
-		f->fatal = e->code == EINVAL;
-		return;
-	}
-	if (reply->status == 206 || reply->status == 200)
-		return;
-	snprintf(what, sizeof(what), "status %ld", reply->status);
-	refuse(f, !http_is_temporary(reply->status),
-	    reply->status == 404 || reply->status == 410 ? ENOENT : EPROTO,
-	    what);
-}
-
-/* ---- asking ------------------------------------------------------------------ */
-
-static void
-stop(struct fetch *f)
-{
-	if (f->call != NULL)
-		http_cancel(f->call);
-	f->call = NULL;
-	f->begun = f->whole = f->full = f->failed = f->fatal = false;
-	f->error = (struct error){ 0 };
-}
-
-static void
-ask(struct fetch *f)
-{
-	own(strlist_clear) struct strlist headers = { 0 };
-	struct http_request request = { .url = f->place,
-		.headers = &headers,
-		.plain = true,
-		.seconds = LIMIT_COMMAND_SECONDS,
-		.idle_seconds = LIMIT_READ_SECONDS,
-		.chunk = on_chunk,
-		.chunk_ctx = f };
-	/* What is buffered needs not come again. */
-	uint64_t from = f->at + (f->buffer.len - f->used);
-
-	stop(f);
-	f->asked = f->pos = from;
-	f->got = 0;
-	if (f->end != FETCH_END)
-		strlist_printf(&headers, "Range: bytes=%" PRIu64 "-%" PRIu64,
-		    from, f->end - 1);
-	else if (from > 0)
-		strlist_printf(&headers, "Range: bytes=%" PRIu64 "-", from);
-	if (from > 0 && f->validator != NULL)
-		strlist_printf(&headers, "If-Range: %s", f->validator);
-	requests_out++;
-	f->call = http_start(f->loop, &request, on_done, f);
-}
-
-static void
-rest(unsigned failures)
-{
-	if (failures > 1)
-		sleep(1U << (failures - 2));
-}
-
-/* A call ended too early: once more, or no more. */
+/* It dies with us, however we end. */
 static int
-again(struct fetch *f, struct error *e)
+start(struct fetch *f, struct error *e)
 {
-	if (f->failed && f->fatal) {
-		*e = f->error;
-		return -1;
+	pid_t parent = getpid();
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
+		return error_errno(e, PROGRAM);
+	f->child = fork();
+	if (f->child == 0) {
+		if (dup2(pair[1], 0) == 0 && dup2(pair[1], 1) == 1 &&
+		    prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+		    getppid() == parent)
+			exec_fetch(f->place);
+		_exit(NOT_THERE);
 	}
-	if (!f->failed)
-		error_set(&f->error, 0, "%s: the answer breaks off", f->shown);
-	f->failures = f->got >= PROGRESS ? 1 : f->failures + 1;
-	if (f->failures >= TRIES) {
-		*e = f->error;
-		e->code = EAGAIN;
+	close(pair[1]);
+	f->fd = pair[0];
+	if (f->child > 0)
+		return 0;
+	f->child = 0;
+	return error_errno(e, PROGRAM);
+}
+
+static int
+broken(struct fetch *f, struct error *e)
+{
+	int status = leave(f);
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_THERE)
+		return error_set(e, EPROTO, PROGRAM " cannot be started");
+	return error_set(e, EPROTO,
+	    "%s: " PROGRAM " does not answer as it has to", f->shown);
+}
+
+static int
+ask(struct fetch *f, struct error *e)
+{
+	char line[LINE];
+	int n = f->end == FETCH_END
+	    ? snprintf(line, sizeof(line), "%" PRIu64 " -\n", f->at)
+	    : snprintf(line, sizeof(line), "%" PRIu64 " %" PRIu64 "\n", f->at,
+		  f->end - f->at);
+
+	if (f->child == 0 && start(f, e) == -1)
 		return -1;
-	}
-	log_debug("%s; going on at byte %" PRIu64, f->error.text,
-	    f->at + (f->buffer.len - f->used));
-	rest(f->failures);
-	ask(f);
+	if (send(f->fd, line, (size_t)n, MSG_NOSIGNAL) != n)
+		return broken(f, e);
+	f->asked = true;
 	return 0;
 }
 
-static bool
-is_at_end(const struct fetch *f)
+/* Some bytes that it says, at least one. */
+static ssize_t
+hear(struct fetch *f, void *to, size_t n, struct error *e)
 {
-	return f->at >= f->end || f->at >= f->size;
+	struct pollfd p = { .fd = f->fd, .events = POLLIN };
+	ssize_t r;
+
+	do
+		r = poll(&p, 1, SILENCE * 1000);
+	while (r == -1 && errno == EINTR);
+	if (r == 1)
+		do
+			r = read(f->fd, to, n);
+		while (r == -1 && errno == EINTR);
+	return r > 0 ? r : broken(f, e);
 }
 
-/* Wait until there are bytes, or the end. */
 static int
-fill_buffer(struct fetch *f, struct error *e)
+hear_all(struct fetch *f, void *to, size_t n, struct error *e)
 {
-	if (f->call == NULL && !f->full)
-		ask(f);
-	while (f->buffer.len == f->used) {
-		if (f->call != NULL) {
-			if (http_wait(f->loop, NULL, 0, 1000, e) == -1)
-				return -1;
-			continue;
-		}
-		/* It ended well, and without a length: that is the end. */
-		if (!f->failed && f->whole && f->size == FETCH_END) {
-			f->size = f->pos;
-			return 0;
-		}
-		if (is_at_end(f))
-			return 0;
-		if (again(f, e) == -1)
+	for (char *at = to; n > 0;) {
+		ssize_t r = hear(f, at, n, e);
+
+		if (r == -1)
 			return -1;
+		at += r;
+		n -= (size_t)r;
 	}
 	return 0;
+}
+
+/* A block's line, a byte at a time: what follows is not for us yet. */
+static int
+hear_line(struct fetch *f, char line[LINE], struct error *e)
+{
+	for (size_t n = 0; n < LINE - 1; n++) {
+		if (hear(f, line + n, 1, e) == -1)
+			return -1;
+		if (line[n] == '\n') {
+			line[n] = '\0';
+			return 0;
+		}
+	}
+	return broken(f, e);
+}
+
+/* The message of a request that failed. */
+static int
+fail(struct fetch *f, const char *word, size_t n, struct error *e)
+{
+	static const struct {
+		const char *word;
+		int code;
+	} codes[] = { { "missing", ENOENT }, { "later", EAGAIN },
+		{ "wrong", EBADMSG }, { "failed", EPROTO } };
+	char text[sizeof(e->text)];
+
+	if (n >= sizeof(text))
+		return broken(f, e);
+	if (hear_all(f, text, n, e) == -1)
+		return -1;
+	text[n] = '\0';
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		if (strcmp(word, codes[i].word) == 0)
+			return error_set(e, codes[i].code, "%s", text);
+	return broken(f, e);
+}
+
+/* The next block: 1 when there are bytes, 0 at the end. */
+static int
+next_block(struct fetch *f, struct error *e)
+{
+	char line[LINE], word[8], size[24], *end;
+	size_t n;
+
+	if (hear_line(f, line, e) == -1)
+		return -1;
+	if (sscanf(line, "%7s %zu %23s", word, &n, size) != 3)
+		return broken(f, e);
+	f->size = FETCH_END;
+	if (strcmp(size, "-") != 0) {
+		f->size = strtoull(size, &end, 10);
+		if (*end != '\0')
+			return broken(f, e);
+	}
+	if (strcmp(word, "data") == 0) {
+		f->block = n;
+		return n > 0 && n <= BLOCK &&
+			(f->end == FETCH_END || n <= f->end - f->at)
+		    ? 1
+		    : broken(f, e);
+	}
+	f->asked = false;
+	return strcmp(word, "end") == 0 && n == 0 ? 0 : fail(f, word, n, e);
 }
 
 static ssize_t
 read_there(struct fetch *f, void *to, size_t n, struct error *e)
 {
-	if (is_at_end(f))
+	ssize_t r;
+
+	if (f->at >= f->end || f->at >= f->size)
 		return 0;
-	if (f->buffer.len == f->used && fill_buffer(f, e) == -1)
+	if (!f->asked && ask(f, e) == -1)
 		return -1;
-	if (n > f->buffer.len - f->used)
-		n = f->buffer.len - f->used;
-	if (f->end != FETCH_END && n > f->end - f->at)
-		n = f->end - f->at;
-	memcpy(to, f->buffer.s + f->used, n);
-	f->used += n;
-	f->at += n;
-	if (f->used == f->buffer.len) {
-		strbuf_cut(&f->buffer, 0);
-		f->used = 0;
+	if (f->block == 0) {
+		int more = next_block(f, e);
+
+		if (more != 1)
+			return more;
 	}
-	return (ssize_t)n;
+	r = hear(f, to, n < f->block ? n : f->block, e);
+	if (r == -1)
+		return -1;
+	f->block -= (size_t)r;
+	f->at += (uint64_t)r;
+	return r;
+}
+
+/* The answer has come whole, but for its last word. */
+static bool
+is_ended(struct fetch *f)
+{
+	struct error ignored;
+
+	return f->block == 0 && (f->at == f->end || f->at == f->size) &&
+	    next_block(f, &ignored) == 0;
 }
 
 /* ---- reading ------------------------------------------------------------------- */
@@ -431,22 +356,9 @@ read_there(struct fetch *f, void *to, size_t n, struct error *e)
 void
 fetch_seek(struct fetch *f, uint64_t offset, uint64_t length)
 {
-	uint64_t left = f->buffer.len - f->used;
-
+	if (f->asked && !is_ended(f))
+		(void)leave(f);
 	f->end = length > FETCH_END - offset ? FETCH_END : offset + length;
-	if (f->loop != NULL && f->call != NULL && f->whole && offset >= f->at) {
-		/* No ranges there: what lies between is dropped. */
-		uint64_t skip = offset - f->at;
-
-		f->used += skip < left ? skip : left;
-	} else {
-		stop(f);
-		f->used = f->buffer.len;
-	}
-	if (f->used == f->buffer.len) {
-		strbuf_cut(&f->buffer, 0);
-		f->used = 0;
-	}
 	f->at = offset;
 }
 
@@ -455,8 +367,7 @@ fetch_read(struct fetch *f, void *to, size_t n, struct error *e)
 {
 	if (n == 0)
 		return 0;
-	return f->loop == NULL ? read_here(f, to, n, e)
-			       : read_there(f, to, n, e);
+	return is_remote(f) ? read_there(f, to, n, e) : read_here(f, to, n, e);
 }
 
 int

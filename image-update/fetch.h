@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bytes of one file, here or at a URL, from any place in it on.
- *
- * What is cut off goes on where it was, by a range of the same file: that it
- * is the same its ETag or its date says (RFC 9110, "If-Range").  A server
- * without ranges is read once, forward.
+ * The bytes of one file, here or at a URL, from any place in it on.  What has
+ * to do with networks is left to image-fetch(8).
  */
 #ifndef IMAGE_UPDATE_FETCH_H
 #define IMAGE_UPDATE_FETCH_H
@@ -53,8 +50,5 @@ int fetch_all(struct fetch *f, size_t max, struct strbuf *b, struct error *e);
 
 /* How long the file is, or FETCH_END while that is unknown. */
 uint64_t fetch_size(const struct fetch *f);
-
-/* Bytes that came over the network, and requests, since the program began. */
-void fetch_count(uint64_t *bytes, unsigned *requests);
 
 #endif

@@ -260,8 +260,8 @@ open_trees(
 }
 
 static int
-fill_all(struct filling *f, const struct slots *s, struct source *from,
-    struct error *e)
+fill_all(
+    struct filling *f, struct slots *s, struct source *from, struct error *e)
 {
 	bool fresh = false;
 
@@ -271,6 +271,10 @@ fill_all(struct filling *f, const struct slots *s, struct source *from,
 	f->done = mem_alloc((f->new->n + 1) * sizeof(*f->done));
 	if ((!fresh && look_around(f, e) == -1) || make_shape(f, e) == -1)
 		return -1;
+	if (!source_compares(from)) {
+		slots_forget(s); /* memory is for who unpacks */
+		f->old = NULL;
+	}
 	if (f->left > 0 && source_bring(from, f, e) == -1)
 		return -1;
 	if (f->all > 0)
@@ -279,7 +283,7 @@ fill_all(struct filling *f, const struct slots *s, struct source *from,
 }
 
 int
-fill(const struct slots *s, struct source *from, const struct contents *old,
+fill(struct slots *s, struct source *from, const struct contents *old,
     struct error *e)
 {
 	struct filling f = { .staging = -1,

@@ -148,7 +148,7 @@ do_verify(const char *tree, struct error *e)
 	if (source_open(&from, tree, opt.contents, &none, &opt.trust, e) == -1)
 		return -1;
 	if (contents_verify(from.contents, dir,
-		opt.attributes ? CONTENTS_ATTRIBUTES : CONTENTS_DIGESTS,
+		opt.attributes ? CONTENTS_ATTRIBUTES : CONTENTS_DIGESTS, NULL,
 		e) == -1)
 		return error_prefix(e, "%s", tree);
 	return 0;
@@ -272,7 +272,7 @@ do_show(const char *verb, struct error *e)
 
 /* A machine starts what was chosen by booting it. */
 static int
-start(struct slots *s, struct error *e)
+start(struct slots *s, bool bad, struct error *e)
 {
 	if (s->machine == NULL || !s->machine->chosen)
 		return 0;
@@ -280,7 +280,7 @@ start(struct slots *s, struct error *e)
 		log_info("the next boot starts the image");
 		return 0;
 	}
-	return machine_reboot(s->machine->loaded, e);
+	return machine_reboot(s->machine->loaded, bad, e);
 }
 
 /* ---- apply --------------------------------------------------------------------- */
@@ -348,7 +348,7 @@ do_apply(const char *path, struct error *e)
 	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1 ||
 	    apply(&s, &from, &opt.trust, &opt.trial, e) == -1)
 		return -1;
-	return start(&s, e);
+	return start(&s, false, e);
 }
 
 static int
@@ -358,7 +358,7 @@ do_rollback(struct error *e)
 
 	if (open_slots(&s, true, e) == -1 || rollback(&s, &opt.trust, e) == -1)
 		return -1;
-	return start(&s, e);
+	return start(&s, false, e);
 }
 
 /* While another one is at work there is nothing to be done. */
@@ -383,7 +383,7 @@ do_boot(struct error *e)
 	if (machine_open(&s, opt.root, true, e) == -1 ||
 	    trial_boot(&s, opt.root, e) == -1)
 		return -1;
-	return start(&s, e);
+	return start(&s, true, e); /* only away from one on trial */
 }
 
 static int

@@ -178,36 +178,6 @@ slots_room(const struct slots *s, uint64_t *bytes, struct error *e)
 	return 0;
 }
 
-/* What e2fsck keeps at the top of a partition belongs to no image. */
-static int
-report_difference(void *ctx, const struct contents_entry *from,
-    const struct contents_entry *to, unsigned how, struct error *e)
-{
-	(void)ctx;
-	if (from == NULL && strcmp(to->path, "lost+found") == 0)
-		return 0;
-	if (from == NULL || to == NULL)
-		return error_set(e, EBADMSG, "%s: %s",
-		    from != NULL ? from->path : to->path,
-		    from != NULL ? "is missing" : "does not belong");
-	return error_set(e, EBADMSG, "%s: has another %s", from->path,
-	    from->type == to->type && !(how & CONTENTS_OTHER_DATA)
-		? "owner, mode or attribute"
-		: "type or content");
-}
-
-/* As contents_verify, of a slot with a file system of its own. */
-static int
-verify_apart(int dir, const struct contents *c, struct error *e)
-{
-	ownp(contents_free) struct contents *found =
-	    contents_scan(dir, c->name, CONTENTS_DIGESTS, e);
-
-	if (found == NULL)
-		return -1;
-	return contents_compare(c, found, report_difference, NULL, e);
-}
-
 int
 slots_verify(const struct slots *s, const char *id, const struct contents *c,
     struct error *e)
@@ -216,9 +186,9 @@ slots_verify(const struct slots *s, const char *id, const struct contents *c,
 
 	if (dir == -1)
 		return error_errno(e, "slot %.12s", id);
-	if ((slots_apart(s)
-		    ? verify_apart(dir, c, e)
-		    : contents_verify(c, dir, CONTENTS_DIGESTS, e)) == -1)
+	/* What e2fsck keeps at the top of a partition belongs to no image. */
+	if (contents_verify(c, dir, CONTENTS_DIGESTS,
+		slots_apart(s) ? "lost+found" : NULL, e) == -1)
 		return error_prefix(e, "slot %.12s", id);
 	return 0;
 }

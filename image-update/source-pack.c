@@ -421,6 +421,7 @@ bring(struct carrier *c, const struct source *s, struct filling *f,
 const struct carrier_kind carrier_pack = {
 	.name = "pack",
 	.summary = "what is new, for one old image or for any",
+	.compares = true,
 	.bring = bring,
 	.clear = clear,
 };

@@ -196,5 +196,6 @@ bring(struct carrier *c, const struct source *s, struct filling *f,
 const struct carrier_kind carrier_rsync = {
 	.name = "rsync",
 	.summary = "the image's tree at the other end of rsync",
+	.compares = true,
 	.bring = bring,
 };

@@ -410,6 +410,15 @@ first_wanted(const struct filling *f)
 	return f->new->entries[i].path;
 }
 
+bool
+source_compares(const struct source *s)
+{
+	for (size_t i = 0; i < s->ncarriers; i++)
+		if (s->carriers[i].kind->compares)
+			return true;
+	return false;
+}
+
 int
 source_bring(struct source *s, struct filling *f, struct error *e)
 {

@@ -385,9 +385,34 @@ systemctl(const char *verb, struct error *e)
 	return -1;
 }
 
-int
-machine_reboot(bool loaded, struct error *e)
+/*
+ * Services of an image that is bad may not end either, and a shutdown waits
+ * for each as long as the image likes; we are stopped early in it.  So a timer
+ * that no shutdown stops has the last word.
+ */
+static void
+limit_shutdown(void)
 {
+	char seconds[40];
+	char *argv[] = { (char[]){ "systemd-run" }, (char[]){ "--quiet" },
+		(char[]){ "--collect" }, seconds,
+		(char[]){ "--timer-property=AccuracySec=1" },
+		(char[]){ "--timer-property=DefaultDependencies=no" },
+		(char[]){ "--property=DefaultDependencies=no" },
+		(char[]){ "systemctl" }, (char[]){ "reboot" },
+		(char[]){ "--force" }, (char[]){ "--force" }, NULL };
+	struct error e;
+
+	snprintf(seconds, sizeof(seconds), "--on-active=%d", REBOOT_SECONDS);
+	if (proc_do(argv, &e) == -1)
+		log_warn("the shutdown has no time limit: %s", e.text);
+}
+
+int
+machine_reboot(bool loaded, bool bad, struct error *e)
+{
+	if (bad)
+		limit_shutdown();
 	/* Now it may end us: what is left to do is done if it cannot. */
 	(void)signal(SIGTERM, SIG_DFL);
 	if (!loaded || systemctl("kexec", e) == -1)

@@ -110,11 +110,16 @@ run_checks(const char *folder, double until, struct strbuf *why)
 	return stopped ? -1 : 0;
 }
 
-/* 0: they held long enough; -1: they did not, and why. */
+/*
+ * 0: they held long enough; -1: they did not, and why.  What they look at may
+ * change while a round goes on, so the time between two counts: from the end
+ * of the first that held to the start of the last.
+ */
 static int
 watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
 {
 	double good = -1;
+	bool any = false; /* a round has failed in its time */
 
 	strbuf_cut(why, 0);
 	strbuf_printf(why, "it was not up within %.0f s", limit);
@@ -124,14 +129,21 @@ watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
 
 		if (run_checks(folder, limit, why) == -1) {
 			good = -1;
+			/* That the time is over is no reason of its own. */
+			if (any && since_boot() >= limit) {
+				strbuf_cut(why, 0);
+				strbuf_puts(why, before);
+				break;
+			}
+			any = true;
 			if (strcmp(before, strbuf_text(why)) != 0)
 				log_info("not yet: %s", strbuf_text(why));
 		} else if (good < 0) {
-			good = now;
+			good = since_boot();
 			log_info("all checks hold");
-		}
-		if (good >= 0 && since_boot() - good >= hold)
+		} else if (now - good >= hold) {
 			return 0;
+		}
 		for (unsigned i = 0; i < PAUSE && !stopped; i++)
 			sleep(1);
 	}

@@ -153,6 +153,7 @@ struct source;
 /* A way in which the bytes of an image come. */
 struct carrier_kind {
 	const char *name, *summary;
+	bool compares; /* it wants to know what the current slot holds */
 	/*
 	 * Bring what is wanted, as far as it has it.  ENOENT: it is not there;
 	 * EBADMSG: it is wrong; EAGAIN: later.
@@ -206,6 +207,9 @@ source_cost(const struct source *s, const struct contents *old, uint64_t bytes);
 /* Bytes that the staging tree needs beside its files while it is filled. */
 uint64_t source_room(const struct source *s, uint64_t bytes);
 
+/* Whether a carrier wants to know what the current slot holds. */
+bool source_compares(const struct source *s);
+
 /* Bring all that is wanted by one carrier or another. */
 int source_bring(struct source *s, struct filling *f, struct error *e);
 
@@ -256,9 +260,10 @@ struct filling {
 
 /*
  * Fill the staging tree from the source, sharing with the current slot's
- * tree.  What is there already, and right, is kept.
+ * tree.  What is there already, and right, is kept.  old, which is
+ * slots_current, may be forgotten before it ends.
  */
-int fill(const struct slots *s, struct source *from, const struct contents *old,
+int fill(struct slots *s, struct source *from, const struct contents *old,
     struct error *e);
 
 /* Whether the bytes of an entry must still come. */
@@ -368,8 +373,11 @@ trial_watch(const char *root, const struct trial *trial, struct strbuf *why);
 /* Have refresh-config run, so that its report tells how the update ended. */
 void machine_report(void);
 
-/* By kexec if a kernel is loaded.  Does not come back, unless it fails. */
-int machine_reboot(bool loaded, struct error *e);
+/*
+ * By kexec if a kernel is loaded; away from an image that is bad whether its
+ * services end or not.  Does not come back, unless it fails.
+ */
+int machine_reboot(bool loaded, bool bad, struct error *e);
 
 /* What is to be done at each boot. */
 int trial_boot(struct slots *s, const char *root, struct error *e);

@@ -3,7 +3,11 @@
 #ifndef LIB_CONTENTS_PRIVATE_H
 #define LIB_CONTENTS_PRIVATE_H
 
+#include <limits.h>
+
 #include "lib/contents.h"
+#include "lib/inodes.h"
+#include "lib/strbuf.h"
 
 #define CONTENTS_MAGIC "ingot-contents 1"
 
@@ -19,8 +23,53 @@ void contents_print_entry(const struct contents_entry *t, struct strbuf *b);
  */
 const struct contents_entry *contents_reseal(struct contents *c);
 
-/* contents_scan without the digests of folders, the root's and the id. */
-struct contents *contents_list(
-    int dir, const char *name, enum contents_depth depth, struct error *e);
+/* ---- contents-look.c: what stands in a tree -------------------------------- */
+
+struct tree_entry;
+
+/* While it is open, the working directory is where the walk is. */
+struct contents_look {
+	dev_t dev; /* of the tree */
+	int here; /* the working directory before, or -1 */
+	int there; /* the folder that it is now, as the walk has it, or -1 */
+	struct inodes linked; /* files with several names: number + 1 */
+	size_t first; /* number of the first name of one more */
+	struct strbuf xattrs; /* of the entry that was looked at last */
+	char target[PATH_MAX];
+};
+
+int look_begin(struct contents_look *l, int dir, struct error *e);
+int look_end(struct contents_look *l, struct error *e);
+
+/*
+ * Fill an entry, without its digest, and the target of one more name of a
+ * file; its texts are good until the next one.  number is what a file is to
+ * be known by when it is met again.  0: it is not listed; -1: the error.
+ */
+int look_at(struct contents_look *l, const struct tree_entry *t, size_t number,
+    struct contents_entry *to, struct error *e);
+
+/* The path of an entry of a list. */
+const char *look_path(const struct tree_entry *t);
+
+/* What a visit returns: 1 for what is mounted on a folder. */
+int look_enters(const struct contents_look *l, const struct tree_entry *t);
+
+/* ---- contents-hash.c: the bytes of files ------------------------------------- */
+
+/* Numbers of entries. */
+struct contents_files {
+	size_t *list;
+	size_t n, cap;
+};
+
+void files_add(struct contents_files *f, size_t number);
+
+/*
+ * Hash files of a list below dir, on all processors: for their sums, or to
+ * compare with them.  Puts the files in the order of their sizes.
+ */
+int contents_hash(const struct contents *c, int dir, struct contents_files *f,
+    bool compare, struct error *e);
 
 #endif

@@ -365,37 +365,3 @@ contents_compare(const struct contents *from, const struct contents *to,
 	}
 	return 0;
 }
-
-static int
-report_difference(void *ctx, const struct contents_entry *from,
-    const struct contents_entry *to, unsigned how, struct error *e)
-{
-	const enum contents_depth *depth = ctx;
-
-	/* What was not read cannot be compared. */
-	if (*depth == CONTENTS_ATTRIBUTES && from != NULL && to != NULL &&
-	    from->type == 'f' && to->type == 'f' && from->size == to->size)
-		how &= ~(unsigned)CONTENTS_OTHER_DATA;
-	if (how == CONTENTS_SAME)
-		return 0;
-	if (from == NULL)
-		return error_set(e, EBADMSG, "%s: does not belong", to->path);
-	if (to == NULL)
-		return error_set(e, EBADMSG, "%s: is missing", from->path);
-	return error_set(e, EBADMSG, "%s: has another %s", from->path,
-	    from->type != to->type	      ? "type"
-		: (how & CONTENTS_OTHER_DATA) ? "content"
-					      : "owner, mode or attribute");
-}
-
-int
-contents_verify(const struct contents *c, int dir, enum contents_depth depth,
-    struct error *e)
-{
-	ownp(contents_free) struct contents *found =
-	    contents_list(dir, c->name, depth, e);
-
-	if (found == NULL)
-		return -1;
-	return contents_compare(c, found, report_difference, &depth, e);
-}

@@ -173,11 +173,12 @@ int contents_compare(const struct contents *from, const struct contents *to,
 
 /*
  * Whether the tree below dir is what c says: each byte of it, or names, sizes
- * and attributes alone.  The error, with code EBADMSG, names the first path
- * that is not.
+ * and attributes alone.  besides is a path that may stand there though it is
+ * not listed, or NULL.  The error, with code EBADMSG, names the first path
+ * that is not as it is listed, or the first whose bytes alone are not.
  */
 int contents_verify(const struct contents *c, int dir,
-    enum contents_depth depth, struct error *e);
+    enum contents_depth depth, const char *besides, struct error *e);
 
 /* Byte order with "/" before everything else: the order of the entries. */
 int contents_order(const char *a, const char *b);

@@ -20,6 +20,8 @@
 #include "lib/strbuf.h"
 #include "lib/utf8.h"
 
+#define RECENT 16
+
 struct parser {
 	struct doc *doc;
 	const char *name;
@@ -32,6 +34,7 @@ struct parser {
 	size_t item_count, item_cap;
 	struct member *members; /* of the maps that are open */
 	size_t member_count, member_cap;
+	struct value *recent[RECENT]; /* maps, by what names they have */
 	struct error *error;
 };
 
@@ -342,13 +345,20 @@ parse_member(struct parser *p)
 static struct value *
 end_map(struct parser *p, size_t first)
 {
+	const struct member *members = p->members + first;
 	size_t n = p->member_count - first;
+	struct value **recent;
+	uint32_t names = 0;
 
 	p->at++;
 	p->member_count = first;
 	if (n == 0)
 		return value_map(p->doc);
-	return value_map_of(p->doc, p->members + first, n);
+	for (size_t i = 0; i < n; i++)
+		names += members[i].hash;
+	recent = &p->recent[names % RECENT];
+	*recent = value_map_of(p->doc, members, n, *recent);
+	return *recent;
 }
 
 static struct value *

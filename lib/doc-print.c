@@ -203,11 +203,11 @@ print(const struct printer *p, const struct value *v, unsigned depth)
 		if (v->kind == VALUE_LIST) {
 			print(p, v->items[i], depth + 1);
 		} else {
-			const struct member *m = value_member(v, i);
+			const struct member m = value_member(v, i);
 
-			print_string(m->name, m->len, p->ascii, p->b);
+			print_string(m.name, m.len, p->ascii, p->b);
 			strbuf_puts(p->b, ": ");
-			print(p, m->value, depth + 1);
+			print(p, m.value, depth + 1);
 		}
 	}
 	if (p->indent && v->len > 0)

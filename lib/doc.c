@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Values in an arena.  Maps keep insertion order in an array; beyond a few
- * members a table of hashes beside the array finds them.
- */
+/* Values in an arena, and whole trees of them. */
 #include "lib/doc.h"
 
 #include <errno.h>
@@ -10,18 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 
+#include "lib/doc-private.h"
 #include "lib/mem.h"
-
-#define SMALL_MAP 8
-
-/* Most maps are small and there are many: all of one is in one piece. */
-struct map {
-	uint32_t cap;
-	uint32_t slots; /* size of the table, a power of two, or 0 */
-	struct member members[]; /* cap of them, then the table */
-};
 
 /* ---- making values ----------------------------------------------------- */
 
@@ -116,19 +104,23 @@ value_map(struct doc *d)
 	return value_new(d, VALUE_MAP);
 }
 
-/* Lists double: a length that is a power of two (or 0) means "full". */
+/* Lists double: a length that is a power of two (or 0) means "full", too. */
 void
 value_add(struct doc *d, struct value *list, struct value *item)
 {
 	uint32_t n = list->len;
 
-	if (n == 0 || (n >= 4 && (n & (n - 1)) == 0)) {
-		size_t cap = n == 0 ? 4 : (size_t)n * 2;
-		struct value **items = doc_alloc(d, cap * sizeof(*items));
+	if (list->full || n == 0 || (n >= 4 && (n & (n - 1)) == 0)) {
+		struct value **items;
+		size_t cap = 4;
 
+		while (cap <= n)
+			cap *= 2;
+		items = doc_alloc(d, cap * sizeof(*items));
 		if (n > 0)
 			memcpy(items, list->items, n * sizeof(*items));
 		list->items = items;
+		list->full = false;
 	}
 	list->items[list->len++] = item;
 }
@@ -137,246 +129,15 @@ struct value *
 value_list_of(struct doc *d, struct value *const *items, size_t n)
 {
 	struct value *list = value_list(d);
-	size_t cap = 4;
 
-	while (cap < n)
-		cap *= 2;
-	list->items = doc_alloc(d, cap * sizeof(struct value *));
+	list->items = doc_alloc(d, n * sizeof(struct value *));
 	memcpy(list->items, items, n * sizeof(*items));
 	list->len = (uint32_t)n;
+	list->full = true;
 	return list;
 }
 
-/* ---- maps -------------------------------------------------------------- */
-
-/*
- * Names come from others, who could choose many with the same hash and make
- * us search for hours: a key that differs from process to process prevents
- * it.  Order never depends on the hash, so output stays the same.
- */
-static const uint64_t *
-hash_key(void)
-{
-	static uint64_t key[2];
-
-	if (key[1] == 0) {
-		const void *random = (const void *)getauxval(AT_RANDOM);
-
-		if (random != NULL)
-			memcpy(key, random, sizeof(key));
-		key[1] |= 1;
-	}
-	return key;
-}
-
-/* Both halves of the product, so that every bit has its effect. */
-static uint64_t
-fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-uint32_t
-value_hash(const char *s, size_t n)
-{
-	const uint64_t *key = hash_key();
-	uint64_t h = key[0] ^ n;
-
-	for (; n > 0;) {
-		uint64_t block = 0;
-		size_t part = n < sizeof(block) ? n : sizeof(block);
-
-		memcpy(&block, s, part);
-		h = fold(h ^ block, key[1]);
-		s += part;
-		n -= part;
-	}
-	h = fold(h ^ key[0], key[1]);
-	return (uint32_t)(h ^ h >> 32);
-}
-
-static bool
-is_named(const struct member *m, const char *name, size_t n, uint32_t hash)
-{
-	return m->hash == hash && m->len == n && memcmp(m->name, name, n) == 0;
-}
-
-/* Of each slot the member's number + 1; 0 is empty. */
-static uint32_t *
-table_of(struct map *map)
-{
-	return (uint32_t *)(map->members + map->cap);
-}
-
-static struct member *
-member_find(const struct value *v, const char *name, size_t n, uint32_t hash)
-{
-	struct map *map = v->map;
-
-	if (v->len == 0)
-		return NULL;
-	if (map->slots == 0) {
-		for (uint32_t i = 0; i < v->len; i++)
-			if (is_named(&map->members[i], name, n, hash))
-				return &map->members[i];
-		return NULL;
-	}
-	for (uint32_t i = hash;; i++) {
-		uint32_t at = table_of(map)[i & (map->slots - 1)];
-
-		if (at == 0)
-			return NULL;
-		if (is_named(&map->members[at - 1], name, n, hash))
-			return &map->members[at - 1];
-	}
-}
-
-static void
-table_put(struct map *map, uint32_t hash, uint32_t number)
-{
-	uint32_t *table = table_of(map), i = hash;
-
-	while (table[i & (map->slots - 1)] != 0)
-		i++;
-	table[i & (map->slots - 1)] = number + 1;
-}
-
-/* The table is kept at most half full. */
-static uint32_t
-slots_for(uint32_t cap)
-{
-	uint32_t slots = 2 * SMALL_MAP;
-
-	while (slots / 2 < cap)
-		slots *= 2;
-	return cap <= SMALL_MAP ? 0 : slots;
-}
-
-/* Make room for cap members. */
-static void
-map_reserve(struct doc *d, struct value *v, uint32_t cap)
-{
-	uint32_t slots = slots_for(cap);
-	struct map *map = doc_alloc(d,
-	    sizeof(*map) + cap * sizeof(*map->members) +
-		slots * sizeof(uint32_t));
-
-	map->cap = cap;
-	map->slots = slots;
-	if (v->len > 0)
-		memcpy(map->members, v->map->members,
-		    v->len * sizeof(*map->members));
-	for (uint32_t i = 0; slots > 0 && i < v->len; i++)
-		table_put(map, map->members[i].hash, i);
-	v->map = map;
-}
-
-/* Make room for one more member. */
-static void
-map_grow(struct doc *d, struct value *v)
-{
-	if (v->map == NULL)
-		map_reserve(d, v, 4);
-	else if (v->len == v->map->cap)
-		map_reserve(d, v, v->map->cap * 2);
-}
-
-/* name is kept, not copied. */
-static void
-map_put(struct doc *d, struct value *v, const char *name, size_t n,
-    uint32_t hash, struct value *value)
-{
-	struct member *m = member_find(v, name, n, hash);
-
-	if (m != NULL) {
-		m->value = value;
-		return;
-	}
-	map_grow(d, v);
-	if (v->map->slots != 0)
-		table_put(v->map, hash, v->len);
-	v->map->members[v->len++] = (struct member){
-		.name = name, .len = (uint32_t)n, .hash = hash, .value = value
-	};
-}
-
-struct value *
-value_map_of(struct doc *d, const struct member *members, size_t n)
-{
-	struct value *v = value_map(d);
-
-	map_reserve(d, v, (uint32_t)n);
-	for (size_t i = 0; i < n; i++)
-		map_put(d, v, members[i].name, members[i].len, members[i].hash,
-		    members[i].value);
-	return v;
-}
-
-void
-value_setn(struct doc *d, struct value *map, const char *name, size_t n,
-    struct value *value)
-{
-	uint32_t hash = value_hash(name, n);
-	struct member *m = member_find(map, name, n, hash);
-
-	if (m != NULL)
-		m->value = value;
-	else
-		map_put(d, map, doc_text(d, name, n), n, hash, value);
-}
-
-void
-value_set(
-    struct doc *d, struct value *map, const char *name, struct value *value)
-{
-	value_setn(d, map, name, strlen(name), value);
-}
-
-void
-value_set_text(
-    struct doc *d, struct value *map, const char *name, const char *text)
-{
-	value_set(
-	    d, map, name, text != NULL ? value_string(d, text) : value_null(d));
-}
-
-void
-value_set_number(struct doc *d, struct value *map, const char *name, uint64_t n)
-{
-	value_set(d, map, name, value_int(d, (long long)n));
-}
-
-struct value *
-value_get_hashed(
-    const struct value *v, const char *name, size_t n, uint32_t hash)
-{
-	const struct member *m;
-
-	if (v == NULL || v->kind != VALUE_MAP)
-		return NULL;
-	m = member_find(v, name, n, hash);
-	return m == NULL ? NULL : m->value;
-}
-
-struct value *
-value_getn(const struct value *v, const char *name, size_t n)
-{
-	return value_get_hashed(v, name, n, value_hash(name, n));
-}
-
-struct value *
-value_get(const struct value *v, const char *name)
-{
-	return value_getn(v, name, strlen(name));
-}
-
-const struct member *
-value_member(const struct value *v, size_t i)
-{
-	return &v->map->members[i];
-}
+/* ---- asking ------------------------------------------------------------- */
 
 struct value *
 value_find(const struct value *v, const char *dotted)
@@ -468,11 +229,10 @@ static bool
 map_equal(const struct value *a, const struct value *b)
 {
 	for (uint32_t i = 0; i < a->len; i++) {
-		const struct member *m = value_member(a, i),
-				    *n = member_find(
-					b, m->name, m->len, m->hash);
+		const struct member m = value_member(a, i);
+		struct value *const *other = map_find(b, m.name, m.len, m.hash);
 
-		if (n == NULL || !value_equal(m->value, n->value))
+		if (other == NULL || !value_equal(m.value, *other))
 			return false;
 	}
 	return true;
@@ -523,10 +283,10 @@ value_copy(struct doc *d, const struct value *v)
 		break;
 	case VALUE_MAP:
 		for (uint32_t i = 0; i < v->len; i++) {
-			const struct member *m = value_member(v, i);
+			const struct member m = value_member(v, i);
 
-			map_put(d, n, doc_text(d, m->name, m->len), m->len,
-			    m->hash, value_copy(d, m->value));
+			map_put(d, n, doc_text(d, m.name, m.len), m.len, m.hash,
+			    value_copy(d, m.value));
 		}
 		break;
 	default:
@@ -549,16 +309,16 @@ void
 value_merge(struct doc *d, struct value *into, const struct value *from)
 {
 	for (uint32_t i = 0; i < from->len; i++) {
-		const struct member *m = value_member(from, i);
-		struct member *old =
-		    member_find(into, m->name, m->len, m->hash);
-		struct value *v = m->value;
+		const struct member m = value_member(from, i);
+		struct value *const *old =
+		    map_find(into, m.name, m.len, m.hash);
+		struct value *v = m.value;
 
 		if (v->kind == VALUE_MAP && old != NULL &&
-		    old->value->kind == VALUE_MAP)
-			value_merge(d, old->value, v);
+		    (*old)->kind == VALUE_MAP)
+			value_merge(d, *old, v);
 		else
-			map_put(d, into, m->name, m->len, m->hash,
+			map_put(d, into, m.name, m.len, m.hash,
 			    v->kind == VALUE_MAP ? map_dup(d, v) : v);
 	}
 }

@@ -37,6 +37,7 @@ enum value_kind {
 struct value {
 	uint8_t kind;
 	bool truth; /* of a bool */
+	bool full; /* of a list: there is no room for another item */
 	uint32_t len; /* bytes of text, or number of items or members */
 	union {
 		const char *text;
@@ -103,11 +104,15 @@ void value_set_text(
 void value_set_number(
     struct doc *d, struct value *map, const char *name, uint64_t n);
 
-/* The same of n > 0 items or members at once; names are not copied. */
+/*
+ * The same of n > 0 items or members at once; names are not copied.  like, or
+ * NULL, is a map of the same doc that may have the same names: then they are
+ * kept once.
+ */
 struct value *
 value_list_of(struct doc *d, struct value *const *items, size_t n);
-struct value *
-value_map_of(struct doc *d, const struct member *members, size_t n);
+struct value *value_map_of(struct doc *d, const struct member *members,
+    size_t n, const struct value *like);
 
 /* A member, or NULL when there is none or v is no map; v may be NULL. */
 struct value *value_get(const struct value *v, const char *name);
@@ -122,7 +127,7 @@ struct value *value_get_hashed(
     const struct value *v, const char *name, size_t n, uint32_t hash);
 
 /* The members of a map in order; i < v->len. */
-const struct member *value_member(const struct value *v, size_t i);
+struct member value_member(const struct value *v, size_t i);
 
 /* Follow names with dots between them: "a.b.c".  NULL if one is missing. */
 struct value *value_find(const struct value *v, const char *dotted);

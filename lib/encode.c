@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,13 +68,24 @@ base64_decode(const char *s, size_t n, struct strbuf *b, struct error *e)
 	return error_set(e, EINVAL, "not base64");
 }
 
+static bool
+is_kept(char c, const char *keep)
+{
+	return isalnum((unsigned char)c) ||
+	    (c != '\0' &&
+		(strchr("-_.~", c) != NULL || strchr(keep, c) != NULL));
+}
+
 void
 percent_encode(const char *s, const char *keep, struct strbuf *b)
 {
-	for (; *s != '\0'; s++)
-		if (isalnum((unsigned char)*s) || strchr("-_.~", *s) != NULL ||
-		    strchr(keep, *s) != NULL)
-			strbuf_putc(b, *s);
-		else
-			strbuf_printf(b, "%%%02X", (unsigned char)*s);
+	const char *from;
+
+	while (*s != '\0') {
+		for (from = s; is_kept(*s, keep); s++)
+			;
+		strbuf_add(b, from, (size_t)(s - from));
+		if (*s != '\0')
+			strbuf_printf(b, "%%%02X", (unsigned char)*s++);
+	}
 }

@@ -237,6 +237,12 @@ log_debug(const char *fmt, ...)
 	SAY(LOG_DEBUG, fmt);
 }
 
+bool
+log_is_verbose(void)
+{
+	return out.level >= LOG_DEBUG;
+}
+
 void
 log_error(const struct error *e)
 {

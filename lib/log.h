@@ -46,6 +46,9 @@ void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether log_debug says anything on stderr: for programs that we start. */
+bool log_is_verbose(void);
+
 /* Keep lines for stderr back, and say all of them at once when it ends. */
 void log_hold(bool on);
 

@@ -112,11 +112,11 @@ python_str(const struct value *v, struct strbuf *b)
 		if (v->kind == VALUE_LIST) {
 			print_repr(v->items[i], b);
 		} else {
-			const struct member *m = value_member(v, i);
+			const struct member m = value_member(v, i);
 
-			python_repr_text(m->name, m->len, b);
+			python_repr_text(m.name, m.len, b);
 			strbuf_puts(b, ": ");
-			print_repr(m->value, b);
+			print_repr(m.value, b);
 		}
 	}
 	strbuf_putc(b, v->kind == VALUE_LIST ? ']' : '}');

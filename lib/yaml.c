@@ -142,10 +142,10 @@ static void
 fill_in(struct loader *l, struct value *map, const struct value *v)
 {
 	for (uint32_t i = 0; i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 
-		if (value_getn(map, m->name, m->len) == NULL)
-			value_setn(l->doc, map, m->name, m->len, m->value);
+		if (value_getn(map, m.name, m.len) == NULL)
+			value_setn(l->doc, map, m.name, m.len, m.value);
 	}
 }
 
@@ -254,7 +254,7 @@ fits(struct loader *l, const struct value *v, unsigned depth)
 		if (!fits(l, v->items[i], depth + 1))
 			return false;
 	for (uint32_t i = 0; v->kind == VALUE_MAP && i < v->len; i++)
-		if (!fits(l, value_member(v, i)->value, depth + 1))
+		if (!fits(l, value_member(v, i).value, depth + 1))
 			return false;
 	return true;
 }

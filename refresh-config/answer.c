@@ -157,10 +157,9 @@ is_output(const char *name)
 }
 
 static bool
-is_trimmed(const struct member *m, bool outputs)
+is_trimmed(struct member m, bool outputs)
 {
-	return m->value->kind == VALUE_STRING &&
-	    (!outputs || is_output(m->name));
+	return m.value->kind == VALUE_STRING && (!outputs || is_output(m.name));
 }
 
 /* The sum of n sizes when each is cut to at most so many. */
@@ -203,17 +202,17 @@ trim_texts(struct doc *d, struct value *answer, size_t over, bool outputs)
 	size_t level;
 
 	for (uint32_t i = 0; i < answer->len; i++) {
-		const struct member *m = value_member(answer, i);
+		const struct member m = value_member(answer, i);
 
-		sizes[i] = is_trimmed(m, outputs) ? printed_size(m->value) : 0;
+		sizes[i] = is_trimmed(m, outputs) ? printed_size(m.value) : 0;
 	}
 	level = cut_level(sizes, answer->len, over);
 	for (uint32_t i = 0; i < answer->len; i++) {
-		const struct member *m = value_member(answer, i);
+		const struct member m = value_member(answer, i);
 
 		if (sizes[i] > level)
-			value_set(d, answer, m->name,
-			    trim_left(d, m->value, sizes[i] - level));
+			value_set(d, answer, m.name,
+			    trim_left(d, m.value, sizes[i] - level));
 	}
 }
 

@@ -104,7 +104,7 @@ write_files(const struct deploy *d, struct error *e)
 		services = config;
 	for (uint32_t i = 0; i < services->len; i++)
 		if (write_files_of(
-			d, files, value_member(services, i)->value, e) == -1)
+			d, files, value_member(services, i).value, e) == -1)
 			return -1;
 	return 0;
 }

@@ -91,14 +91,13 @@ write_data(const struct deploy *d, const char *datadir,
 	if (files->kind != VALUE_MAP)
 		return error_set(e, EINVAL, "config: datafiles: not a map");
 	for (uint32_t i = 0; i < files->len; i++) {
-		const struct member *m = value_member(files, i);
-		own_free char *path =
-		    mem_printf("%s/%s.json", datadir, m->name);
-		own_free char *text = group_sorted_json(d->item.d, m->value);
+		const struct member m = value_member(files, i);
+		own_free char *path = mem_printf("%s/%s.json", datadir, m.name);
+		own_free char *text = group_sorted_json(d->item.d, m.value);
 
-		if (!path_is_inside(m->name))
+		if (!path_is_inside(m.name))
 			return error_set(e, EINVAL,
-			    "config: datafiles: %s: not a name", m->name);
+			    "config: datafiles: %s: not a name", m.name);
 		if (group_replace(path, 0600, text, e) == -1)
 			return -1;
 	}

@@ -33,14 +33,14 @@ run(struct deploy *d, struct error *e)
 	if (files == NULL)
 		return -1;
 	for (uint32_t i = 0; i < files->len; i++) {
-		const struct member *m = value_member(files, i);
-		own_free char *path = mem_printf("%s%s", d->root, m->name);
+		const struct member m = value_member(files, i);
+		own_free char *path = mem_printf("%s%s", d->root, m.name);
 		own_free char *text = NULL;
 
-		if (m->name[0] != '/')
+		if (m.name[0] != '/')
 			return error_set(
-			    e, EINVAL, "%s: not an absolute path", m->name);
-		text = group_sorted_json(d->item.d, m->value);
+			    e, EINVAL, "%s: not an absolute path", m.name);
+		text = group_sorted_json(d->item.d, m.value);
 		if (group_replace(path, mode_of(path), text, e) == -1)
 			return -1;
 	}

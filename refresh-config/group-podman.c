@@ -222,7 +222,7 @@ run_one(struct deploy *d, const char *name, const struct value *c, int *failed,
 }
 
 struct ordered {
-	const struct member *member;
+	struct member member;
 	double order;
 	uint32_t at;
 };
@@ -251,8 +251,8 @@ run(struct deploy *d, struct error *e)
 		return -1;
 	containers = mem_resize(NULL, config->len + 1, sizeof(*containers));
 	for (uint32_t i = 0; i < config->len; i++) {
-		const struct member *m = value_member(config, i);
-		const struct value *order = value_get(m->value, "start_order");
+		const struct member m = value_member(config, i);
+		const struct value *order = value_get(m.value, "start_order");
 
 		containers[i] =
 		    (struct ordered){ m, order ? value_to_real(order) : 0, i };
@@ -260,8 +260,8 @@ run(struct deploy *d, struct error *e)
 	if (config->len > 1)
 		qsort(containers, config->len, sizeof(*containers), compare);
 	for (uint32_t i = 0; i < config->len; i++)
-		if (run_one(d, containers[i].member->name,
-			containers[i].member->value, &failed, e) == -1)
+		if (run_one(d, containers[i].member.name,
+			containers[i].member.value, &failed, e) == -1)
 			return -1;
 	d->status = failed;
 	return 0;

@@ -58,7 +58,7 @@ all_succeeded(const struct value *states)
 		return false;
 	for (uint32_t i = 0; i < states->len; i++) {
 		const struct value *result =
-		    value_get(value_member(states, i)->value, "result");
+		    value_get(value_member(states, i).value, "result");
 
 		if (result == NULL || result->kind != VALUE_BOOL ||
 		    !result->truth)

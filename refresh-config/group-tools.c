@@ -196,8 +196,7 @@ group_fqdn(void)
 static int
 compare_names(const void *a, const void *b)
 {
-	const struct member *x = *(const struct member *const *)a;
-	const struct member *y = *(const struct member *const *)b;
+	const struct member *x = a, *y = b;
 
 	return strcmp(x->name, y->name);
 }
@@ -206,7 +205,7 @@ compare_names(const void *a, const void *b)
 static struct value *
 sorted(struct doc *d, const struct value *v)
 {
-	own_free const struct member **members = NULL;
+	own_free struct member *members = NULL;
 	struct value *copy;
 
 	if (v->kind == VALUE_LIST) {
@@ -224,8 +223,8 @@ sorted(struct doc *d, const struct value *v)
 	if (v->len > 1)
 		qsort(members, v->len, sizeof(*members), compare_names);
 	for (uint32_t i = 0; i < v->len; i++)
-		value_setn(d, copy, members[i]->name, members[i]->len,
-		    sorted(d, members[i]->value));
+		value_setn(d, copy, members[i].name, members[i].len,
+		    sorted(d, members[i].value));
 	return copy;
 }
 

@@ -94,37 +94,37 @@ read_limits(const struct value *v, struct settings *s, struct error *e)
 		return error_set(
 		    e, EINVAL, "not a map of phases and hooks to times");
 	for (uint32_t i = 0; i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 		struct limit *l;
 		size_t cap = s->limits_len;
 
 		s->limits = mem_grow(
 		    s->limits, &cap, s->limits_len + 1, sizeof(*s->limits));
 		l = &s->limits[s->limits_len++];
-		*l = (struct limit){ .name = mem_dup(m->name) };
-		if (read_seconds(m->value, &l->seconds, e) == -1)
-			return error_prefix(e, "%s", m->name);
+		*l = (struct limit){ .name = mem_dup(m.name) };
+		if (read_seconds(m.value, &l->seconds, e) == -1)
+			return error_prefix(e, "%s", m.name);
 	}
 	return 0;
 }
 
 static int
-read_member(struct settings *s, const struct member *m, struct error *e)
+read_member(struct settings *s, struct member m, struct error *e)
 {
-	if (strcmp(m->name, "phases") == 0)
-		return read_phases(m->value, s, e);
-	if (strcmp(m->name, "timeout") == 0)
-		return read_seconds(m->value, &s->script_seconds, e);
-	if (strcmp(m->name, "timeouts") == 0)
-		return read_limits(m->value, s, e);
-	if (strcmp(m->name, "send_time") == 0)
-		return read_seconds(m->value, &s->send_seconds, e);
-	if (strcmp(m->name, "history") == 0)
-		return read_history(m->value, s, e);
-	if (strcmp(m->name, "ca_file") == 0) {
-		if (m->value->kind != VALUE_STRING)
+	if (strcmp(m.name, "phases") == 0)
+		return read_phases(m.value, s, e);
+	if (strcmp(m.name, "timeout") == 0)
+		return read_seconds(m.value, &s->script_seconds, e);
+	if (strcmp(m.name, "timeouts") == 0)
+		return read_limits(m.value, s, e);
+	if (strcmp(m.name, "send_time") == 0)
+		return read_seconds(m.value, &s->send_seconds, e);
+	if (strcmp(m.name, "history") == 0)
+		return read_history(m.value, s, e);
+	if (strcmp(m.name, "ca_file") == 0) {
+		if (m.value->kind != VALUE_STRING)
 			return error_set(e, EINVAL, "not a path");
-		s->ca_file = mem_dup(m->value->text);
+		s->ca_file = mem_dup(m.value->text);
 		return 0;
 	}
 	return error_set(e, EINVAL, "no such setting");
@@ -148,10 +148,10 @@ read_file(struct settings *s, struct error *e)
 	if (v->kind != VALUE_MAP)
 		return error_set(e, EINVAL, "%s: not a map", path);
 	for (uint32_t i = 0; i < v->len; i++) {
-		const struct member *m = value_member(v, i);
+		const struct member m = value_member(v, i);
 
 		if (read_member(s, m, e) == -1)
-			return error_prefix(e, "%s: %s", path, m->name);
+			return error_prefix(e, "%s: %s", path, m.name);
 	}
 	return 0;
 }

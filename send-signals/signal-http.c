@@ -36,10 +36,10 @@ send_http(const struct value *message, unsigned *after, struct error *e)
 	strlist_add(&headers, "Content-Type: application/json");
 	for (uint32_t i = 0;
 	     extra != NULL && extra->kind == VALUE_MAP && i < extra->len; i++) {
-		const struct member *m = value_member(extra, i);
+		const struct member m = value_member(extra, i);
 
-		strlist_printf(&headers, "%s: %s", m->name,
-		    value_text(extra, m->name, ""));
+		strlist_printf(
+		    &headers, "%s: %s", m.name, value_text(extra, m.name, ""));
 	}
 	if (content != NULL)
 		value_print(content, STYLE_PYTHON, &body);

@@ -59,7 +59,7 @@ touch "$QUICK"
 }
 [ -s "$T/image.raw" ] || fail "no image"
 [ -z "$(ls -A "$T/tmp")" ] || fail "left in TMP_DIR: $(ls -A "$T/tmp")"
-! ls -d "$T"/.image-build.* 2>/dev/null || fail "left beside the image"
+! ls -d "$T"/.image* 2>/dev/null || fail "left beside the image"
 [ -z "$(ls -A "$T/cache/snapshots/tmp")" ] || fail "left in the cache"
 image-build cache --image-cache "$T/cache" verify >"$T/verify" 2>&1 || {
 	cat "$T/verify"

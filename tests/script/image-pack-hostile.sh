@@ -78,7 +78,7 @@ done
 # Ended in the middle of it: nothing is left; killed: until the next run.
 for signal in TERM KILL; do
 	for after in 0.1 0.3 0.7 1.1; do
-		image-build pack -q -f qcow2,tar -o "$T/out/ended" "$T/tree" \
+		image-build pack -q -f raw,qcow2,tar -o "$T/out/ended" "$T/tree" \
 			>/dev/null 2>&1 &
 		sleep $after
 		kill -$signal $! 2>/dev/null || :

@@ -19,7 +19,7 @@ for program in "$bin"/*; do
 	grep -q '^\.Dt' "$found" || fail "$found is no manual page"
 done
 for program in image-build image-run image-update collect-config \
-	apply-config refresh-config send-signals; do
+	image-fetch apply-config refresh-config send-signals; do
 	"$bin/$program" --version >"$T/version" || fail "$program --version"
 done
 (
@@ -57,7 +57,7 @@ linked() { # element program...
 	done <"$T/needed"
 	[ -s "$T/needed" ] || fail "$element: nothing is linked"
 }
-linked image-update image-update
+linked image-update image-update image-fetch
 linked ingot-agent collect-config refresh-config send-signals apply-config
 has package-installs "$T/elements"
 

@@ -309,7 +309,7 @@ differs(const struct contents *c, const char *what)
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 
 	e.text[0] = '\0';
-	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, &e) == -1);
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, NULL, &e) == -1);
 	CHECK_STR(e.text, what);
 }
 
@@ -320,14 +320,14 @@ test_verify(void)
 	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
 	struct stat st;
 
-	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, &e) == 0);
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, NULL, &e) == 0);
 	CHECK(fstatat(dir, "a/file", &st, 0) == 0);
 	put("t/a.c", "after a/fil_");
-	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, &e) == 0);
+	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, NULL, &e) == 0);
 	differs(c, "a.c: has another content");
 	put("t/a.c", "after a/file");
 	CHECK(fchmodat(dir, "a", 0700, 0) == 0);
-	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, &e) == -1);
+	CHECK(contents_verify(c, dir, CONTENTS_ATTRIBUTES, NULL, &e) == -1);
 	differs(c, "a: has another owner, mode or attribute");
 	CHECK(fchmodat(dir, "a", 0755, 0) == 0);
 	put("t/a/more", "");

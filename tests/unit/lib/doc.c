@@ -254,7 +254,7 @@ members_are_found(void)
 	CHECK_STR(value_text(v, "s", "no"), "text");
 	CHECK_STR(value_text(v, "n", "no"), "no");
 	CHECK_STR(value_text(v, "x", "no"), "no");
-	CHECK_STR(value_member(v, 1)->name, "a.b");
+	CHECK_STR(value_member(v, 1).name, "a.b");
 	CHECK_STR(value_kind_name(value_get(v, "l")), "a list");
 	CHECK_STR(value_kind_name(NULL), "nothing");
 }
@@ -408,7 +408,7 @@ large_maps_work(void)
 		long long n;
 
 		wrong += !value_to_int(value_get(map, name), &n) || n != i;
-		wrong += strcmp(value_member(map, (size_t)i)->name, name) != 0;
+		wrong += strcmp(value_member(map, (size_t)i).name, name) != 0;
 	}
 	CHECK(wrong == 0);
 	CHECK(map->len == (uint32_t)many);
@@ -416,6 +416,54 @@ large_maps_work(void)
 	value_set(d, map, "key 7", value_null(d));
 	CHECK(map->len == (uint32_t)many &&
 	    value_get(map, "key 7")->kind == VALUE_NULL);
+}
+
+/* What was parsed has no room left, and shares the names of its maps. */
+static void
+parsed_grow_alone(void)
+{
+	ownp(doc_free) struct doc *d = doc_new();
+	struct error e = { 0 };
+	static const char text[] = "[{\"a\": 1, \"b\": 2}, {\"a\": 3, "
+				   "\"b\": 4}, {\"b\": 5, \"a\": 6}, "
+				   "{\"a\": 7, \"a\": 8}, null]";
+	struct value *list = doc_parse(d, text, strlen(text), "text", &e);
+	own(strbuf_clear) struct strbuf b = { 0 };
+
+	CHECK(list != NULL);
+	for (uint32_t i = 0; i < 4; i++)
+		value_set(d, list->items[i], i % 2 ? "c" : "d", value_null(d));
+	value_set(d, list->items[0], "a", value_bool(d, true));
+	for (int i = 0; i < 6; i++)
+		value_add(d, list, value_int(d, i));
+	value_print(list, STYLE_PYTHON, &b);
+	CHECK_STR(strbuf_text(&b),
+	    "[{\"a\": true, \"b\": 2, \"d\": null}, "
+	    "{\"a\": 3, \"b\": 4, \"c\": null}, "
+	    "{\"b\": 5, \"a\": 6, \"d\": null}, "
+	    "{\"a\": 8, \"c\": null}, null, 0, 1, 2, 3, 4, 5]");
+}
+
+/* The memory that a list of n maps of two members takes. */
+static size_t
+size_of_maps(unsigned n, const char *second)
+{
+	ownp(doc_free) struct doc *d = doc_new();
+	own(strbuf_clear) struct strbuf b = { 0 };
+	struct error e = { 0 };
+
+	for (unsigned i = 0; i < n; i++)
+		strbuf_printf(&b, "%s{\"name\": 1, \"%s%04u\": 2}",
+		    i == 0 ? "[" : ", ", second, second[0] == '-' ? i : 0);
+	strbuf_puts(&b, "]");
+	CHECK(doc_parse_taken(d, &b, "text", &e) != NULL);
+	return doc_size(d);
+}
+
+static void
+same_names_are_kept_once(void)
+{
+	CHECK(size_of_maps(9000, "p") * 4 < size_of_maps(9000, "-") * 3);
 }
 
 /* Names that collided when the hash was FNV-1a: now just names. */
@@ -426,15 +474,14 @@ chosen_names_do_not_collide(void)
 	struct value *map = value_map(d);
 	static const char *const one[] = { "costarring", "liquid" };
 	static const char *const two[] = { "declinate", "macallums" };
-	const struct member *m;
 
 	value_set(d, map, one[0], value_null(d));
 	value_set(d, map, one[1], value_null(d));
 	value_set(d, map, two[0], value_null(d));
 	value_set(d, map, two[1], value_null(d));
-	m = value_member(map, 0);
 	CHECK(map->len == 4);
-	CHECK(m[0].hash != m[1].hash || m[2].hash != m[3].hash);
+	CHECK(value_member(map, 0).hash != value_member(map, 1).hash ||
+	    value_member(map, 2).hash != value_member(map, 3).hash);
 }
 
 static void
@@ -497,6 +544,8 @@ main(int argc, char **argv)
 	maps_are_merged();
 	copies_stand_alone();
 	large_maps_work();
+	parsed_grow_alone();
+	same_names_are_kept_once();
 	chosen_names_do_not_collide();
 	files_are_loaded();
 	return check_result();
