@@ -24,6 +24,7 @@
 #include "image-build/privileges.h"
 #include "image-build/snapshot.h"
 #include "image-build/target.h"
+#include "lib/cgroup.h"
 #include "lib/digest.h"
 #include "lib/doc.h"
 #include "lib/error.h"
@@ -484,9 +485,11 @@ build_run(struct build *b, struct error *e)
 	if (privileges_held() != PRIVILEGES_ROOT)
 		log_info("builds by: %s", privileges_name(privileges_held()));
 	enter_catch_signals();
+	b->cgroup = devices_close();
 	status = work_begin(b, e);
 	if (status == 0)
 		status = enter_run(inside, b, b->dir, e);
+	cgroup_remove(b->cgroup);
 	outputs_tidy(b->settings);
 	work_end(b);
 	return status;
@@ -512,6 +515,7 @@ build_clear(struct build *b)
 	free(b->dir);
 	free(b->work);
 	free(b->jail);
+	free(b->cgroup);
 	free(b->image_dir);
 	free(b->hooks);
 	free(b->tree);

@@ -13,6 +13,7 @@
 #include "image-build/layers.h"
 #include "image-build/privileges.h"
 #include "image-build/snapshot.h"
+#include "lib/cgroup.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/options.h"
@@ -105,6 +106,21 @@ look_for_programs(void)
 		    programs[i].name, programs[i].use);
 }
 
+static void
+look_for_devices(void)
+{
+	own_free char *cgroup = devices_close();
+
+	tell("devices",
+	    cgroup != NULL ? "closed to scripts of the target, but for "
+			     "/dev/null and its like"
+		: privileges_held() == PRIVILEGES_USER
+		? "closed to scripts of the target, which cannot make nodes"
+		: "open to scripts of the target that make nodes: no cgroup "
+		  "can keep them from it");
+	cgroup_remove(cgroup);
+}
+
 /* ---- all -------------------------------------------------------------------------- */
 
 static int
@@ -120,6 +136,7 @@ examine(struct error *e)
 	if (privileges_take(e) == -1)
 		return -1;
 	tell("builds by", privileges_name(privileges_held()));
+	look_for_devices();
 	cache = path_join(settings.cache, SNAPSHOTS);
 	if (file_mkdirs(AT_FDCWD, cache, 0700, e) == -1)
 		return -1;

@@ -225,6 +225,7 @@ struct build {
 	char *work; /* TMP_BUILD_DIR, the same in every build */
 	struct snapshots *snapshots; /* NULL: built without */
 	char *jail; /* where the target is mounted to become the root */
+	char *cgroup, *inner; /* of its scripts, or NULL: devices.c */
 	char *image_dir; /* TMP_IMAGE_DIR */
 	char *hooks; /* TMP_HOOKS_PATH */
 	char *tree; /* TMP_MOUNT_PATH, the target's root */
@@ -415,8 +416,8 @@ char *enter_hooks_place(const struct build *b, bool chroot, struct error *e);
  * Around programs of the target: what they mount there is mounted in b->tree
  * as well, for those that come after.
  */
-int jail_open(const struct build *b, struct error *e);
-void jail_close(const struct build *b);
+int jail_open(struct build *b, struct error *e);
+void jail_close(struct build *b);
 
 /*
  * In the child, before exec: the target becomes the root, in a mount namespace
@@ -431,6 +432,19 @@ int jail_enter(const struct build *b, int *ns);
  * read-only, and where the host has which mounts is not told.
  */
 int jail_seal(const struct build *b, struct error *e);
+
+/* ---- devices.c: what its scripts cannot open -------------------------------- */
+
+/*
+ * A cgroup, by its folder, below which no device can be opened but /dev/null
+ * and its like; the caller's, for cgroup_remove.  NULL where the kernel or its
+ * host offers none.
+ */
+char *devices_close(void);
+
+/* Around a program: its own below that, as b->inner, which may be NULL. */
+int devices_enter(struct build *b, struct error *e);
+void devices_leave(struct build *b);
 
 /* ---- finish.c: what the target is left like -------------------------------- */
 

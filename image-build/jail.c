@@ -8,6 +8,7 @@
  * target's own mounts are shared with the build's namespace, where the next
  * program finds what this one mounted.  And it shares the kernel and the
  * network with the host, which root may change both: not without capabilities.
+ * Of cgroups it sees what is below its own.
  *
  * It stays root over its tree: owners, devices, mounts, chroot.
  */
@@ -32,17 +33,18 @@
 /* ---- the target as the root ------------------------------------------------ */
 
 int
-jail_open(const struct build *b, struct error *e)
+jail_open(struct build *b, struct error *e)
 {
 	if (privileges_held() != PRIVILEGES_CHROOT &&
 	    mount(NULL, b->work, NULL, MS_REC | MS_SHARED, NULL) == -1)
 		return error_errno(e, "%s: share mounts", b->work);
-	return 0;
+	return devices_enter(b, e);
 }
 
 void
-jail_close(const struct build *b)
+jail_close(struct build *b)
 {
+	devices_leave(b);
 	/* What is shared could not be moved to the next step's tree. */
 	(void)mount(NULL, b->work, NULL, MS_REC | MS_PRIVATE, NULL);
 }
@@ -72,7 +74,7 @@ change_root(const struct build *b, int *ns)
 
 	if (hooks == NULL)
 		return e.code;
-	if (unshare(CLONE_NEWNS) == -1)
+	if (unshare(CLONE_NEWNS | CLONE_NEWCGROUP) == -1)
 		return errno;
 	fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (fd == -1 ||

@@ -113,6 +113,7 @@ run_program(struct build *b, const char *speaker, const char *element,
 	}
 	if (jailed && jail_open(b, e) == -1)
 		return error_prefix(e, "%s", speaker);
+	run.cgroup = b->inner;
 	r = proc_run(&run, &status, e);
 	if (jailed)
 		jail_close(b);
@@ -168,7 +169,7 @@ step_ask(
 	char path[] = "PATH=/usr/bin:/bin", locale[] = "LC_ALL=C";
 	char *const env[] = { path, locale, NULL };
 	struct speaker sp = { .name = argv[0], .jail = b };
-	const struct proc run = { .argv = argv,
+	struct proc run = { .argv = argv,
 		.envp = env,
 		.out = out,
 		.prepare = step_prepare,
@@ -181,6 +182,7 @@ step_ask(
 		return -1;
 	r = jail_open(b, e);
 	if (r == 0) {
+		run.cgroup = b->inner;
 		r = proc_run(&run, &status, e);
 		jail_close(b);
 	}

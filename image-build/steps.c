@@ -121,7 +121,7 @@ source_environment(struct build *b, const struct phase *p,
 	struct speaker sp = {
 		.name = name, .tail = &tail, .jail = p->chroot ? b : NULL
 	};
-	const struct parts_environment job = { .dir = dir,
+	struct parts_environment job = { .dir = dir,
 		.seen = p->chroot ? IN_TARGET "/environment.d" : dir,
 		.prepare = step_prepare,
 		.env = strlist_argv(start),
@@ -134,6 +134,7 @@ source_environment(struct build *b, const struct phase *p,
 	if (step_begin(b, p->chroot, e) == -1 ||
 	    (p->chroot && jail_open(b, e) == -1))
 		return -1;
+	job.cgroup = b->inner;
 	r = parts_environment(&job, &b->phase_env, e);
 	if (p->chroot)
 		jail_close(b);

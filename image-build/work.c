@@ -127,7 +127,8 @@ mount_place(const struct build *b, struct error *e)
 int
 work_enter(struct build *b, struct error *e)
 {
-	b->work = path_join(b->place, "build");
+	/* diskimage-builder's element takes what follows the dot for a name. */
+	b->work = path_join(b->place, "dib_build.0");
 	b->image_dir = path_join(b->place, "image");
 	b->hooks = path_join(b->work, "hooks");
 	b->tree = path_join(b->work, "mnt");

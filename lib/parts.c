@@ -225,6 +225,7 @@ parts_environment(
 	own(strbuf_clear) struct strbuf answer = { 0 };
 	struct proc run = { .envp = p->env,
 		.prepare = p->prepare,
+		.cgroup = p->cgroup,
 		.line = p->line,
 		.ctx = p->ctx,
 		.data = p->data,

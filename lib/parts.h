@@ -41,6 +41,7 @@ struct parts_environment {
 	void *ctx;
 	proc_line *data; /* gets it as it comes, or NULL */
 	const volatile sig_atomic_t *stop; /* when it becomes true, end it */
+	const char *cgroup; /* as in struct proc, or NULL */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/cgroup.h"
 #include "lib/error.h"
 #include "lib/limits.h"
 #include "lib/log.h"
@@ -113,7 +114,8 @@ static int
 attempt(struct hook *h, struct error *e)
 {
 	struct run *r = h->phase->run;
-	own_free char *cgroup = cgroup_make(r->cgroup, (unsigned)r->len);
+	own_free char *cgroup =
+	    cgroup_make(r->cgroup, "refresh-config", (unsigned)r->len);
 	char bash[] = "bash";
 	char *argv[] = { h->path, NULL, NULL };
 	struct proc proc = { .argv = argv,

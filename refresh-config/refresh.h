@@ -192,17 +192,6 @@ void voice_python(const char *program, const char *level, const char *fmt, ...)
 void voice_compat_say(const char *level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* ---- cgroup.c ---------------------------------------------------------- */
-
-/* Our own cgroup v2 folder if we may make others in it, else NULL. */
-char *cgroup_find(void);
-
-/* A new one below base (which may be NULL); NULL when there is none. */
-char *cgroup_make(const char *base, unsigned number);
-
-/* Kill what is in it and remove it.  NULL is fine. */
-void cgroup_remove(const char *path);
-
 /* ---- journal.c --------------------------------------------------------- */
 
 /* A socket to the journal, or -1 when there is none. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/cgroup.h"
 #include "lib/clock.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -43,7 +44,7 @@ run_init(
 		.previous = report_previous(settings),
 		.started = time(NULL),
 		.clock = clock_seconds(),
-		.cgroup = cgroup_find(),
+		.cgroup = cgroup_find("refresh-config"),
 		.journal = journal_open(settings->root) };
 	make_id(r->id, sizeof(r->id));
 }

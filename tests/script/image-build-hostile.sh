@@ -107,6 +107,41 @@ build jail || {
 mounts | diff "$T/mounts" - || fail "mounts of the host changed"
 rm "$T/image.raw"
 
+# Nodes of the host's disks, made before and found there: they stay shut.
+image-build doctor --image-cache "$T/cache" >"$T/doctor"
+cgroups() { find /sys/fs/cgroup -maxdepth 4 -name 'image-build.*' 2>/dev/null; }
+if grep -q '^devices  *closed.*/dev/null' "$T/doctor" &&
+	numbers=$(awk 'NR > 2 { print $1, $2; exit }' /proc/partitions) &&
+	[ -n "$numbers" ]; then
+	script shut root 20-nodes <<EOF
+mknod "\$TARGET_ROOT/disk" b $numbers
+mknod "\$TARGET_ROOT/zero" c 1 5
+EOF
+	script shut install 10-shut <<'EOF'
+set -eu
+fail() { echo "$*"; exit 1; }
+[ -b /disk ] || fail "no node"
+! : </disk || fail "opens the host's disk"
+: </zero
+echo >/dev/null
+: </dev/urandom
+mkdir /cg
+if mount -t cgroup2 none /cg 2>/dev/null; then
+	echo $$ >/cg/cgroup.procs || fail "it is not its own cgroup"
+	! mkdir /cg/more 2>/dev/null || fail "makes more cgroups"
+	! : </disk || fail "opens the host's disk, in a cgroup"
+fi
+EOF
+	build shut || {
+		cat "$T/log"
+		fail "devices of the host"
+	}
+	rm "$T/image.raw"
+	[ -z "$(cgroups)" ] || fail "cgroups are left: $(cgroups)"
+else
+	echo "not tried: this host lets us close no devices"
+fi
+
 script mounts post-root 10-mounts <<'EOF'
 set -e
 mount -t tmpfs none "$TARGET_ROOT/srv" || { mkdir "$TARGET_ROOT/srv"; mount -t tmpfs none "$TARGET_ROOT/srv"; }

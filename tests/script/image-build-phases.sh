@@ -31,6 +31,9 @@ for p in root extra-data post-root pre-finalise cleanup; do
 	set -eu
 	echo "$(basename "$(dirname "$0")") host $FROM_ENVIRONMENT $PROBE" >>"$OUT/notes"
 	[ "$TARGET_ROOT" = "$TMP_MOUNT_PATH" ]
+	# What diskimage-builder's source-repositories names a file by.
+	[ "$(basename "$TMP_MOUNT_PATH")" = mnt ]
+	[ "$(dirname "${TMP_MOUNT_PATH##*.}")" = 0 ]
 	[ -d "$TMP_HOOKS_PATH/bin" ]
 	[ "$PWD" = "$OUT" ]
 	EOF

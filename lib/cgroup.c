@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A cgroup for each hook, so that nothing it started outlives it.  Where
- * cgroup v2 is not there or may not be written, the process group must do.
- */
+/* Folders below our own cgroup's, named after the program and its process. */
+#include "lib/cgroup.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +18,7 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
-#include "refresh-config/refresh.h"
 
-#define PREFIX "refresh-config."
 #define TRIES 200 /* of removing one whose processes are dying */
 
 /* Where cgroup v2 is mounted; the caller's, or NULL. */
@@ -57,10 +54,11 @@ own_path(void)
 	return NULL;
 }
 
-/* Those that a refresh-config left behind which was killed. */
+/* Those that a program left behind which was killed. */
 static void
-sweep(const char *base)
+sweep(const char *base, const char *name)
 {
+	size_t n = strlen(name);
 	own_dir DIR *d = opendir(base);
 	struct dirent *entry;
 	int pid;
@@ -68,14 +66,15 @@ sweep(const char *base)
 	while (d != NULL && (entry = readdir(d)) != NULL) {
 		own_free char *path = path_join(base, entry->d_name);
 
-		if (sscanf(entry->d_name, PREFIX "%d.", &pid) == 1 &&
+		if (strncmp(entry->d_name, name, n) == 0 &&
+		    sscanf(entry->d_name + n, ".%d.", &pid) == 1 &&
 		    kill(pid, 0) == -1 && errno == ESRCH)
 			cgroup_remove(path);
 	}
 }
 
 char *
-cgroup_find(void)
+cgroup_find(const char *name)
 {
 	own_free char *mount = mount_point(), *own = own_path();
 	own_free char *base = NULL;
@@ -85,19 +84,31 @@ cgroup_find(void)
 	base = mem_printf("%s%s", mount, strcmp(own, "/") == 0 ? "" : own);
 	if (faccessat(AT_FDCWD, base, W_OK, AT_EACCESS) == -1)
 		return NULL;
-	sweep(base);
+	sweep(base, name);
 	return take(base);
 }
 
 char *
-cgroup_make(const char *base, unsigned number)
+cgroup_make(const char *base, const char *name, unsigned number)
 {
 	own_free char *path = NULL;
 
 	if (base == NULL)
 		return NULL;
-	path = mem_printf("%s/" PREFIX "%d.%u", base, (int)getpid(), number);
+	path = mem_printf("%s/%s.%d.%u", base, name, (int)getpid(), number);
 	return mkdir(path, 0755) == 0 ? take(path) : NULL;
+}
+
+/* Files of it look like nothing that rmdir could take. */
+static void
+remove_inner(const char *path)
+{
+	own_dir DIR *d = opendir(path);
+	struct dirent *entry;
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (entry->d_type == DT_DIR && path_is_name(entry->d_name))
+			(void)unlinkat(dirfd(d), entry->d_name, AT_REMOVEDIR);
 }
 
 void
@@ -113,8 +124,9 @@ cgroup_remove(const char *path)
 	fd = open(killer, O_WRONLY | O_CLOEXEC);
 	if (fd != -1 && file_write_all(fd, "1", 1) == -1)
 		return;
-	for (unsigned i = 0; i < TRIES && rmdir(path) == -1; i++) {
-		if (errno != EBUSY)
+	for (unsigned i = 0; i < TRIES; i++) {
+		remove_inner(path);
+		if (rmdir(path) == 0 || errno != EBUSY)
 			return;
 		nanosleep(&pause, NULL);
 	}
