@@ -30,7 +30,7 @@ put(struct error *e, const char *text)
 }
 
 /* What is formatted, then a colon and more. */
-static void
+static void __attribute__((format(printf, 2, 0)))
 put_both(struct error *e, const char *fmt, va_list ap, const char *more)
 {
 	char text[LONGEST + sizeof(e->text) + 2];
