@@ -206,7 +206,7 @@ look_at(struct contents_look *l, const struct tree_entry *t, size_t number,
 }
 
 int
-look_enters(const struct contents_look *l, const struct tree_entry *t)
+look_is_mount(const struct contents_look *l, const struct tree_entry *t)
 {
 	return S_ISDIR(t->st->st_mode) && t->st->st_dev != l->dev;
 }

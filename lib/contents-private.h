@@ -52,8 +52,8 @@ int look_at(struct contents_look *l, const struct tree_entry *t, size_t number,
 /* The path of an entry of a list. */
 const char *look_path(const struct tree_entry *t);
 
-/* What a visit returns: 1 for what is mounted on a folder. */
-int look_enters(const struct contents_look *l, const struct tree_entry *t);
+/* 1 for what is mounted on a folder, which a visit does not enter; else 0. */
+int look_is_mount(const struct contents_look *l, const struct tree_entry *t);
 
 /* ---- contents-hash.c: the bytes of files ------------------------------------- */
 

@@ -55,7 +55,7 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 		to->target = s->c->entries[s->look.first].path;
 	if (to->type == 'f')
 		put_sum(s, t->st, to);
-	return look_enters(&s->look, t);
+	return look_is_mount(&s->look, t);
 }
 
 static int

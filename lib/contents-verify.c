@@ -63,7 +63,7 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 	if (r == -1)
 		return -1;
 	if (r == 0)
-		return look_enters(&v->look, t);
+		return look_is_mount(&v->look, t);
 	if (found.type == 'h')
 		found.target = v->c->entries[v->look.first].path;
 	if (found.type == 'f' || found.type == 'd')
@@ -73,7 +73,7 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 	if (found.type == 'f' && v->depth == CONTENTS_DIGESTS)
 		files_add(&v->files, v->next);
 	v->next++;
-	return look_enters(&v->look, t);
+	return look_is_mount(&v->look, t);
 }
 
 static int

@@ -83,7 +83,7 @@ try "a program that prints much" "b: printed more than"
 
 printf '#!/no/such/program\n' >"$tmp/t/b"
 chmod 755 "$tmp/t/b"
-try "a program without an interpreter" "b: No such file"
+try "a program without an interpreter" "b: the interpreter that it names is not there"
 
 printf '#!/bin/sh\nprintf "\\377"\n' >"$tmp/t/b"
 chmod 755 "$tmp/t/b"
