@@ -22,7 +22,9 @@ script() { # element phase name
 export ELEMENTS_PATH="$el:$PWD/tests/elements" TMP_DIR="$T/tmp"
 mkdir "$T/tmp"
 build() { # elements...
-	timeout 100 image-build --image-cache "$T/cache" -o "$T/image" -t raw \
+	# shellcheck disable=SC2016 # it is that shell's
+	timeout 100 sh -c 'echo $$ >"$0"; exec image-build "$@"' "$T/pid" \
+	    --image-cache "$T/cache" -o "$T/image" -t raw \
 	    --image-size 0.1 -n tiny-os "$@" >"$T/out" 2>"$T/log"
 }
 fails() { # what, pattern, elements...
@@ -109,7 +111,6 @@ rm "$T/image.raw"
 
 # Nodes of the host's disks, made before and found there: they stay shut.
 image-build doctor --image-cache "$T/cache" >"$T/doctor"
-cgroups() { find /sys/fs/cgroup -maxdepth 4 -name 'image-build.*' 2>/dev/null; }
 if grep -q '^devices  *closed.*/dev/null' "$T/doctor" &&
 	numbers=$(awk 'NR > 2 { print $1, $2; exit }' /proc/partitions) &&
 	[ -n "$numbers" ]; then
@@ -137,7 +138,8 @@ EOF
 		fail "devices of the host"
 	}
 	rm "$T/image.raw"
-	[ -z "$(cgroups)" ] || fail "cgroups are left: $(cgroups)"
+	left=$(find /sys/fs/cgroup -name "image-build.$(cat "$T/pid").*" 2>/dev/null)
+	[ -z "$left" ] || fail "cgroups are left: $left"
 else
 	echo "not tried: this host lets us close no devices"
 fi
