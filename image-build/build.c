@@ -38,6 +38,8 @@
 #include "lib/tree.h"
 #include "lib/yaml.h"
 
+#define IMAGE_DEVICE "/dev/image0"
+
 /* ---- the layout ------------------------------------------------------------ */
 
 static const char bare_layout[] = "- local_loop:\n"
@@ -314,6 +316,22 @@ settle_tree(struct build *b, struct error *e)
 	return snapshot_fold(b, NULL, true, e);
 }
 
+/*
+ * The disk is written when all is done, so its devices are names: scripts pass
+ * them on to programs that stand in for those of the loader.
+ */
+static void
+name_devices(struct build *b)
+{
+	own(strbuf_clear) struct strbuf all = { 0 };
+
+	if (b->layout.ndisks == 0)
+		return;
+	layout_devices(&b->layout, IMAGE_DEVICE, &all);
+	strlist_env_set(&b->env, "IMAGE_BLOCK_DEVICE", IMAGE_DEVICE);
+	strlist_env_set(&b->env, "IMAGE_BLOCK_DEVICES", strbuf_text(&all));
+}
+
 static int
 make_tree(struct build *b, struct error *e)
 {
@@ -334,6 +352,7 @@ make_tree(struct build *b, struct error *e)
 	    extra_packages(b, e) == -1 || run_phases(b, second, e) == -1 ||
 	    settle_tree(b, e) == -1)
 		return -1;
+	name_devices(b);
 	if (run_phases(b, third, e) == -1)
 		return -1;
 	return pins_settle(b, e);
