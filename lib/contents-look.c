@@ -16,8 +16,8 @@
 #include "lib/strlist.h"
 #include "lib/tree.h"
 
-int
-look_begin(struct contents_look *l, int dir, struct error *e)
+static int
+begin(struct contents_look *l, int dir, struct error *e)
 {
 	struct stat st;
 
@@ -29,8 +29,8 @@ look_begin(struct contents_look *l, int dir, struct error *e)
 	return 0;
 }
 
-int
-look_end(struct contents_look *l, struct error *e)
+static int
+end(struct contents_look *l, struct error *e)
 {
 	int r = 0;
 
@@ -41,6 +41,20 @@ look_end(struct contents_look *l, struct error *e)
 	inodes_clear(&l->linked);
 	strbuf_clear(&l->xattrs);
 	return r;
+}
+
+int
+look_walk(struct contents_look *l, int dir, tree_visit *visit, void *ctx,
+    struct error *e)
+{
+	struct error ignored;
+
+	if (begin(l, dir, e) == -1 ||
+	    tree_walk(dir, ".", visit, ctx, e) == -1) {
+		(void)end(l, &ignored);
+		return -1;
+	}
+	return end(l, e);
 }
 
 static int

@@ -8,6 +8,7 @@
 #include "lib/contents.h"
 #include "lib/inodes.h"
 #include "lib/strbuf.h"
+#include "lib/tree.h"
 
 #define CONTENTS_MAGIC "ingot-contents 1"
 
@@ -25,9 +26,7 @@ const struct contents_entry *contents_reseal(struct contents *c);
 
 /* ---- contents-look.c: what stands in a tree -------------------------------- */
 
-struct tree_entry;
-
-/* While it is open, the working directory is where the walk is. */
+/* During a walk the working directory is where the walk is. */
 struct contents_look {
 	dev_t dev; /* of the tree */
 	int here; /* the working directory before, or -1 */
@@ -38,8 +37,9 @@ struct contents_look {
 	char target[PATH_MAX];
 };
 
-int look_begin(struct contents_look *l, int dir, struct error *e);
-int look_end(struct contents_look *l, struct error *e);
+/* tree_walk() of dir, with l for the visits; it is empty afterwards. */
+int look_walk(struct contents_look *l, int dir, tree_visit *visit, void *ctx,
+    struct error *e);
 
 /*
  * Fill an entry, without its digest, and the target of one more name of a

@@ -61,14 +61,7 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 static int
 list(struct scan *s, int dir, struct error *e)
 {
-	struct error ignored;
-
-	if (look_begin(&s->look, dir, e) == -1 ||
-	    tree_walk(dir, ".", visit, s, e) == -1) {
-		(void)look_end(&s->look, &ignored);
-		return -1;
-	}
-	if (look_end(&s->look, e) == -1)
+	if (look_walk(&s->look, dir, visit, s, e) == -1)
 		return -1;
 	return contents_hash(s->c, dir, &s->files, false, e);
 }

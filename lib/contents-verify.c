@@ -79,14 +79,7 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 static int
 verify(struct verify *v, int dir, struct error *e)
 {
-	struct error ignored;
-
-	if (look_begin(&v->look, dir, e) == -1 ||
-	    tree_walk(dir, ".", visit, v, e) == -1) {
-		(void)look_end(&v->look, &ignored);
-		return -1;
-	}
-	if (look_end(&v->look, e) == -1)
+	if (look_walk(&v->look, dir, visit, v, e) == -1)
 		return -1;
 	if (v->next < v->c->n)
 		return error_set(
