@@ -49,3 +49,20 @@ mounts() {
 	awk -v mine="$T" 'index($2, mine) == 1 ||
 		$2 !~ "^/(tmp|var/tmp|dev/shm)/"' /proc/mounts | sort
 }
+
+# Serve $T/www by HTTP: $U is where, and $T/server/log what was asked for.
+serve() { # [VARIABLE=VALUE...]
+	rm -rf "$T/server" "$T/stop"
+	mkdir "$T/server"
+	mkfifo "$T/stop"
+	env "$@" tests/publisher "$T/server" "$T/www" <"$T/stop" &
+	exec 9>"$T/stop"
+	i=0
+	while [ ! -s "$T/server/port" ]; do
+		i=$((i + 1))
+		[ "$i" -lt 600 ] || fail "the server did not start"
+		sleep 0.1
+	done
+	# shellcheck disable=SC2034 # for the script
+	U=http://127.0.0.1:$(cat "$T/server/port")
+}

@@ -4,19 +4,11 @@
 set -eu
 . tests/lib.sh
 scratch
-mkdir "$T/www" "$T/server" "$T/bin"
+mkdir "$T/www" "$T/bin"
 seq 100000 >"$T/www/numbers"
 size=$(stat -c %s "$T/www/numbers")
-mkfifo "$T/stop"
-tests/publisher "$T/server" "$T/www" <"$T/stop" &
-exec 9>"$T/stop"
-i=0
-while [ ! -s "$T/server/port" ]; do
-	i=$((i + 1))
-	[ "$i" -lt 600 ] || fail "the server did not start"
-	sleep 0.1
-done
-U=http://127.0.0.1:$(cat "$T/server/port")
+# shellcheck disable=SC2119 # without variables
+serve
 
 # Parts in any order, up to the end, behind it, and of a server without ranges.
 printf '6 8\n0 2\n588890 -\n2 0\n999999 5\n' >"$T/requests"

@@ -70,20 +70,6 @@ tar -C "$T/b" --xattrs -czf "$T/www/web.tar.gz" .
 [ "$(stat -c %s "$T/www/web.from-$id.pack")" -lt 2300000 ] ||
 	fail "a pack is larger than what is new"
 
-serve() { # [VARIABLE=VALUE...]
-	rm -rf "$T/server" "$T/stop"
-	mkdir "$T/server"
-	mkfifo "$T/stop"
-	env "$@" tests/publisher "$T/server" "$T/www" <"$T/stop" &
-	exec 9>"$T/stop"
-	i=0
-	while [ ! -s "$T/server/port" ]; do
-		i=$((i + 1))
-		[ "$i" -lt 600 ] || fail "the server did not start"
-		sleep 0.1
-	done
-	U=http://127.0.0.1:$(cat "$T/server/port")
-}
 stop() { exec 9>&-; }
 update() { image-update -q --slots "$S" --key "$T/pub" "$@"; }
 begin() { # with image a in use
