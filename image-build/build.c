@@ -352,6 +352,8 @@ make_tree(struct build *b, struct error *e)
 	    extra_packages(b, e) == -1 || run_phases(b, second, e) == -1 ||
 	    settle_tree(b, e) == -1)
 		return -1;
+	if (run_phase(b, "block-device", e) == -1)
+		return -1;
 	name_devices(b);
 	if (run_phases(b, third, e) == -1)
 		return -1;

@@ -359,6 +359,7 @@ struct speaker {
 	struct strbuf *tail;
 	struct watch *watch;
 	const struct build *jail; /* it runs in this build's target, or NULL */
+	bool device; /* it named a device for the image */
 };
 void step_speak(void *ctx, int stream, const char *line, size_t len);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "image-build/image-build.h"
 #include "image-build/lint.h"
 #include "lib/error.h"
 #include "lib/file.h"
@@ -19,12 +20,8 @@
 bool
 lint_is_phase(const char *name)
 {
-	static const char *const names[] = { "root", "extra-data",
-		"pre-install", "install", "post-install", "post-root",
-		"block-device", "pre-finalise", "finalise", "cleanup", NULL };
-
-	for (const char *const *n = names; *n != NULL; n++)
-		if (strcmp(*n, name) == 0)
+	for (const struct phase *p = phases; p->name != NULL; p++)
+		if (strcmp(p->name, name) == 0)
 			return true;
 	return false;
 }

@@ -31,6 +31,8 @@ step_speak(void *ctx, int stream, const char *line, size_t len)
 	struct speaker *s = ctx;
 
 	(void)stream;
+	if (memmem(line, len, "IMAGE_BLOCK_DEVICE=", 19) != NULL)
+		s->device = true;
 	log_output(s->name, line, len);
 	parts_tail(s->tail, line, len);
 }
@@ -87,6 +89,22 @@ ready(void *ctx)
 	watch_ready(((struct speaker *)ctx)->watch);
 }
 
+/*
+ * A script of that phase may tell of a device that it made to be the image's
+ * disk.  Nothing would be written there, so that is said.
+ */
+static int
+refuse_device(const struct speaker *s, const char *element, struct error *e)
+{
+	if (strncmp(s->name, "block-device.d/", 15) != 0)
+		return 0;
+	error_set(e, ENOTSUP,
+	    "it makes a device for the image itself "
+	    "(IMAGE_BLOCK_DEVICE=): disks are made from the description in "
+	    "block-device-default.yaml alone");
+	return error_prefix(e, "%s (element %s)", s->name, element);
+}
+
 /* Run a program, in the target or on the host. */
 static int
 run_program(struct build *b, const char *speaker, const char *element,
@@ -119,7 +137,7 @@ run_program(struct build *b, const char *speaker, const char *element,
 		jail_close(b);
 	if (r == -1 || proc_check(&status, e) == -1)
 		return step_failed(&sp, element, e);
-	return 0;
+	return sp.device ? refuse_device(&sp, element, e) : 0;
 }
 
 int

@@ -34,6 +34,7 @@ const struct phase phases[] = {
 	{ "install", true },
 	{ "post-install", true },
 	{ "post-root", false },
+	{ "block-device", false },
 	{ "pre-finalise", false },
 	{ "finalise", true },
 	{ "cleanup", false },

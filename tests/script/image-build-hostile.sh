@@ -167,6 +167,11 @@ script signal install 10-signal <<'EOF'
 kill -SEGV $$
 EOF
 fails "signal" 'install.d/10-signal (element signal): .*signal 11' signal
+script device block-device 10-device <<'EOF'
+echo "export IMAGE_BLOCK_DEVICE=/dev/loop7"
+EOF
+fails "a device of its own" \
+    'block-device.d/10-device (element device): it makes a device' device
 script lost install 10-lost <<'EOF'
 rm -rf /etc /usr 2>/dev/null
 exit 0

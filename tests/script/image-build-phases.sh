@@ -27,7 +27,7 @@ printf 'pkg-one:\npkg-two: {phase: post-install.d}\npkg-gone: {uninstall: true}\
 echo '{"distro": {"tiny": {"pkg-one": "mapped-one and-more"}}}' >"$el/pkg-map"
 echo 'apache: {tiny: httpd, default: apache2}' >"$el/svc-map"
 
-for p in root extra-data post-root pre-finalise cleanup; do
+for p in root extra-data post-root block-device pre-finalise cleanup; do
 	script $p 50-note <<-'EOF'
 	#!/bin/bash
 	set -eu
@@ -88,6 +88,7 @@ cat >"$T/want" <<'EOF'
 root.d host yes env
 extra-data.d host yes env
 post-root.d host yes env
+block-device.d host yes env
 pre-finalise.d host yes env
 cleanup.d host yes env
 pre-install.d target yes env
