@@ -317,7 +317,7 @@ main(void)
 		.templates = "/t",
 		.output = "/o",
 		.keep = 1 };
-	settings.secrets.words = &settings.secret_words;
+	secrets_init(&settings.secrets, &settings.secret_words);
 	talk_open("record", false);
 	put("partials/p", "partial {{in}}");
 	check_metadata();
