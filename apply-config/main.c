@@ -412,6 +412,7 @@ main(int argc, char **argv)
 		.program = compat ? name : "apply-config",
 		.summary = "Render templates from metadata into files.",
 		.defs = compat ? compat_defs : own_defs,
+		.argparse = compat,
 	};
 	struct error e;
 	int status;

@@ -301,7 +301,8 @@ render_mustache(struct renderer *r, const struct template *t, const char *name,
 
 	if (fd == -1)
 		return error_errno(e, "%s", name);
-	if (!S_ISREG(t->file.mode))
+	/* A link to /dev/null is a template without text. */
+	if (!S_ISREG(t->file.mode) && !S_ISCHR(t->file.mode))
 		return error_set(e, EINVAL, "%s: is no regular file", name);
 	if (file_read_sized(
 		fd, name, t->file.size, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
@@ -336,7 +337,9 @@ run_program(
 		.seconds = LIMIT_TEMPLATE_SECONDS,
 		.line = keep_line,
 		.ctx = &talk,
-		.out = body };
+		.out = body,
+		.await_out = true,
+		.no_shell = true };
 	struct proc_status status;
 	struct error why;
 
