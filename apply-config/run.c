@@ -137,7 +137,8 @@ run_act(struct run *r, struct session *s, struct error *e)
 	if (changes.len == 0)
 		return changed_tell(s->settings, &s->done, e);
 	if (generations_next(s->settings, &s->state, &j, e) == -1 ||
-	    session_act(s, &changes, &j, e) == -1)
+	    session_act(s, &changes, &j, e) == -1 ||
+	    pending_forget(&s->state, e) == -1)
 		return -1;
 	if (s->settings->confirm_within > 0)
 		return watch_start(s->settings, e);
