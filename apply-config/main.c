@@ -402,6 +402,15 @@ failed(const struct error *e)
 	return e->code == EAGAIN && !settings.compat ? 75 : 1;
 }
 
+/* An empty variable says nothing. */
+static const char *
+from_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -420,8 +429,8 @@ main(int argc, char **argv)
 	settings.compat = compat;
 	metadata_fallback(&fallback);
 	secrets_usual(&settings.secret_words);
-	settings.state = getenv("APPLY_CONFIG_STATE");
-	settings.changed_file = getenv("APPLY_CONFIG_CHANGED_FILE");
+	settings.state = from_environment("APPLY_CONFIG_STATE");
+	settings.changed_file = from_environment("APPLY_CONFIG_CHANGED_FILE");
 	talk_open(options.program, compat);
 	status = options_parse(&options, argc, argv, &e);
 	if (status == OPTIONS_SHOWN)
