@@ -13,6 +13,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/own.h"
+#include "lib/path.h"
 
 int
 apply_check(struct slots *s, const struct source *from,
@@ -115,6 +116,35 @@ check_trial(const struct journal *j, const struct slots *s, struct error *e)
 	    journal_text(j, "name", "?"));
 }
 
+/*
+ * Who asked by metadata is told of what could not even begin, as of what
+ * fails later.
+ */
+static void
+tell_refusal(struct journal *j, const struct slots *s, const struct contents *c,
+    const char *why)
+{
+	struct error e;
+
+	if (getenv(FOLLOWING) == NULL || journal_text(j, "state", NULL) != NULL)
+		return;
+	if (journal_note(j, s, "FAILED", c, &e) == -1 ||
+	    journal_end(j, s, "FAILED", why, &e) == -1)
+		log_warn("%s", e.text);
+	machine_report();
+}
+
+void
+apply_refused(struct slots *s, const char *place, const struct error *why)
+{
+	own(journal_clear) struct journal j = { 0 };
+	ownp(contents_free) struct contents *c = contents_new(path_base(place));
+	struct error e;
+
+	if (journal_load(&j, s, &e) == 0)
+		tell_refusal(&j, s, c, why->text);
+}
+
 int
 apply(struct slots *s, struct source *from, const struct trust *trust,
     const struct trial *trial, struct error *e)
@@ -125,8 +155,10 @@ apply(struct slots *s, struct source *from, const struct trust *trust,
 	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
 	    journal_recover(&j, s, e) == -1 || slots_tidy(s, false, e) == -1)
 		return -1;
-	if (apply_check(s, from, trust, e) == -1)
+	if (apply_check(s, from, trust, e) == -1) {
+		tell_refusal(&j, s, from->contents, e->text);
 		return -1;
+	}
 	if (s->current != NULL && strcmp(s->current, from->contents->id) == 0) {
 		log_info("%s is the current image", from->contents->name);
 		return slots_tidy(s, true, e);

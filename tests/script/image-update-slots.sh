@@ -224,7 +224,58 @@ asks 9
 quiet follow
 has "update to image version 9 begins" "$T/out"
 has "image-update apply --key" "$T/later"
+has "--image-version=9" "$T/later"
 [ "$(cat "$M/state/image-update/metadata.pem")" = PEM ] || fail "the key"
+
+# ---- what cannot even begin is told as well, once
+openssl pkey -in "$T/key" -pubout -outform DER | head -c 20 >"$T/no-key"
+cannot() { # WORDS OPTION...
+	words=$1
+	shift
+	rm "$T/later"
+	IMAGE_UPDATE_FOLLOWS=1 update "$@" "$T/two" 2>"$T/err" && fail "$words"
+	has "$words" "$T/err"
+	state_is FAILED
+	has "refresh-config" "$T/later"
+	update follow >"$T/out" 2>&1 && fail "not told: $words"
+	has "the update to two failed: " "$T/out"
+	has "$words" "$T/out"
+	quiet follow
+}
+cannot "image two: it has version 2, not 9 as asked for" apply --image-version 9
+cannot "no-key" apply --key "$T/no-key"
+describe two 0
+cannot "version 0 is older than the current 1" apply
+describe two 2
+
+# ---- and so is what is asked for in a way that nobody can follow
+wrong() { # WORDS IMAGE
+	echo "{\"image\": $2}" >"$M/var/lib/os-collect-config/x.json"
+	update follow >"$T/out" 2>&1 && fail "followed: $2"
+	has "metadata: image$1" "$T/out"
+}
+rm "$T/later"
+wrong " is no map" '"http://images/two.contents"'
+wrong " has no version" '{}'
+wrong " has no url" '{"version": 9}'
+wrong ".url is no text" '{"version": 9, "url": ["x"]}'
+wrong ".version: 9x is no number" '{"version": "9x", "url": "x"}'
+wrong ".version: 9.5 is no number" '{"version": 9.5, "url": "x"}'
+wrong ".version: 99999999999999999999 is no number" \
+	'{"version": "99999999999999999999", "url": "x"}'
+wrong ".version is no number" '{"version": true, "url": "x"}'
+wrong ".limit: -1 is no number" '{"version": 9, "url": "x", "limit": -1}'
+wrong ".hold is no number" '{"version": 9, "url": "x", "hold": []}'
+wrong ".kexec is neither" '{"version": 9, "url": "x", "kexec": "yes"}'
+wrong ".manifest-key is no text" '{"version": 9, "url": "x", "manifest-key": 1}'
+[ ! -e "$T/later" ] || fail "an update that nobody asked for was begun"
+asks '"9"'
+quiet follow
+has "update to image version 9 begins" "$T/out"
+echo '{"image": null}' >"$M/var/lib/os-collect-config/x.json"
+quiet follow
+has "image version 1 runs" "$T/out"
+asks 9
 
 # ---- on trial: checks that fail, and the time is over
 checks=$M/usr/lib/ingot/health.d
