@@ -65,7 +65,7 @@ state_is() {
 # ---- two images, the first of them installed as image-build does it
 image() { # NAME VERSION
 	t=$T/$1
-	mkdir -p "$t/boot" "$t/etc/kernel" "$t/etc/web" "$t/usr/lib/ingot" "$t/usr/bin"
+	mkdir -p "$t/boot" "$t/etc/kernel" "$t/etc/web" "$t/etc/sub" "$t/usr/lib/ingot" "$t/usr/bin"
 	echo "kernel of $1" >"$t/boot/vmlinuz-6.$2"
 	echo "initrd of $1" >"$t/boot/initrd.img-6.$2"
 	echo "root=LABEL=x ro console=ttyS0" >"$t/etc/kernel/cmdline"
@@ -73,6 +73,7 @@ image() { # NAME VERSION
 	echo "as in every image" >"$t/etc/same"
 	echo "as in $1" >"$t/etc/differs"
 	echo "as in $1" >"$t/etc/web/conf"
+	echo "as in $1" >"$t/etc/sub/conf"
 	head -c 3000000 /dev/urandom >"$t/usr/bin/large"
 	mkdir -p "$t/usr/share/web" "$t/usr/lib/ingot/restart.d"
 	echo "page of $1" >"$t/usr/share/web/page"
@@ -86,6 +87,7 @@ describe() {
 image one 1
 image two 2
 echo "web:x:100:100::/:/bin/false" >>"$T/two/etc/passwd"
+chmod 750 "$T/two/etc/web"
 describe two 2
 mkfs.ext4 -q "$(dev root-a)"
 fill_a() {
@@ -144,6 +146,42 @@ has "/etc/differs: changed here and by the image" "$T/out"
 state_is FAILED
 entries_are "ingot-a-1.conf "
 rm "$mine/differs"
+
+# ---- what a folder was replaced by, and what was replaced by a folder
+merged() { # NAME [CONFLICT]: what the machine has made of it is there
+	if [ $# = 1 ]; then
+		update apply --plan "$T/two" >"$T/out" 2>&1 || {
+			cat "$T/out"
+			fail "$1: a conflict"
+		}
+	else
+		update apply --plan "$T/two" >"$T/out" 2>&1 && fail "$1: not $2"
+		has "conflict   /etc/$1: $2" "$T/out"
+		has "1 conflict in /etc" "$T/out"
+	fi
+	rm -r "${mine:?}/$1"
+}
+mknod "$mine/sub" c 0 0 # the overlay's note that it was removed
+merged sub "removed here, changed by the image"
+echo "a file" >"$mine/sub"
+merged sub "changed here and by the image"
+ln -s elsewhere "$mine/sub"
+merged sub "changed here and by the image"
+mkdir -m 700 "$mine/web"
+merged web "changed here and by the image"
+mkdir -m 750 "$mine/web"
+merged web
+mkdir "$mine/web"
+setfattr -n trusted.overlay.opaque -v y "$mine/web"
+merged web "replaced here, changed by the image"
+mknod "$mine/kernel" c 0 0
+merged kernel
+ln -s elsewhere "$mine/kernel"
+merged kernel
+mkdir "$mine/differs"
+merged differs "a folder here, none in the image"
+mkdir "$mine/same"
+merged same
 
 # ---- a hook that fails: what was stopped goes on
 touch "$T/phase-fails"
