@@ -24,7 +24,7 @@ cat >"$T/bin/systemctl" <<EOF
 #!/bin/sh
 case \$1 in
 list-units) echo web.service loaded active running ;;
-try-restart) echo "\$3 \$(cat "$M/usr/share/web/page")" >>"$T/restarts" ;;
+try-restart) shift 2; echo "\$* \$(cat "$M/usr/share/web/page")" >>"$T/restarts" ;;
 esac
 EOF
 printf '#!/bin/sh\necho "$*" >>%s/later\n' "$T" >"$T/bin/systemd-run"
@@ -77,7 +77,8 @@ image() { # NAME VERSION
 	head -c 3000000 /dev/urandom >"$t/usr/bin/large"
 	mkdir -p "$t/usr/share/web" "$t/usr/lib/ingot/restart.d"
 	echo "page of $1" >"$t/usr/share/web/page"
-	echo "/usr/share/web web.service" >"$t/usr/lib/ingot/restart.d/web"
+	printf '/usr/share/web %s.service\n' web page \
+		>"$t/usr/lib/ingot/restart.d/web"
 	describe "$1" "$2"
 }
 describe() {
@@ -381,7 +382,7 @@ describe four 4
 mkdir -p "$M/usr/share/web"
 echo "page of three" >"$M/usr/share/web/page"
 update apply --plan "$T/four" >"$T/out"
-has "activation: restart of web.service (all that changed belongs to these units)" "$T/out"
+has "activation: restart of page.service web.service (all that changed belongs to these units)" "$T/out"
 update apply --plan "$T/two" --older >"$T/out"
 has "activation: reboot (another kernel)" "$T/out"
 update apply --kexec --plan "$T/two" --older >"$T/out"
@@ -395,7 +396,7 @@ update apply --kexec --plan "$T/two" --older >"$T/out"
 has "activation: kexec (another kernel)" "$T/out"
 rm "$T/phases"
 quiet apply --hold 1 --limit 100 "$T/four"
-[ "$(cat "$T/restarts")" = "web.service page of four" ] ||
+[ "$(cat "$T/restarts")" = "page.service web.service page of four" ] ||
 	fail "restarts: $(cat "$T/restarts")"
 [ "$(cat "$T/phases")" = "--phase pre-configure
 --phase configure
@@ -423,7 +424,7 @@ rm "$T/restarts"
 printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
 update apply --limit 2 "$T/five" >"$T/out" 2>&1 && fail "a bad image was kept"
 has "back to the old image: 10-web: the page is not there" "$T/out"
-[ "$(cat "$T/restarts")" = "web.service page of five
-web.service page of three" ] || fail "restarts: $(cat "$T/restarts")"
+[ "$(cat "$T/restarts")" = "page.service web.service page of five
+page.service web.service page of three" ] || fail "restarts: $(cat "$T/restarts")"
 state_is ROLLEDBACK
 entries_are "ingot-b-5.conf "
