@@ -131,7 +131,8 @@ tell_refusal(struct journal *j, const struct slots *s, const struct contents *c,
 	if (journal_note(j, s, "FAILED", c, &e) == -1 ||
 	    journal_end(j, s, "FAILED", why, &e) == -1)
 		log_warn("%s", e.text);
-	machine_report();
+	else
+		machine_report();
 }
 
 void
@@ -151,6 +152,7 @@ apply(struct slots *s, struct source *from, const struct trust *trust,
 {
 	own(journal_clear) struct journal j = { 0 };
 	struct error ignored;
+	bool noted;
 
 	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
 	    journal_recover(&j, s, e) == -1 || slots_tidy(s, false, e) == -1)
@@ -164,10 +166,11 @@ apply(struct slots *s, struct source *from, const struct trust *trust,
 		return slots_tidy(s, true, e);
 	}
 	if (run(&j, s, from, trial, e) == -1) {
-		(void)journal_fail(&j, s, e->text, &ignored);
+		noted = journal_fail(&j, s, e->text, &ignored) == 0;
 		/* What the network cut off is gone on with. */
 		(void)slots_tidy(s, e->code != EAGAIN, &ignored);
-		if (getenv(FOLLOWING) != NULL)
+		/* What is not noted would be begun anew by the report. */
+		if (noted && getenv(FOLLOWING) != NULL)
 			machine_report();
 		return -1;
 	}

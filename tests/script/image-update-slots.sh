@@ -293,6 +293,14 @@ cannot "no-key" apply --key "$T/no-key"
 describe two 0
 cannot "version 0 is older than the current 1" apply
 describe two 2
+rm "$T/later"
+( # what cannot be noted is not reported: the report would begin it anew
+	ulimit -f 0
+	trap '' XFSZ
+	! IMAGE_UPDATE_FOLLOWS=1 update apply --image-version 9 "$T/two" 2>&1
+) | cat >"$T/out"
+has "not 9 as asked for" "$T/out"
+[ ! -e "$T/later" ] || fail "reported: $(cat "$T/later")"
 
 # ---- and so is what is asked for in a way that nobody can follow
 wrong() { # WORDS IMAGE
@@ -300,7 +308,6 @@ wrong() { # WORDS IMAGE
 	update follow >"$T/out" 2>&1 && fail "followed: $2"
 	has "metadata: image$1" "$T/out"
 }
-rm "$T/later"
 wrong " is no map" '"http://images/two.contents"'
 wrong " has no version" '{}'
 wrong " has no url" '{"version": 9}'
