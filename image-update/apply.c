@@ -23,6 +23,9 @@ apply_check(struct slots *s, const struct source *from,
 
 	if (schema_check(s, new, trust, e) == -1)
 		return -1;
+	if (s->machine != NULL && new->kernel == NULL)
+		return error_set(e, ENOEXEC,
+		    "image %s: it names no kernel to start", new->name);
 	if (s->current == NULL || from->unchanged || trust->older_too)
 		return 0;
 	old = slots_current(s, e);

@@ -125,6 +125,17 @@ update apply --plan "$T/two" >"$T/out"
 has "changed    etc/differs" "$T/out"
 entries_are "ingot-a-1.conf "
 
+# ---- an image that cannot be started is refused before anything is written
+cp -a "$T/two" "$T/none"
+rm -r "$T/none/boot"
+describe none 2
+update apply --plan "$T/none" >"$T/out" 2>"$T/err" && fail "a plan without a kernel"
+has "image none: it names no kernel to start" "$T/err"
+update apply "$T/none" >"$T/out" 2>&1 && fail "an image without a kernel"
+has "image none: it names no kernel to start" "$T/out"
+grep -q "stage" "$T/out" && fail "it was staged"
+rm -r "$T/none"
+
 # ---- /etc: a conflict is refused before anything is stopped
 echo "as the machine wants it" >"$mine/differs"
 printf 'root:x:0:0::/:/bin/sh\nother:x:100:1::/:/bin/sh\n' >"$mine/passwd"
