@@ -85,11 +85,12 @@ static const struct options options = {
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
-	.more = "SOURCE is a folder that holds an image's tree, an archive of "
-		"one, or\nNAME.contents with what carries the bytes beside it; "
-		"each a path or a URL.\n"
-		"Exit status: 0 done, 1 failed, 2 misused, 75 another one is "
-		"at work.\n",
+	.more = "SOURCE is a folder that holds an image's tree, an archive, a "
+		"disk or a file\nsystem of one, a place of rsync, or "
+		"NAME.contents with what carries the bytes\nbeside it; a path "
+		"or a URL.\n"
+		"Exit status: 0 done, 1 failed, 2 misused, 75 not now: another "
+		"one is at\nwork, or the network failed.\n",
 };
 
 static void
