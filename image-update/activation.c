@@ -56,6 +56,21 @@ find_rule(const struct contents *c, const char *path)
 	return best;
 }
 
+/* The units of a rule's path: it may have several rules, or none but "-". */
+static void
+find_units(const struct contents *c, const char *path, struct strlist *units)
+{
+	const size_t n = strlen(path);
+
+	for (size_t i = 0; i < c->restart.len; i++) {
+		const char *rule = c->restart.items[i];
+
+		if (strncmp(rule, path, n) == 0 && rule[n] == ' ' &&
+		    strcmp(rule + n + 1, "-") != 0)
+			strlist_add(units, rule + n + 1);
+	}
+}
+
 /*
  * What is mounted over a path has to be there in both images, and what is
  * below /etc and /var has the machine's changes over it.  Both images' /etc
@@ -86,21 +101,24 @@ visit(void *ctx, const struct contents_entry *from,
 	struct choosing *w = ctx;
 	const char *path = to != NULL ? to->path : from->path;
 	const char *rule = find_rule(w->new, path);
-	const char *unit = rule != NULL ? strrchr(rule, ' ') + 1 : NULL;
+	own(strlist_clear) struct strlist units = { 0 };
 	own_free char *folder = NULL;
 
 	(void)how;
 	(void)e;
-	if (rule != NULL && strcmp(unit, "-") == 0 && !is_below(path, "etc", 3))
-		return 0;
-	if (rule != NULL)
-		folder = mem_dupn(rule, (size_t)(unit - rule - 1));
+	if (rule != NULL) {
+		folder = mem_dupn(rule, (size_t)(strrchr(rule, ' ') - rule));
+		find_units(w->new, folder, &units);
+		if (units.len == 0 && !is_below(path, "etc", 3))
+			return 0;
+	}
 	if (folder == NULL || !can_mount(w, folder)) {
 		if (w->uncovered++ == 0)
 			w->first = mem_dup(path);
 		return 0;
 	}
-	add_once(&w->a->units, unit);
+	for (size_t i = 0; i < units.len; i++)
+		add_once(&w->a->units, units.items[i]);
 	add_once(&w->a->paths, folder);
 	return 0;
 }

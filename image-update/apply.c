@@ -13,6 +13,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/own.h"
+#include "lib/path.h"
 
 int
 apply_check(struct slots *s, const struct source *from,
@@ -22,6 +23,9 @@ apply_check(struct slots *s, const struct source *from,
 
 	if (schema_check(s, new, trust, e) == -1)
 		return -1;
+	if (s->machine != NULL && new->kernel == NULL)
+		return error_set(e, ENOEXEC,
+		    "image %s: it names no kernel to start", new->name);
 	if (s->current == NULL || from->unchanged || trust->older_too)
 		return 0;
 	old = slots_current(s, e);
@@ -115,27 +119,61 @@ check_trial(const struct journal *j, const struct slots *s, struct error *e)
 	    journal_text(j, "name", "?"));
 }
 
+/*
+ * Who asked by metadata is told of what could not even begin, as of what
+ * fails later.
+ */
+static void
+tell_refusal(struct journal *j, const struct slots *s, const struct contents *c,
+    const char *why)
+{
+	struct error e;
+
+	if (getenv(FOLLOWING) == NULL || journal_text(j, "state", NULL) != NULL)
+		return;
+	if (journal_note(j, s, "FAILED", c, &e) == -1 ||
+	    journal_end(j, s, "FAILED", why, &e) == -1)
+		log_warn("%s", e.text);
+	else
+		machine_report();
+}
+
+void
+apply_refused(struct slots *s, const char *place, const struct error *why)
+{
+	own(journal_clear) struct journal j = { 0 };
+	ownp(contents_free) struct contents *c = contents_new(path_base(place));
+	struct error e;
+
+	if (journal_load(&j, s, &e) == 0)
+		tell_refusal(&j, s, c, why->text);
+}
+
 int
 apply(struct slots *s, struct source *from, const struct trust *trust,
     const struct trial *trial, struct error *e)
 {
 	own(journal_clear) struct journal j = { 0 };
 	struct error ignored;
+	bool noted;
 
 	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
 	    journal_recover(&j, s, e) == -1 || slots_tidy(s, false, e) == -1)
 		return -1;
-	if (apply_check(s, from, trust, e) == -1)
+	if (apply_check(s, from, trust, e) == -1) {
+		tell_refusal(&j, s, from->contents, e->text);
 		return -1;
+	}
 	if (s->current != NULL && strcmp(s->current, from->contents->id) == 0) {
 		log_info("%s is the current image", from->contents->name);
 		return slots_tidy(s, true, e);
 	}
 	if (run(&j, s, from, trial, e) == -1) {
-		(void)journal_fail(&j, s, e->text, &ignored);
+		noted = journal_fail(&j, s, e->text, &ignored) == 0;
 		/* What the network cut off is gone on with. */
 		(void)slots_tidy(s, e->code != EAGAIN, &ignored);
-		if (getenv(FOLLOWING) != NULL)
+		/* What is not noted would be begun anew by the report. */
+		if (noted && getenv(FOLLOWING) != NULL)
 			machine_report();
 		return -1;
 	}

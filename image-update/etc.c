@@ -86,6 +86,21 @@ is_same(const struct contents_entry *a, const struct contents_entry *b)
 	return contents_differ(&x, &y) == CONTENTS_SAME;
 }
 
+/* Whether the image left a path as it was; a folder with all that is in it. */
+static bool
+is_left(const struct contents_entry *old, const struct contents_entry *new)
+{
+	return is_same(old, new) &&
+	    (old == NULL || old->type != 'd' ||
+		memcmp(old->sum, new->sum, sizeof(old->sum)) == 0);
+}
+
+static bool
+same_attributes(const struct contents_entry *a, const struct contents_entry *b)
+{
+	return a->mode == b->mode && a->uid == b->uid && a->gid == b->gid;
+}
+
 static const struct contents_entry *
 in_image(const struct contents *c, const char *path)
 {
@@ -127,95 +142,6 @@ is_backup(const char *path)
 	own_free char *stem = mem_dupn(path, n > 0 ? n - 1 : 0);
 
 	return n > 0 && path[n - 1] == '-' && find_accounts(stem) != NULL;
-}
-
-/* The line whose first field is that of line, or NULL. */
-static const char *
-find_line(const struct strlist *lines, const char *line)
-{
-	size_t n = strcspn(line, ":");
-
-	for (size_t i = 0; i < lines->len; i++)
-		if (strncmp(lines->items[i], line, n) == 0 &&
-		    (lines->items[i][n] == ':' || lines->items[i][n] == '\0'))
-			return lines->items[i];
-	return NULL;
-}
-
-/* One name's line; NULL: it goes. */
-static const char *
-choose_line(const char *old, const char *new, const char *mine,
-    struct strlist *conflicts)
-{
-	const char *any = mine != NULL ? mine : new;
-
-	if (mem_same(mine, old) || mem_same(mine, new))
-		return new;
-	if (mem_same(old, new))
-		return mine;
-	strlist_printf(conflicts, "%.*s: changed by both",
-	    (int)strcspn(any != NULL ? any : old, ":"),
-	    any != NULL ? any : old);
-	return mine;
-}
-
-/* The number in the third field, or an empty text. */
-static char *
-number_of(const char *line)
-{
-	const char *p = strchr(line, ':');
-
-	p = p != NULL ? strchr(p + 1, ':') : NULL;
-	return p == NULL ? mem_dup("") : mem_dupn(p + 1, strcspn(p + 1, ":"));
-}
-
-static void
-check_numbers(const struct strlist *lines, struct strlist *conflicts)
-{
-	for (size_t i = 0; i < lines->len; i++)
-		for (size_t k = 0; k < i; k++) {
-			own_free char *one = number_of(lines->items[i]);
-			own_free char *two = number_of(lines->items[k]);
-
-			if (*one != '\0' && strcmp(one, two) == 0)
-				strlist_printf(conflicts,
-				    "%.*s and %.*s have one number, %s",
-				    (int)strcspn(lines->items[k], ":"),
-				    lines->items[k],
-				    (int)strcspn(lines->items[i], ":"),
-				    lines->items[i], one);
-		}
-}
-
-void
-etc_merge_lines(const char *old, const char *new, const char *mine,
-    bool numbers, struct strbuf *text, struct strlist *conflicts)
-{
-	own(strlist_clear) struct strlist o = { 0 }, n = { 0 }, m = { 0 },
-					  all = { 0 };
-	const char *line;
-
-	strlist_split(&o, old, "\n");
-	strlist_split(&n, new, "\n");
-	strlist_split(&m, mine, "\n");
-	for (size_t i = 0; i < n.len; i++) {
-		line = choose_line(find_line(&o, n.items[i]), n.items[i],
-		    find_line(&m, n.items[i]), conflicts);
-		if (line != NULL)
-			strlist_add(&all, line);
-	}
-	for (size_t i = 0; i < m.len; i++) {
-		if (find_line(&n, m.items[i]) != NULL)
-			continue;
-		line = choose_line(
-		    find_line(&o, m.items[i]), NULL, m.items[i], conflicts);
-		if (line != NULL)
-			strlist_add(&all, line);
-	}
-	if (numbers)
-		check_numbers(&all, conflicts);
-	for (size_t i = 0; i < all.len; i++)
-		strbuf_printf(text, "%s\n", all.items[i]);
 }
 
 /* Old is where the overlay's lower layer is: the old image's own file. */
@@ -280,13 +206,13 @@ choose(const struct merge *m, const struct contents_entry *mine,
 	const char *path = mine->path;
 
 	if (is_gone(mine)) {
-		if (new != NULL && !is_same(old, new))
+		if (new != NULL && !is_left(old, new))
 			conflict(m, path, "removed here, changed by the image");
 		return new == NULL ? CHOICE_NEW : CHOICE_MINE;
 	}
 	if (is_same(mine, old) || is_same(mine, new))
 		return CHOICE_NEW;
-	if (is_same(old, new) || is_backup(path) || has_template(m, path))
+	if (is_left(old, new) || is_backup(path) || has_template(m, path))
 		return CHOICE_MINE;
 	if (find_accounts(path) != NULL && old != NULL && new != NULL &&
 	    mine->type == 'f' && old->type == 'f' && new->type == 'f')
@@ -309,17 +235,21 @@ merge_folder(const struct merge *m, const struct contents_entry *mine,
 	bool opaque = strstr(mine->xattrs, OVERLAY "opaque=") != NULL;
 
 	if (new != NULL &&new->type != 'd') {
-		conflict(m, mine->path, "a folder here, none in the image");
+		if (!is_left(old, new))
+			conflict(
+			    m, mine->path, "a folder here, none in the image");
 		return 0;
 	}
-	if (opaque &&
-	    (old == NULL || new == NULL || old->type != new->type ||
-		memcmp(old->sum, new->sum, sizeof(old->sum)) != 0) &&
-	    old != new)
+	if (opaque && !is_left(old, new))
 		conflict(m, mine->path, "replaced here, changed by the image");
-	if (m->to == -1 || old == NULL || new == NULL || old->type != 'd' ||
-	    mine->mode != old->mode || mine->uid != old->uid ||
-	    mine->gid != old->gid)
+	if (old == NULL || new == NULL || old->type != 'd' ||
+	    same_attributes(old, new) || same_attributes(mine, new))
+		return 0;
+	if (!same_attributes(mine, old)) {
+		conflict(m, mine->path, "changed here and by the image");
+		return 0;
+	}
+	if (m->to == -1)
 		return 0;
 	if (fchownat(m->to, mine->path, new->uid, new->gid, 0) == -1 ||
 	    fchmodat(m->to, mine->path, new->mode, 0) == -1)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "lib/metadata.h"
+#include "lib/options.h"
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/proc.h"
@@ -27,8 +29,8 @@
 
 struct wish {
 	const char *url, *key; /* either may be NULL */
-	long long version;
-	long long limit, hold; /* seconds, or 0: what is usual */
+	int64_t version;
+	int64_t limit, hold; /* seconds, or 0: what is usual */
 	bool kexec;
 };
 
@@ -89,27 +91,67 @@ was_taken_back(const struct journal *j, long long version)
 
 /* ---- what is asked for ------------------------------------------------------------ */
 
+/* A member of the map; NULL and null are the same: it is not there. */
+static const struct value *
+member_of(const struct value *image, const char *name)
+{
+	const struct value *v = value_get(image, name);
+
+	return v != NULL && v->kind != VALUE_NULL ? v : NULL;
+}
+
+/* Templates often make a number a string. */
+static int
+read_number(
+    const struct value *image, const char *name, int64_t *n, struct error *e)
+{
+	const struct value *v = member_of(image, name);
+	own_free char *what = mem_printf("metadata: image.%s", name);
+
+	if (v == NULL)
+		return 0;
+	if (v->kind != VALUE_STRING && v->kind != VALUE_NUMBER)
+		return error_set(e, EINVAL, "%s is no number", what);
+	return options_number(what, v->text, n, e);
+}
+
+static int
+read_text(const struct value *image, const char *name, const char **text,
+    struct error *e)
+{
+	const struct value *v = member_of(image, name);
+
+	*text = v != NULL && v->kind == VALUE_STRING ? v->text : NULL;
+	return v == NULL || *text != NULL
+	    ? 0
+	    : error_set(e, EINVAL, "metadata: image.%s is no text", name);
+}
+
+/* What is asked for wrongly is told, not passed over. */
 static int
 read_wish(const struct value *metadata, struct wish *w, struct error *e)
 {
-	const struct value *image = value_get(metadata, "image");
-	const struct value *version = value_get(image, "version");
-	const struct value *kexec = value_get(image, "kexec");
+	const struct value *image = member_of(metadata, "image"), *kexec;
 
-	*w = (struct wish){ .url = value_text(image, "url", NULL),
-		.key = value_text(image, "manifest-key", NULL) };
-	if (image == NULL || w->url == NULL)
+	*w = (struct wish){ 0 };
+	if (image == NULL)
 		return 0;
-	if (version != NULL && version->kind == VALUE_STRING)
-		w->version = strtoll(version->text, NULL, 10);
-	else
-		(void)value_to_int(version, &w->version);
-	(void)value_to_int(value_get(image, "limit"), &w->limit);
-	(void)value_to_int(value_get(image, "hold"), &w->hold);
-	w->kexec = kexec != NULL && kexec->kind == VALUE_BOOL && kexec->truth;
-	if (w->version <= 0)
-		return error_set(
-		    e, EINVAL, "metadata: image.version is no number");
+	if (image->kind != VALUE_MAP)
+		return error_set(e, EINVAL, "metadata: image is no map");
+	if (read_text(image, "url", &w->url, e) == -1 ||
+	    read_text(image, "manifest-key", &w->key, e) == -1 ||
+	    read_number(image, "version", &w->version, e) == -1 ||
+	    read_number(image, "limit", &w->limit, e) == -1 ||
+	    read_number(image, "hold", &w->hold, e) == -1)
+		return -1;
+	kexec = member_of(image, "kexec");
+	if (kexec != NULL && kexec->kind != VALUE_BOOL)
+		return error_set(e, EINVAL,
+		    "metadata: image.kexec is neither true nor false");
+	w->kexec = kexec != NULL && kexec->truth;
+	if (w->url == NULL || *w->url == '\0' || w->version == 0)
+		return error_set(e, EINVAL, "metadata: image has no %s",
+		    w->version == 0 ? "version" : "url");
 	return 0;
 }
 
@@ -146,10 +188,11 @@ start_update(const char *key, const struct wish *w, struct error *e)
 	    "image-update apply --key",
 	    " ");
 	strlist_add(&argv, key);
+	strlist_printf(&argv, "--image-version=%" PRId64, w->version);
 	if (w->limit > 0)
-		strlist_printf(&argv, "--limit=%lld", w->limit);
+		strlist_printf(&argv, "--limit=%" PRId64, w->limit);
 	if (w->hold > 0)
-		strlist_printf(&argv, "--hold=%lld", w->hold);
+		strlist_printf(&argv, "--hold=%" PRId64, w->hold);
 	if (w->kexec)
 		strlist_add(&argv, "--kexec");
 	strlist_add(&argv, "--");
@@ -166,14 +209,15 @@ begin(const struct journal *j, const struct slots *s, const char *root,
 
 	if (gone != NULL)
 		return error_set(e, ECANCELED,
-		    "image version %lld was taken back at %s and is not tried "
-		    "again: %s",
+		    "image version %" PRId64
+		    " was taken back at %s and is not tried again: %s",
 		    w->version, value_text(gone, "ended", "?"),
 		    value_text(gone, "error", "?"));
 	key = find_key(s, root, w, e);
 	if (key == NULL || start_update(key, w, e) == -1)
 		return -1;
-	printf("update to image version %lld begins: %s\n", w->version, w->url);
+	printf("update to image version %" PRId64 " begins: %s\n", w->version,
+	    w->url);
 	return 0;
 }
 

@@ -486,9 +486,6 @@ machine_room(const struct slots *s, uint64_t *bytes, struct error *e)
 int
 machine_settle(struct slots *s, const struct contents *c, struct error *e)
 {
-	if (c->kernel == NULL)
-		return error_set(e, ENOEXEC,
-		    "image %s: it names no kernel to start", c->name);
 	if (s->machine->tree != NULL)
 		s->previous = mem_dup(c->id);
 	else if (unmount(s, STAGING, e) == -1 ||

@@ -63,7 +63,7 @@ static const struct option_def defs[] = {
 	{ 0, "name", "NAME", OPTION_STRING, &opt.name, NULL,
 	    "describe: the image's name (TREE's)" },
 	{ 0, "image-version", "N", OPTION_STRING, &opt.number, NULL,
-	    "describe: its version (seconds since 1970)" },
+	    "describe: its version (seconds since 1970); apply: none other" },
 	{ 0, "expires", "N", OPTION_STRING, &opt.expires, NULL,
 	    "describe: its last second since 1970" },
 	{ 0, "sign", "KEY", OPTION_STRING, &opt.sign, NULL,
@@ -85,11 +85,12 @@ static const struct options options = {
 	.summary = "Put a new image beside the one in use and choose it, or go "
 		   "back.",
 	.defs = defs,
-	.more = "SOURCE is a folder that holds an image's tree, an archive of "
-		"one, or\nNAME.contents with what carries the bytes beside it; "
-		"each a path or a URL.\n"
-		"Exit status: 0 done, 1 failed, 2 misused, 75 another one is "
-		"at work.\n",
+	.more = "SOURCE is a folder that holds an image's tree, an archive, a "
+		"disk or a file\nsystem of one, a place of rsync, or "
+		"NAME.contents with what carries the bytes\nbeside it; a path "
+		"or a URL.\n"
+		"Exit status: 0 done, 1 failed, 2 misused, 75 not now: another "
+		"one is at\nwork, or the network failed.\n",
 };
 
 static void
@@ -241,7 +242,7 @@ do_history(const struct journal *j)
 		const struct value *v = all->items[i];
 		const char *why = value_text(v, "error", NULL);
 
-		printf("%s  %-10s  %.12s  %s%s%s\n",
+		printf("%s  %-10s  %-12.12s  %s%s%s\n",
 		    value_text(v, "ended", "?"), value_text(v, "state", "?"),
 		    value_text(v, "id", "?"), value_text(v, "name", "?"),
 		    why ? ": " : "", why ? why : "");
@@ -339,14 +340,21 @@ do_apply(const char *path, struct error *e)
 	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(source_clear) struct source from = { 0 };
 
+	if (options_number(
+		"--image-version", opt.number, &opt.trust.version, e) == -1)
+		return -1;
 	if (opt.plan)
 		return do_plan(path, e);
 	/* Only who reboots it can do it so. */
 	if (opt.no_reboot || strcmp(opt.root, "/") != 0)
 		opt.trial.kexec = false;
-	if (open_slots(&s, true, e) == -1 ||
-	    source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1 ||
-	    apply(&s, &from, &opt.trust, &opt.trial, e) == -1)
+	if (open_slots(&s, true, e) == -1)
+		return -1;
+	if (source_open(&from, path, opt.contents, &s, &opt.trust, e) == -1) {
+		apply_refused(&s, path, e);
+		return -1;
+	}
+	if (apply(&s, &from, &opt.trust, &opt.trial, e) == -1)
 		return -1;
 	return start(&s, false, e);
 }

@@ -28,7 +28,10 @@ tree_clear(struct tree *t)
 static int
 open_tree(struct tree *t, const char *path, struct error *e)
 {
-	static const struct trust any = { NULL, true, true, true, true };
+	static const struct trust any = { .unsigned_too = true,
+		.expired_too = true,
+		.older_too = true,
+		.state_too = true };
 	struct slots none = SLOTS_NONE;
 
 	t->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

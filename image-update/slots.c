@@ -17,6 +17,7 @@
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/lock.h"
+#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
@@ -62,13 +63,18 @@ read_link(int dir, const char *name, char **id, struct error *e)
 static int
 read_links(struct slots *s, struct error *e)
 {
+	struct error none;
+
 	slots_forget(s);
 	free(s->current);
 	free(s->previous);
 	s->current = s->previous = NULL;
 	if (read_link(s->dir, CURRENT, &s->current, e) == -1)
 		return -1;
-	return read_link(s->dir, PREVIOUS, &s->previous, e);
+	/* Without a way back the next image can be taken all the same. */
+	if (read_link(s->dir, PREVIOUS, &s->previous, &none) == -1)
+		log_warn("%s", none.text);
+	return 0;
 }
 
 int

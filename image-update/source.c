@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,6 +49,11 @@ judge(const struct contents *c, const struct trust *trust, struct error *e)
 		    "image %s: it has expired; a newer one may be withheld "
 		    "(--expired takes it)",
 		    c->name);
+	if (trust->version > 0 && c->version != (uint64_t)trust->version)
+		return error_set(e, EPERM,
+		    "image %s: it has version %" PRIu64 ", not %" PRId64
+		    " as asked for",
+		    c->name, c->version, trust->version);
 	return 0;
 }
 

@@ -184,6 +184,7 @@ struct source {
 struct trust {
 	const char *key; /* public, or NULL */
 	bool unsigned_too, expired_too, older_too, state_too;
+	int64_t version; /* that it has to have; 0: any */
 };
 
 /*
@@ -392,6 +393,9 @@ int follow(struct slots *s, const char *root, struct error *e);
 int apply(struct slots *s, struct source *from, const struct trust *trust,
     const struct trial *trial, struct error *e);
 int rollback(struct slots *s, const struct trust *trust, struct error *e);
+
+/* What source_open() refused; in the report, if metadata asked for it. */
+void apply_refused(struct slots *s, const char *place, const struct error *why);
 
 /* Whether an image may follow the current one. */
 int apply_check(struct slots *s, const struct source *from,

@@ -149,6 +149,41 @@ read_xattrs(struct contents_reader *r, struct contents_entry *t)
 	return true;
 }
 
+/* The folders from a depth on are at their end: all their lines are known. */
+static int
+leave(struct contents_reader *r, unsigned depth, struct error *e)
+{
+	uint8_t sum[DIGEST_BYTES];
+
+	while (r->open > depth) {
+		const struct contents_entry *t =
+		    &r->c->entries[r->parents[--r->open]];
+
+		digest_end(r->sums[r->open], sum);
+		if (memcmp(sum, t->sum, sizeof(sum)) != 0)
+			return error_set(e, EBADMSG, "%s: %s: wrong digest",
+			    r->name, t->path);
+	}
+	return 0;
+}
+
+/* The entry that was read becomes a part of its folder. */
+static int
+enter(
+    struct contents_reader *r, const struct contents_entry *t, struct error *e)
+{
+	if (leave(r, t->depth, e) == -1)
+		return -1;
+	if (t->depth > 0)
+		digest_add(r->sums[t->depth - 1], r->again.s, r->again.len);
+	else
+		digest_buffer(r->again.s, r->again.len, r->root);
+	if (t->type == 'd')
+		r->sums[r->open++] = digest_new();
+	r->parents[t->depth] = r->c->n - 1;
+	return 0;
+}
+
 static int
 read_entry(struct contents_reader *r, struct error *e)
 {
@@ -173,8 +208,7 @@ read_entry(struct contents_reader *r, struct error *e)
 	if (r->again.len != r->len + 1 ||
 	    memcmp(r->again.s, r->line, r->len) != 0)
 		return reader_bad(r, e, "not in canonical form");
-	r->parents[t->depth] = r->c->n - 1;
-	return 0;
+	return enter(r, t, e);
 }
 
 /* ---- the head ---------------------------------------------------------------- */
@@ -348,7 +382,7 @@ read_signature(struct contents_reader *r, struct error *e)
 	return r->len == 0 ? 0 : reader_bad(r, e, "an empty line is missing");
 }
 
-/* The head as it is printed must be how the text began. */
+/* The head as it is printed must be how the text began; it is the id. */
 static int
 check_head(struct contents_reader *r, struct error *e)
 {
@@ -361,39 +395,39 @@ check_head(struct contents_reader *r, struct error *e)
 	r->c->n = n;
 	if (head.len > r->head.len || memcmp(head.s, r->head.s, head.len) != 0)
 		return reader_bad(r, e, "the head is not in canonical form");
+	digest_text(head.s, head.len, r->c->id);
 	strbuf_clear(&r->head);
 	return 0;
 }
 
+/* Whether a file that the head names is what the list says. */
 static bool
-is_nowhere(const struct contents *c, const char *path)
+is_named(
+    const struct contents *c, const char *path, const uint8_t sum[DIGEST_BYTES])
 {
 	const struct contents_entry *t =
 	    path != NULL ? contents_find(c, path) : NULL;
 
-	return path != NULL && (t == NULL || t->type != 'f');
+	return path == NULL ||
+	    (t != NULL && t->type == 'f' &&
+		memcmp(t->sum, sum, sizeof(t->sum)) == 0);
 }
 
-/* Seal it anew: digests that were false do not come back. */
 static int
 check_sums(struct contents_reader *r, struct error *e)
 {
-	own(strbuf_clear) struct strbuf before = { 0 }, after = { 0 };
-	const struct contents_entry *wrong;
+	const struct contents *c = r->c;
 
-	contents_print_head(r->c, &before);
-	wrong = contents_reseal(r->c);
-	contents_print_head(r->c, &after);
-	if (before.len != after.len ||
-	    memcmp(before.s, after.s, before.len) != 0)
+	if (leave(r, 0, e) == -1)
+		return -1;
+	if (memcmp(r->root, c->root, sizeof(c->root)) != 0)
 		return error_set(
 		    e, EBADMSG, "%s: the entries are not the head's", r->name);
-	if (is_nowhere(r->c, r->c->kernel) || is_nowhere(r->c, r->c->initrd))
+	if (!is_named(c, c->kernel, c->kernel_sum) ||
+	    !is_named(c, c->initrd, c->initrd_sum))
 		return error_set(e, EBADMSG,
-		    "%s: kernel or initrd is no file in it", r->name);
-	return wrong == NULL ? 0
-			     : error_set(e, EBADMSG, "%s: %s: wrong digest",
-				   r->name, wrong->path);
+		    "%s: kernel or initrd is not as it is listed", r->name);
+	return 0;
 }
 
 static int

@@ -18,12 +18,6 @@ struct contents_entry *contents_add(struct contents *c);
 /* Add the entry's line, line feed included. */
 void contents_print_entry(const struct contents_entry *t, struct strbuf *b);
 
-/*
- * contents_seal; returns a folder whose digest was another one before, or
- * NULL.
- */
-const struct contents_entry *contents_reseal(struct contents *c);
-
 /* ---- contents-look.c: what stands in a tree -------------------------------- */
 
 /* During a walk the working directory is where the walk is. */

@@ -25,6 +25,11 @@ reader_clear(struct contents_reader *r)
 	strbuf_clear(&r->buffer);
 	strbuf_clear(&r->head);
 	strbuf_clear(&r->again);
+	while (r->open > 0) {
+		uint8_t sum[DIGEST_BYTES];
+
+		digest_end(r->sums[--r->open], sum);
+	}
 }
 
 /* More text behind what is left: how many bytes, 0 at its end, or -1. */

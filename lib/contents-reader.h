@@ -26,8 +26,11 @@ struct contents_reader {
 	size_t len, number;
 	const char *word; /* what is left of the line */
 	size_t expected; /* entries */
-	size_t parents[CONTENTS_DEEPEST +
-	    1]; /* index of the folder at each depth */
+	/* By depth: the last entry's number, and the lines in a folder. */
+	size_t parents[CONTENTS_DEEPEST + 1];
+	struct digest *sums[CONTENTS_DEEPEST + 1];
+	uint8_t root[DIGEST_BYTES]; /* of the line of "." */
+	unsigned open; /* folders that are not at their end, and have a sum */
 };
 
 void reader_clear(struct contents_reader *r);

@@ -2,11 +2,13 @@
 /* Whole-file reading, atomic replacement. */
 #include "lib/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -375,26 +377,36 @@ file_mkdirs(int dir, const char *path, mode_t mode, struct error *e)
 }
 
 int
-file_names(int dir, const char *path, struct strlist *names, struct error *e)
+file_names_open(int fd, struct strlist *names, struct error *e)
 {
-	int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	own_dir DIR *d = fd == -1 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	alignas(struct dirent64) char buffer[KIB(32)];
+	ssize_t n;
 
-	if (d == NULL) {
-		error_errno(e, "%s", path);
-		if (fd != -1)
-			close(fd);
-		return -1;
-	}
-	for (errno = 0; (entry = readdir(d)) != NULL; errno = 0)
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			strlist_add(names, entry->d_name);
-	if (errno != 0)
-		return error_errno(e, "%s", path);
+	while ((n = getdents64(fd, buffer, sizeof(buffer))) > 0)
+		for (ssize_t at = 0; at < n;) {
+			const struct dirent64 *entry =
+			    (const void *)(buffer + at);
+
+			if (strcmp(entry->d_name, ".") != 0 &&
+			    strcmp(entry->d_name, "..") != 0)
+				strlist_add(names, entry->d_name);
+			at += entry->d_reclen;
+		}
+	if (n == -1)
+		return error_errno(e, "folder");
 	strlist_sort(names);
 	return 0;
+}
+
+int
+file_names(int dir, const char *path, struct strlist *names, struct error *e)
+{
+	own_fd int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd == -1)
+		return error_errno(e, "%s", path);
+	return file_names_open(fd, names, e) == -1 ? error_prefix(e, "%s", path)
+						   : 0;
 }
 
 int

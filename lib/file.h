@@ -99,6 +99,9 @@ int file_mkdirs(int dir, const char *path, mode_t mode, struct error *e);
 int
 file_names(int dir, const char *path, struct strlist *names, struct error *e);
 
+/* The same of a folder that is open, and has not been read from. */
+int file_names_open(int fd, struct strlist *names, struct error *e);
+
 /*
  * Open path as in a chroot to the folder dir: symlinks and ".." on the way
  * cannot lead outside.  flags are open(2)'s, O_CLOEXEC is added.  Returns a

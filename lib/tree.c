@@ -80,7 +80,7 @@ walk_below(const struct walk *w, int fd, const char *path, unsigned depth,
 
 	if (depth > PATH_MAX / 2)
 		return error_set(e, ELOOP, "%.80s...: nested too deeply", path);
-	if (file_names(fd, ".", &names, e) == -1)
+	if (file_names_open(fd, &names, e) == -1)
 		return error_prefix(e, "%s", path);
 	for (size_t i = 0; i < names.len; i++) {
 		own_free char *below = path_join(path, names.items[i]);
@@ -161,7 +161,7 @@ tree_empty(int dir, const char *path, struct error *e)
 		return 0;
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return error_errno(e, "%s", path);
-	if (file_names(fd, ".", &names, e) == -1)
+	if (file_names_open(fd, &names, e) == -1)
 		return error_prefix(e, "%s", path);
 	for (size_t i = 0; i < names.len; i++)
 		if (tree_remove(fd, names.items[i], e) == -1)

@@ -16,6 +16,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	ownp(contents_free) struct contents *c = NULL;
 	own(strbuf_clear) struct strbuf text = { 0 };
+	char id[DIGEST_TEXT];
 	struct error e;
 
 	c = contents_parse((const char *)data, size, "input", &e);
@@ -27,5 +28,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < c->n; i++)
 		if (contents_find(c, c->entries[i].path) != &c->entries[i])
 			abort();
+	/* Digests and id are what they become when they are made anew. */
+	memcpy(id, c->id, sizeof(id));
+	contents_seal(c);
+	strbuf_cut(&text, 0);
+	contents_print(c, &text);
+	if (text.len != size || memcmp(text.s, data, size) != 0 ||
+	    strcmp(id, c->id) != 0)
+		abort();
 	return 0;
 }

@@ -24,7 +24,7 @@ cat >"$T/bin/systemctl" <<EOF
 #!/bin/sh
 case \$1 in
 list-units) echo web.service loaded active running ;;
-try-restart) echo "\$3 \$(cat "$M/usr/share/web/page")" >>"$T/restarts" ;;
+try-restart) shift 2; echo "\$* \$(cat "$M/usr/share/web/page")" >>"$T/restarts" ;;
 esac
 EOF
 printf '#!/bin/sh\necho "$*" >>%s/later\n' "$T" >"$T/bin/systemd-run"
@@ -65,7 +65,7 @@ state_is() {
 # ---- two images, the first of them installed as image-build does it
 image() { # NAME VERSION
 	t=$T/$1
-	mkdir -p "$t/boot" "$t/etc/kernel" "$t/etc/web" "$t/usr/lib/ingot" "$t/usr/bin"
+	mkdir -p "$t/boot" "$t/etc/kernel" "$t/etc/web" "$t/etc/sub" "$t/usr/lib/ingot" "$t/usr/bin"
 	echo "kernel of $1" >"$t/boot/vmlinuz-6.$2"
 	echo "initrd of $1" >"$t/boot/initrd.img-6.$2"
 	echo "root=LABEL=x ro console=ttyS0" >"$t/etc/kernel/cmdline"
@@ -73,10 +73,12 @@ image() { # NAME VERSION
 	echo "as in every image" >"$t/etc/same"
 	echo "as in $1" >"$t/etc/differs"
 	echo "as in $1" >"$t/etc/web/conf"
+	echo "as in $1" >"$t/etc/sub/conf"
 	head -c 3000000 /dev/urandom >"$t/usr/bin/large"
 	mkdir -p "$t/usr/share/web" "$t/usr/lib/ingot/restart.d"
 	echo "page of $1" >"$t/usr/share/web/page"
-	echo "/usr/share/web web.service" >"$t/usr/lib/ingot/restart.d/web"
+	printf '/usr/share/web %s.service\n' web page \
+		>"$t/usr/lib/ingot/restart.d/web"
 	describe "$1" "$2"
 }
 describe() {
@@ -86,6 +88,7 @@ describe() {
 image one 1
 image two 2
 echo "web:x:100:100::/:/bin/false" >>"$T/two/etc/passwd"
+chmod 750 "$T/two/etc/web"
 describe two 2
 mkfs.ext4 -q "$(dev root-a)"
 fill_a() {
@@ -122,6 +125,17 @@ update apply --plan "$T/two" >"$T/out"
 has "changed    etc/differs" "$T/out"
 entries_are "ingot-a-1.conf "
 
+# ---- an image that cannot be started is refused before anything is written
+cp -a "$T/two" "$T/none"
+rm -r "$T/none/boot"
+describe none 2
+update apply --plan "$T/none" >"$T/out" 2>"$T/err" && fail "a plan without a kernel"
+has "image none: it names no kernel to start" "$T/err"
+update apply "$T/none" >"$T/out" 2>&1 && fail "an image without a kernel"
+has "image none: it names no kernel to start" "$T/out"
+grep -q "stage" "$T/out" && fail "it was staged"
+rm -r "$T/none"
+
 # ---- /etc: a conflict is refused before anything is stopped
 echo "as the machine wants it" >"$mine/differs"
 printf 'root:x:0:0::/:/bin/sh\nother:x:100:1::/:/bin/sh\n' >"$mine/passwd"
@@ -144,6 +158,42 @@ has "/etc/differs: changed here and by the image" "$T/out"
 state_is FAILED
 entries_are "ingot-a-1.conf "
 rm "$mine/differs"
+
+# ---- what a folder was replaced by, and what was replaced by a folder
+merged() { # NAME [CONFLICT]: what the machine has made of it is there
+	if [ $# = 1 ]; then
+		update apply --plan "$T/two" >"$T/out" 2>&1 || {
+			cat "$T/out"
+			fail "$1: a conflict"
+		}
+	else
+		update apply --plan "$T/two" >"$T/out" 2>&1 && fail "$1: not $2"
+		has "conflict   /etc/$1: $2" "$T/out"
+		has "1 conflict in /etc" "$T/out"
+	fi
+	rm -r "${mine:?}/$1"
+}
+mknod "$mine/sub" c 0 0 # the overlay's note that it was removed
+merged sub "removed here, changed by the image"
+echo "a file" >"$mine/sub"
+merged sub "changed here and by the image"
+ln -s elsewhere "$mine/sub"
+merged sub "changed here and by the image"
+mkdir -m 700 "$mine/web"
+merged web "changed here and by the image"
+mkdir -m 750 "$mine/web"
+merged web
+mkdir "$mine/web"
+setfattr -n trusted.overlay.opaque -v y "$mine/web"
+merged web "replaced here, changed by the image"
+mknod "$mine/kernel" c 0 0
+merged kernel
+ln -s elsewhere "$mine/kernel"
+merged kernel
+mkdir "$mine/differs"
+merged differs "a folder here, none in the image"
+mkdir "$mine/same"
+merged same
 
 # ---- a hook that fails: what was stopped goes on
 touch "$T/phase-fails"
@@ -231,7 +281,65 @@ asks 9
 quiet follow
 has "update to image version 9 begins" "$T/out"
 has "image-update apply --key" "$T/later"
+has "--image-version=9" "$T/later"
 [ "$(cat "$M/state/image-update/metadata.pem")" = PEM ] || fail "the key"
+
+# ---- what cannot even begin is told as well, once
+openssl pkey -in "$T/key" -pubout -outform DER | head -c 20 >"$T/no-key"
+cannot() { # WORDS OPTION...
+	words=$1
+	shift
+	rm "$T/later"
+	IMAGE_UPDATE_FOLLOWS=1 update "$@" "$T/two" 2>"$T/err" && fail "$words"
+	has "$words" "$T/err"
+	state_is FAILED
+	has "refresh-config" "$T/later"
+	update follow >"$T/out" 2>&1 && fail "not told: $words"
+	has "the update to two failed: " "$T/out"
+	has "$words" "$T/out"
+	quiet follow
+}
+cannot "image two: it has version 2, not 9 as asked for" apply --image-version 9
+cannot "no-key" apply --key "$T/no-key"
+describe two 0
+cannot "version 0 is older than the current 1" apply
+describe two 2
+rm "$T/later"
+( # what cannot be noted is not reported: the report would begin it anew
+	ulimit -f 0
+	trap '' XFSZ
+	! IMAGE_UPDATE_FOLLOWS=1 update apply --image-version 9 "$T/two" 2>&1
+) | cat >"$T/out"
+has "not 9 as asked for" "$T/out"
+[ ! -e "$T/later" ] || fail "reported: $(cat "$T/later")"
+
+# ---- and so is what is asked for in a way that nobody can follow
+wrong() { # WORDS IMAGE
+	echo "{\"image\": $2}" >"$M/var/lib/os-collect-config/x.json"
+	update follow >"$T/out" 2>&1 && fail "followed: $2"
+	has "metadata: image$1" "$T/out"
+}
+wrong " is no map" '"http://images/two.contents"'
+wrong " has no version" '{}'
+wrong " has no url" '{"version": 9}'
+wrong ".url is no text" '{"version": 9, "url": ["x"]}'
+wrong ".version: 9x is no number" '{"version": "9x", "url": "x"}'
+wrong ".version: 9.5 is no number" '{"version": 9.5, "url": "x"}'
+wrong ".version: 99999999999999999999 is no number" \
+	'{"version": "99999999999999999999", "url": "x"}'
+wrong ".version is no number" '{"version": true, "url": "x"}'
+wrong ".limit: -1 is no number" '{"version": 9, "url": "x", "limit": -1}'
+wrong ".hold is no number" '{"version": 9, "url": "x", "hold": []}'
+wrong ".kexec is neither" '{"version": 9, "url": "x", "kexec": "yes"}'
+wrong ".manifest-key is no text" '{"version": 9, "url": "x", "manifest-key": 1}'
+[ ! -e "$T/later" ] || fail "an update that nobody asked for was begun"
+asks '"9"'
+quiet follow
+has "update to image version 9 begins" "$T/out"
+echo '{"image": null}' >"$M/var/lib/os-collect-config/x.json"
+quiet follow
+has "image version 1 runs" "$T/out"
+asks 9
 
 # ---- on trial: checks that fail, and the time is over
 checks=$M/usr/lib/ingot/health.d
@@ -299,7 +407,7 @@ describe four 4
 mkdir -p "$M/usr/share/web"
 echo "page of three" >"$M/usr/share/web/page"
 update apply --plan "$T/four" >"$T/out"
-has "activation: restart of web.service (all that changed belongs to these units)" "$T/out"
+has "activation: restart of page.service web.service (all that changed belongs to these units)" "$T/out"
 update apply --plan "$T/two" --older >"$T/out"
 has "activation: reboot (another kernel)" "$T/out"
 update apply --kexec --plan "$T/two" --older >"$T/out"
@@ -313,7 +421,7 @@ update apply --kexec --plan "$T/two" --older >"$T/out"
 has "activation: kexec (another kernel)" "$T/out"
 rm "$T/phases"
 quiet apply --hold 1 --limit 100 "$T/four"
-[ "$(cat "$T/restarts")" = "web.service page of four" ] ||
+[ "$(cat "$T/restarts")" = "page.service web.service page of four" ] ||
 	fail "restarts: $(cat "$T/restarts")"
 [ "$(cat "$T/phases")" = "--phase pre-configure
 --phase configure
@@ -341,7 +449,7 @@ rm "$T/restarts"
 printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
 update apply --limit 2 "$T/five" >"$T/out" 2>&1 && fail "a bad image was kept"
 has "back to the old image: 10-web: the page is not there" "$T/out"
-[ "$(cat "$T/restarts")" = "web.service page of five
-web.service page of three" ] || fail "restarts: $(cat "$T/restarts")"
+[ "$(cat "$T/restarts")" = "page.service web.service page of five
+page.service web.service page of three" ] || fail "restarts: $(cat "$T/restarts")"
 state_is ROLLEDBACK
 entries_are "ingot-b-5.conf "

@@ -238,6 +238,16 @@ chmod 600 "$T/c/etc/last"
 update verify --attributes "$T/c" 2>"$T/err" && fail "verified another mode"
 has "etc/last: has another owner, mode or attribute" "$T/err"
 
+# Somebody has removed the slot to go back to: that is told, and the next
+# image mends it.
+mv "$S/$(readlink "$S/previous")" "$T/removed"
+update status --json 2>/dev/null | jq -e '.current.version == 8 and
+	.previous == null' >/dev/null || fail "status without a slot to go back to"
+refused "there is no slot to go back to" rollback
+describe "$T/c" 9
+update apply "$T/c" 2>/dev/null || fail "no way on without a slot to go back to"
+update rollback
+
 # A slot that rots is not gone back to.
 echo rotten >"$S/previous/new/file"
 refused "new/file" rollback

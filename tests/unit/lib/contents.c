@@ -239,8 +239,15 @@ test_head(void)
 		CHECK_STR(e.text, bad[i].error);
 		put(path, strbuf_text(&old));
 	}
-	/* A kernel that is not in the list has no digest to be believed. */
+	/* Of the kernel the head says what the list says. */
 	CHECK(describe(c) == 0);
+	own(strbuf_clear) struct strbuf other = { 0 };
+	contents_seal(c);
+	c->kernel_sum[0] ^= 1;
+	contents_print(c, &other);
+	CHECK(contents_parse(other.s, other.len, "text", &e) == NULL);
+	CHECK_STR(e.text, "text: kernel or initrd is not as it is listed");
+	/* One that is not in the list has no digest to be believed. */
 	free(c->kernel);
 	c->kernel = mem_dup("boot/none");
 	contents_seal(c);
