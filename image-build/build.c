@@ -32,6 +32,7 @@
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/options.h"
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
@@ -145,7 +146,8 @@ build_layout(struct build *b, struct error *e)
 	    s->max_resize ? s->max_resize : "", s->max_resize ? " " : "",
 	    s->journal_size, s->mkfs_options ? " " : "",
 	    s->mkfs_options ? s->mkfs_options : "");
-	const char *sector = getenv("DIB_BLOCK_SIZE");
+	const char *given = getenv("DIB_BLOCK_SIZE");
+	int64_t sector = 0;
 	const struct value *yaml;
 	struct layout_defaults defaults = { .root_type = s->root_type,
 		.root_label = s->root_label,
@@ -155,8 +157,10 @@ build_layout(struct build *b, struct error *e)
 	defaults.seed = b->seed;
 	if (strcmp(s->root_type, "ext4") != 0)
 		defaults.options = s->mkfs_options;
-	if (sector != NULL)
-		defaults.sector = (unsigned)atoi(sector);
+	if (given != NULL && *given != '\0' &&
+	    options_number("DIB_BLOCK_SIZE", given, &sector, e) == -1)
+		return -1;
+	defaults.sector = (unsigned)sector;
 	if (layout_text(b, &text, &source, e) == -1)
 		return -1;
 	b->layout_text = mem_printf("%s\n%s %u %s", options,

@@ -58,7 +58,7 @@ struct settings {
 	const char *cache; /* DIB_IMAGE_CACHE */
 	const char *locks; /* DIB_LOCKFILES */
 	const char *tmp; /* TMP_DIR */
-	const char *install_type;
+	const char *install_type; /* NULL: elements may say, else source */
 	const char *image_size; /* GiB, a decimal number, or NULL */
 	const char *extra_size; /* MB, or NULL */
 	const char *journal_size; /* MiB */

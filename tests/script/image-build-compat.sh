@@ -90,8 +90,50 @@ fi
 has "ERROR: Element 'tiny-os' not found" "$T/stdout"
 grep -q ' set ' one.env || fail "without -c the environment is passed on"
 
+# ---- variables, as scripts find them --------------------------------------------
+mkdir -p "$T/elements/early/environment.d"
+echo "export DIB_DEFAULT_INSTALLTYPE=\${DIB_DEFAULT_INSTALLTYPE:-package}" \
+	>"$T/elements/early/environment.d/05-early.bash"
+echo manifests >"$T/elements/early/element-deps"
+element early install 50-early <<'EOF'
+#!/bin/bash
+echo "install: $DIB_DEFAULT_INSTALLTYPE ${TARGET_ROOT-none}" \
+	"${GLOBIGNORE-none} ${RUBYLIB-none} $DIB_CHECKSUM $DIB_NO_TMPFS"
+EOF
+export GLOBIGNORE=x RUBYLIB=y
+build env DIB_CHECKSUM=sha256 DIB_NO_TMPFS=yes DIB_SECRET_WORD='a
+b' DIB_WORDS="say \"\$1\"" disk-image-create -n -o vars -t raw tiny-os early
+has "install: package none none none sha256 yes" "$T/stdout"
+# Declarations as bash writes them, which it can read again; but for secrets.
+saved=vars.d/dib-manifests/dib_environment
+# shellcheck disable=SC2016
+[ "$(env -i bash -c '. "./$1"; echo "$DIB_WORDS $DIB_CHECKSUM"' - "$saved")" = \
+	'say "$1" sha256' ] || fail "$(cat "$saved")"
+has 'declare -x DIB_SECRET_WORD="********"' "$saved"
+grep -qx 'b"' "$saved" && fail "half of a secret: $(cat "$saved")"
+has "-o vars -t raw tiny-os early" vars.d/dib-manifests/dib_arguments
+unset GLOBIGNORE RUBYLIB
+build env DIB_DEFAULT_INSTALLTYPE=repo disk-image-create -n -o vars -t raw \
+	tiny-os early
+has "install: repo none none none 0 0" "$T/stdout"
+build disk-image-create -n --install-type other -o vars -t raw tiny-os early
+has "install: other none" "$T/stdout"
+
+mkdir "$T/elements/vm" "$T/elements/block-device-efi" \
+	"$T/elements/block-device-mbr"
+for arch in aarch64:efi arm64:efi amd64:mbr; do
+	build disk-image-create -n --dry-run -a "${arch%:*}" vm tiny-os
+	has "block-device-${arch#*:}" "$T/stdout"
+done
+rm -r "$T/elements/vm" "$T/elements/block-device-"*
+build env ELEMENTS_PATH= disk-image-create --dry-run debian
+
 # ---- what cannot be ----------------------------------------------------------
 if disk-image-create >"$T/stdout" 2>&1; then fail "no elements"; fi
+has "ERROR: At least one distribution root element must be specified" "$T/stdout"
+if IMAGE_ELEMENT=" " disk-image-create "" >"$T/stdout" 2>&1; then
+	fail "no elements"
+fi
 has "ERROR: At least one distribution root element must be specified" "$T/stdout"
 status=0
 disk-image-create --no-such-option tiny-os >"$T/stdout" 2>&1 || status=$?
@@ -158,7 +200,9 @@ build disk-image-create -n -o seven tiny-os no-final-image
 [ ! -e seven.qcow2 ] || fail "no-final-image"
 
 # ---- containers -----------------------------------------------------------------
-build disk-image-create -n -o nine -t docker --docker-target me/nine:3 tiny-os
+build disk-image-create -n -o nine -t docker --docker-target me/nine:2 tiny-os
+build env OVERWRITE_OLD_IMAGE=1 disk-image-create -n -o nine -t docker \
+	--docker-target me/nine:3 tiny-os
 tar -xOf nine.docker.tar manifest.json | jq -e '.[0].RepoTags == ["me/nine:3"]' \
 	>/dev/null || fail "--docker-target"
 
