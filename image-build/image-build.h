@@ -475,6 +475,14 @@ int packages_lists(const struct build *b, const char *phase, bool removal,
 int packages_map(const struct build *b, const struct strlist *env,
     const struct package_list *list, struct strlist *names, struct error *e);
 
+/* A pkg-map file, or NULL: it is none. */
+const struct value *
+packages_map_load(struct doc *d, const char *path, struct error *e);
+
+/* Its names of one release of a distribution, or NULL: 8-stream's are 8's. */
+const struct value *packages_release_names(
+    const struct value *map, const char *distro, const char *release);
+
 /* What a parsed pkg-map says of a name, blanks between; NULL: nothing. */
 const char *packages_map_value(const struct value *map, const char *name,
     const char *distro, const char *release);
