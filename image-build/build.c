@@ -141,8 +141,11 @@ build_layout(struct build *b, struct error *e)
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
 	own_free char *source = NULL;
-	own_free char *options = mem_printf("%s%s%s-i 4096 -J size=%s%s%s",
-	    s->max_resize ? "-E resize=" : "",
+	/* What boots with so old a kernel cannot read checksums. */
+	const char *release = getenv("DIB_RELEASE");
+	bool old = release != NULL && strcmp(release, "trusty") == 0;
+	own_free char *options = mem_printf("%s%s%s%s-i 4096 -J size=%s%s%s",
+	    old ? "-O ^metadata_csum " : "", s->max_resize ? "-E resize=" : "",
 	    s->max_resize ? s->max_resize : "", s->max_resize ? " " : "",
 	    s->journal_size, s->mkfs_options ? " " : "",
 	    s->mkfs_options ? s->mkfs_options : "");
@@ -151,21 +154,19 @@ build_layout(struct build *b, struct error *e)
 	const struct value *yaml;
 	struct layout_defaults defaults = { .root_type = s->root_type,
 		.root_label = s->root_label,
-		.options = options };
+		.options = options,
+		.other_options = s->mkfs_options };
 
 	make_seed(b);
 	defaults.seed = b->seed;
-	if (strcmp(s->root_type, "ext4") != 0)
-		defaults.options = s->mkfs_options;
 	if (given != NULL && *given != '\0' &&
 	    options_number("DIB_BLOCK_SIZE", given, &sector, e) == -1)
 		return -1;
 	defaults.sector = (unsigned)sector;
 	if (layout_text(b, &text, &source, e) == -1)
 		return -1;
-	b->layout_text = mem_printf("%s\n%s %u %s", options,
-	    defaults.options ? defaults.options : "", defaults.sector,
-	    strbuf_text(&text));
+	b->layout_text = mem_printf("%s\n%s %u %s", options, s->root_type,
+	    defaults.sector, strbuf_text(&text));
 	yaml = yaml_parse(d, strbuf_text(&text), text.len, source, e);
 	if (yaml == NULL ||
 	    layout_parse(&b->layout, yaml, source, &defaults, e) == -1)

@@ -128,6 +128,17 @@ done
 rm -r "$T/elements/vm" "$T/elements/block-device-"*
 build env ELEMENTS_PATH= disk-image-create --dry-run debian
 
+# ---- a root file system of the layout's own type has that type's options ---------
+layout='[{local_loop: {name: image0}}, {mkfs: {base: image0, name: mkfs_root,
+	type: ext4, mount: {mount_point: /, fstab: {}}}}]'
+build env DIB_BLOCK_DEVICE_CONFIG="$layout" FS_TYPE=xfs disk-image-create -n \
+	-o typed -t raw tiny-os
+dumpe2fs -h typed.raw 2>/dev/null | grep -q 'Total journal size: *64M' ||
+	fail "no journal of 64 MiB"
+build env DIB_RELEASE=trusty disk-image-create -n -o typed -t raw tiny-os
+! dumpe2fs -h typed.raw 2>/dev/null | grep -q metadata_csum ||
+	fail "trusty's kernel cannot read that"
+
 # ---- what cannot be ----------------------------------------------------------
 if disk-image-create >"$T/stdout" 2>&1; then fail "no elements"; fi
 has "ERROR: At least one distribution root element must be specified" "$T/stdout"
