@@ -128,6 +128,34 @@ done
 rm -r "$T/elements/vm" "$T/elements/block-device-"*
 build env ELEMENTS_PATH= disk-image-create --dry-run debian
 
+# ---- what is no script is told with -x, phases on the host always --------------
+mkdir -p "$T/elements/odd/post-root.d/50-folder"
+touch "$T/elements/odd/post-root.d/10-mode" "$T/elements/odd/post-root.d/20-m"
+element odd post-root 50-name.sh </dev/null
+element odd post-root 60-says <<'EOF'
+#!/bin/bash
+status=0
+"$_LIB/dib-run-parts" /no/such 2>&1 || status=$?
+mkdir -p x.d/one.d
+touch x.d/one.d/{10-mode,20-name.sh}
+chmod +x x.d/one.d/20-name.sh
+echo "status $status"
+"$_LIB/dib-run-parts" x.d/one.d
+EOF
+build env DIB_NO_TIMESTAMP=1 disk-image-create -x -n -o odd -t raw tiny-os odd
+for line in "Ignoring non-executable files: 10-mode 20-m" \
+	"Ignoring non-conforming filenames: 50-name.sh" \
+	"Scripts directory [/no/such] must exist and be a directory" \
+	"Ignoring non-executable files: 10-mode" \
+	"Ignoring non-conforming filenames: 20-name.sh"; do
+	grep -qx "dib-run-parts $(echo "$line" | sed 's/[][]/\\&/g')" "$T/stdout" ||
+		fail "not said: $line: $(cat "$T/stdout")"
+done
+grep -q '^Running hooks from .*/hooks/post-root.d$' "$T/stdout" ||
+	fail "the phase on the host"
+build env DIB_NO_TIMESTAMP=1 disk-image-create -n -o odd -t raw tiny-os odd
+! grep -q Ignoring "$T/stdout" || fail "that is for -x"
+
 # ---- a root file system of the layout's own type has that type's options ---------
 layout='[{local_loop: {name: image0}}, {mkfs: {base: image0, name: mkfs_root,
 	type: ext4, mount: {mount_point: /, fstab: {}}}}]'
@@ -138,6 +166,26 @@ dumpe2fs -h typed.raw 2>/dev/null | grep -q 'Total journal size: *64M' ||
 build env DIB_RELEASE=trusty disk-image-create -n -o typed -t raw tiny-os
 ! dumpe2fs -h typed.raw 2>/dev/null | grep -q metadata_csum ||
 	fail "trusty's kernel cannot read that"
+
+# ---- what packages are called: in the image, by a program ------------------------
+mkdir -p "$T/elements/maps"
+echo pkg-map >"$T/elements/maps/element-deps"
+echo '{"default": {"one": "first second"}, "release": {"tiny": {"8": {"new": "n8"}}}}' \
+	>"$T/elements/maps/pkg-map"
+mkdir -p "$T/elements/maps/environment.d"
+echo 'export DIB_RELEASE=8-stream' >"$T/elements/maps/environment.d/90-release"
+element maps install 50-maps <<'EOF'
+#!/bin/bash
+pkg-map one --element maps new --missing-ok 'gone*'
+for wrong in "--element" "--pkg-map /x one" "one"; do
+	pkg-map $wrong 2>/dev/null && echo "worked: $wrong"
+done
+exit 0
+EOF
+build env DIB_NO_TIMESTAMP=1 disk-image-create -n -o maps -t raw tiny-os maps
+grep -A 3 'Running .*50-maps' "$T/stdout" | tail -n 3 | tr '\n' ' ' |
+	grep -qx 'first second n8 gone\* ' || fail "pkg-map: $(cat "$T/stdout")"
+! grep -q '^worked' "$T/stdout" || fail "pkg-map takes what is wrong"
 
 # ---- what cannot be ----------------------------------------------------------
 if disk-image-create >"$T/stdout" 2>&1; then fail "no elements"; fi

@@ -75,7 +75,15 @@ refuse "post-install.d/50-noshell (element noshell)" tiny-os noshell
 
 mkdir -p "$T/elements/badenv/environment.d"
 echo 'false' >"$T/elements/badenv/environment.d/50-bad"
-refuse "environment.d" tiny-os badenv
+refuse "root.d/environment.d (element badenv): " tiny-os badenv
+has "environment.d/50-bad ended with status 1" "$T/last"
+echo 'exit 7' >"$T/elements/badenv/environment.d/50-bad"
+refuse "environment.d/50-bad ended with status 7" tiny-os badenv
+echo "echo \$NOT_SET" >"$T/elements/badenv/environment.d/50-bad"
+refuse "NOT_SET: unbound variable" tiny-os badenv
+
+printf '#!/bin/bash\r\necho no\r\n' | element windows install 50-cr
+refuse "50-cr: its first line ends in a carriage return" tiny-os windows
 
 mkdir -p "$T/elements/twin1" "$T/elements/twin2"
 element twin1 install 50-same </dev/null
