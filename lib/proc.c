@@ -488,15 +488,13 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	if (code == 0)
 		return 0;
 	waitpid(*pid, NULL, 0);
-	if (code == CR_INTERPRETER)
+	if (code == CR_INTERPRETER || code == NO_INTERPRETER)
 		return error_set(e, ENOENT,
-		    "%s: its first line ends in a carriage return, so the "
-		    "interpreter that it names is not there",
-		    p->argv[0]);
-	if (code == NO_INTERPRETER)
-		return error_set(e, ENOENT,
-		    "%s: the interpreter that it names is not there",
-		    p->argv[0]);
+		    "%s: %sthe interpreter that it names is not there",
+		    p->argv[0],
+		    code == NO_INTERPRETER
+			? ""
+			: "its first line ends in a carriage return, so ");
 	errno = code;
 	return error_errno(e, "%s", p->argv[0]);
 }
