@@ -50,6 +50,9 @@ enum step platform_ask(struct round *r, struct error *e);
 /* The settings of one whose service is at the usual address. */
 extern const struct setting platform_settings[];
 
+/* What a disc may have in EC2's form. */
+extern const struct platform platform_ec2_disc;
+
 /* The same as platform_step() from a disc or a folder, at once. */
 enum step platform_disc(struct round *r, const struct platform *p,
     const struct disc *disc, struct error *e);

@@ -248,7 +248,7 @@ cached(struct round *r)
 	    : NULL;
 }
 
-static const struct platform drive = {
+const struct platform platform_ec2_disc = {
 	.parts = (const struct part[]){ { .path = "ec2/latest/meta-data.json" },
 	    { .path = "ec2/latest/user-data",
 		.member = "user-data",
@@ -267,7 +267,7 @@ begin(struct round *r, struct error *e)
 	if (known != NULL)
 		return round_finish(r, known);
 	if (disc_find(r->source->config, "config-2", &disc))
-		return platform_disc(r, &drive, &disc, e);
+		return platform_disc(r, &platform_ec2_disc, &disc, e);
 	r->data = w = doc_alloc(r->doc, sizeof(*w));
 	w->content = value_map(r->doc);
 	w->last = &w->first;

@@ -43,16 +43,6 @@ static const struct platform openstack = {
 		{ .path = NULL } },
 };
 
-/* A drive that only has the part in EC2's form. */
-static const struct platform ec2 = {
-	.parts = (const struct part[]){ { .path = "ec2/latest/meta-data.json" },
-	    { .path = "ec2/latest/user-data",
-		.member = "user-data",
-		.format = PART_FILE,
-		.optional = true },
-	    { .path = NULL } },
-};
-
 static bool
 is_openstack(const struct machine *m)
 {
@@ -97,7 +87,7 @@ openstack_step(struct round *r, struct error *e)
 		return platform_step(r, &openstack, e);
 	step = platform_disc(r, &openstack, &disc, e);
 	if (step == STEP_FAILED && e->code == ENOENT)
-		step = platform_disc(r, &ec2, &disc, e);
+		step = platform_disc(r, &platform_ec2_disc, &disc, e);
 	return step;
 }
 

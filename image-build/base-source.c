@@ -32,6 +32,7 @@
 #include "lib/path.h"
 #include "lib/proc.h"
 #include "lib/strbuf.h"
+#include "lib/tree.h"
 
 #define TRIES 3
 #define GPGV_SECONDS 60
@@ -437,4 +438,24 @@ base_inputs(struct build *b, const struct step *step, struct strbuf *text,
 	    base_pin(b, step->element, &source, NULL, e) == -1)
 		return -1;
 	return base_state(b, &source, text, e);
+}
+
+int
+base_unpack(struct build *b, const struct step *step, base_unpacker *unpack,
+    struct error *e)
+{
+	own(base_source_clear) struct base_source source = { 0 };
+	own_free char *scratch = base_scratch(b, step->element, e);
+	struct error other;
+	int r;
+
+	if (scratch == NULL || base_find(b, &source, e) == -1 ||
+	    base_fetch(b, &source, e) == -1)
+		return -1;
+	r = unpack(b, &source, scratch, e);
+	if (tree_remove(AT_FDCWD, scratch, &other) == -1)
+		log_warn("%s", other.text);
+	if (r == -1)
+		return error_prefix(e, "%s", source.path);
+	return base_check(b, e);
 }

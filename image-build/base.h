@@ -40,6 +40,14 @@ int base_find(struct build *b, struct base_source *s, struct error *e);
 /* Have it here, checked. */
 int base_fetch(struct build *b, const struct base_source *s, struct error *e);
 
+/* Put what a base holds into the target; scratch is an empty folder. */
+typedef int base_unpacker(struct build *b, const struct base_source *s,
+    const char *scratch, struct error *e);
+
+/* A step that finds and fetches a base, and checks the tree it becomes. */
+int base_unpack(struct build *b, const struct step *step, base_unpacker *unpack,
+    struct error *e);
+
 /* The inputs of a step that unpacks the source: see struct native_step. */
 int base_inputs(struct build *b, const struct step *step, struct strbuf *text,
     struct error *e);

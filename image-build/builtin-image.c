@@ -446,35 +446,21 @@ image_read(const char *path, const char *arch, const char *scratch, int to,
 }
 
 static int
-copy_image(
-    struct build *b, const char *path, const char *scratch, struct error *e)
+copy_image(struct build *b, const struct base_source *source,
+    const char *scratch, struct error *e)
 {
 	own_fd int tree = base_open_tree(b, e);
 
 	if (tree == -1)
 		return -1;
-	return image_read(path, b->settings->arch, scratch, tree, e);
+	log_info("reading %s", source->path);
+	return image_read(source->path, b->settings->arch, scratch, tree, e);
 }
 
 static int
 unpack_image(struct build *b, const struct step *s, struct error *e)
 {
-	own(base_source_clear) struct base_source source = { 0 };
-	own_free char *scratch = base_scratch(b, "image", e);
-	struct error other;
-	int r;
-
-	(void)s;
-	if (scratch == NULL || base_find(b, &source, e) == -1 ||
-	    base_fetch(b, &source, e) == -1)
-		return -1;
-	log_info("reading %s", source.path);
-	r = copy_image(b, source.path, scratch, e);
-	if (tree_remove(AT_FDCWD, scratch, &other) == -1)
-		log_warn("%s", other.text);
-	if (r == -1)
-		return error_prefix(e, "%s", source.path);
-	return base_check(b, e);
+	return base_unpack(b, s, copy_image, e);
 }
 
 static const struct native_step steps[] = {

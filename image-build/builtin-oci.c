@@ -20,7 +20,6 @@
 #include "lib/path.h"
 #include "lib/strbuf.h"
 #include "lib/tar.h"
-#include "lib/tree.h"
 
 /* ---- blobs ---------------------------------------------------------------- */
 
@@ -145,21 +144,7 @@ unpack_layout(struct build *b, const struct base_source *source,
 static int
 unpack_oci(struct build *b, const struct step *s, struct error *e)
 {
-	own(base_source_clear) struct base_source source = { 0 };
-	own_free char *scratch = base_scratch(b, "oci", e);
-	struct error other;
-	int r;
-
-	(void)s;
-	if (scratch == NULL || base_find(b, &source, e) == -1 ||
-	    base_fetch(b, &source, e) == -1)
-		return -1;
-	r = unpack_layout(b, &source, scratch, e);
-	if (tree_remove(AT_FDCWD, scratch, &other) == -1)
-		log_warn("%s", other.text);
-	if (r == -1)
-		return error_prefix(e, "%s", source.path);
-	return base_check(b, e);
+	return base_unpack(b, s, unpack_layout, e);
 }
 
 /* The image of a layout in a folder is known by its manifest's digest. */

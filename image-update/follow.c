@@ -40,7 +40,7 @@ is_state(const struct value *update, const char *state)
 	return strcmp(value_text(update, "state", ""), state) == 0;
 }
 
-/* The last update's failure is told once; NULL: there is none to tell. */
+/* The last update's failure is to be told once; NULL: there is none to tell. */
 static struct value *
 untold(const struct journal *j)
 {
@@ -57,16 +57,17 @@ static int
 tell(struct journal *j, const struct slots *s, struct error *e)
 {
 	struct value *last = untold(j);
+	struct error why = { .text = "" };
 
 	if (last == NULL)
 		return 0;
 	value_set(j->doc, last, "told", value_bool(j->doc, true));
-	if (journal_save(j, s, e) == -1)
-		return -1;
-	return error_set(e, ECANCELED, "the update to %s %s: %s",
+	(void)journal_save(j, s, &why);
+	return error_set(e, ECANCELED, "the update to %s %s: %s%s%s",
 	    value_text(last, "name", "?"),
 	    is_state(last, "ROLLEDBACK") ? "was taken back" : "failed",
-	    value_text(last, "error", "?"));
+	    value_text(last, "error", "?"),
+	    *why.text ? "; to be told again: " : "", why.text);
 }
 
 /* A version that was tried and gone is not tried until another was asked. */

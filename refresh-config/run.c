@@ -104,12 +104,17 @@ static void
 phase_environ(struct phase *p, struct strlist *env)
 {
 	const struct run *r = p->run;
+	own_free char *failed =
+	    mem_printf("%s/%s", r->failed_phase != NULL ? r->failed_phase : "",
+		r->failed_hook != NULL ? r->failed_hook : "");
 
 	for (char **v = environ; *v != NULL; v++)
 		strlist_add(env, *v);
 	strlist_env_set(env, "INGOT_PHASE", p->name);
 	strlist_env_set(env, "INGOT_RUN", r->id);
 	strlist_env_set(env, "INGOT_PREVIOUS", r->previous);
+	if (r->failed_phase != NULL)
+		strlist_env_set(env, "INGOT_FAILED", failed);
 	settings_export(r->settings, env);
 }
 

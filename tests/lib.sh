@@ -44,6 +44,20 @@ element_script() { # element phase name
 	chmod 755 "$T/elements/$1/$2.d/$3"
 }
 
+# A GnuPG home of the test's own.
+gpg_home() {
+	GNUPGHOME=$T/gpg
+	export GNUPGHOME
+	mkdir -m 700 "$GNUPGHOME"
+}
+
+# The key of NAME@example.org, and what is public of it in $T/NAME.gpg.
+gpg_key() { # NAME ALGORITHM
+	gpg --batch --quiet --pinentry-mode loopback --passphrase '' \
+		--quick-generate-key "$1@example.org" "$2" sign never 2>/dev/null
+	gpg --batch --quiet --export "$1@example.org" >"$T/$1.gpg"
+}
+
 # What is mounted, but for the scratch folders of others, which come and go.
 mounts() {
 	awk -v mine="$T" 'index($2, mine) == 1 ||

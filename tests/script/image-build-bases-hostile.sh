@@ -161,16 +161,9 @@ SHA256SUMS=$DIB_CLOUD_IMAGES/SUMS works --no-cache tarball
 DIB_IMAGE_DIGEST=$sum works --offline tarball
 
 # ---- signatures
-GNUPGHOME=$T/gpg
-export GNUPGHOME
-mkdir -m 700 "$GNUPGHOME"
-key() { # NAME
-	gpg --batch --quiet --pinentry-mode loopback --passphrase '' \
-		--quick-generate-key "$1@example.org" ed25519 sign never 2>/dev/null
-	gpg --batch --quiet --export "$1@example.org" >"$T/$1.gpg"
-}
-key ours
-key theirs
+gpg_home
+gpg_key ours ed25519
+gpg_key theirs ed25519
 sign() { # NAME FILE
 	gpg --batch --yes --quiet -u "$1@example.org" -o "$2.gpg" --detach-sign "$2"
 }

@@ -10,16 +10,9 @@ done
 scratch
 server=
 trap '[ -z "$server" ] || kill $server 2>/dev/null; rm -rf "$T"' EXIT
-GNUPGHOME=$T/gpg
-export GNUPGHOME
-mkdir -m 700 "$GNUPGHOME"
-key() { # NAME
-	gpg --batch --quiet --pinentry-mode loopback --passphrase '' \
-		--quick-generate-key "$1@example.org" rsa2048 sign never 2>/dev/null
-	gpg --batch --quiet --export "$1@example.org" >"$T/$1.gpg"
-}
-key archive
-key stranger
+gpg_home
+gpg_key archive rsa2048
+gpg_key stranger rsa2048
 
 # ---- packages: one with all that a system needs to install others
 pool=$T/www/ubuntu/pool

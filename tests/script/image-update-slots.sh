@@ -211,6 +211,13 @@ asks() { # VERSION
 echo '["/var/lib/os-collect-config/x.json"]' \
 	>"$M/var/lib/os-collect-config/os_config_files.json"
 asks 2
+# Also where nothing can be written down; then it is told again.
+(
+	ulimit -f 0
+	trap '' XFSZ
+	update follow 2>&1
+) | cat >"$T/out"
+has "the update to two was taken back: it did not come up; to be told again: " "$T/out"
 update follow >"$T/out" 2>&1 && fail "a failure was not told"
 has "the update to two was taken back: it did not come up" "$T/out"
 update follow >"$T/out" 2>&1 && fail "a version that failed is tried again"

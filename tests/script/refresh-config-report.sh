@@ -44,7 +44,7 @@ exit 0
 X
 hook error.d 10-sorry <<'X'
 #!/bin/sh
-echo "sorry"
+echo "sorry, $INGOT_FAILED"
 exit 9
 X
 status=0
@@ -56,6 +56,9 @@ equal status "$(requests '.[1].body.status')" failed
 equal hooks "$(requests '.[1].body.hooks
     | map("\(.phase)/\(.name)=\(.status)") | join(" ")')" \
     "pre-configure/10-hello=0 configure/20-web=0 configure/30-bad=3 error/10-sorry=9"
+equal "error handler" "$(requests '.[1].body.hooks[-1].output')" \
+    "sorry, configure/30-bad
+exit status 9"
 grep -q "secret" "$tmp/err" && fail "no log holds the key of the URL"
 
 # The receiver is away: the report waits, and the next sender brings it.
