@@ -165,6 +165,7 @@ build_layout(struct build *b, struct error *e)
 	defaults.sector = (unsigned)sector;
 	if (layout_text(b, &text, &source, e) == -1)
 		return -1;
+	b->layout_yaml = mem_dup(strbuf_text(&text));
 	b->layout_text = mem_printf("%s\n%s %u %s", options, s->root_type,
 	    defaults.sector, strbuf_text(&text));
 	yaml = yaml_parse(d, strbuf_text(&text), text.len, source, e);
@@ -337,6 +338,29 @@ name_devices(struct build *b)
 	strlist_env_set(&b->env, "IMAGE_BLOCK_DEVICES", strbuf_text(&all));
 }
 
+/* The disk's description and what it goes with, where scripts look for it. */
+static int
+write_parameters(struct build *b, struct error *e)
+{
+	const struct settings *s = b->settings;
+	own_free char *dir = path_join(b->work, "block-device");
+	own_free char *config = path_join(dir, "config.yaml");
+	own_free char *path = path_join(dir, "params.yaml");
+	own_free char *text = mem_printf("config: %s\nimage-dir: %s\n"
+					 "root-fs-type: %s\nroot-label: %s\n"
+					 "mount-base: %s\nbuild-dir: %s\n",
+	    config, b->image_dir, s->root_type,
+	    s->root_label != NULL ? s->root_label : "", b->tree, b->work);
+
+	if (file_mkdirs(AT_FDCWD, dir, 0755, e) == -1 ||
+	    file_replace(AT_FDCWD, config, 0644, b->layout_yaml,
+		strlen(b->layout_yaml), e) == -1 ||
+	    file_replace(AT_FDCWD, path, 0644, text, strlen(text), e) == -1)
+		return -1;
+	strlist_env_set(&b->env, "DIB_BLOCK_DEVICE_PARAMS_YAML", path);
+	return 0;
+}
+
 static int
 make_tree(struct build *b, struct error *e)
 {
@@ -348,7 +372,7 @@ make_tree(struct build *b, struct error *e)
 		"cleanup", NULL };
 
 	if (file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1 ||
-	    hooks_merge(b, e) == -1)
+	    write_parameters(b, e) == -1 || hooks_merge(b, e) == -1)
 		return -1;
 	if (snapshot_fold(b, NULL, false, e) == -1)
 		return -1;
@@ -536,6 +560,7 @@ build_clear(struct build *b)
 	free(b->contents_id);
 	free(b->chosen);
 	free(b->seed);
+	free(b->layout_yaml);
 	free(b->layout_text);
 	free(b->place);
 	free(b->dir);

@@ -218,7 +218,8 @@ struct build {
 	struct element **chosen;
 	size_t nchosen;
 	struct layout layout;
-	char *layout_text; /* the description and the defaults it had */
+	char *layout_yaml; /* the description */
+	char *layout_text; /* ... and the defaults it had */
 	char *place; /* where all builds mount their work */
 	char *dir; /* a scratch folder of this build */
 	int place_lock, dir_lock; /* descriptors, or 0 */
