@@ -152,6 +152,7 @@ struct change {
 	const char *on_change; /* or NULL */
 	bool secret;
 	const struct spans *spans; /* where secrets stand, or NULL */
+	char *copy_of; /* an old version: the path that has its text, or NULL */
 	struct stat *made; /* gets what was written, or NULL */
 };
 

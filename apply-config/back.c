@@ -77,8 +77,11 @@ step_rollback(const struct settings *settings, uint64_t to, struct error *e)
 	if (g.len == 0)
 		return error_set(
 		    e, ENOENT, "there is no generation to go back from");
-	return session_back(
-	    &s, to == UINT64_MAX ? g.numbers[g.len - 1] - 1 : to, e);
+	if (to == UINT64_MAX)
+		to = g.numbers[g.len - 1] - 1;
+	if (session_back(&s, to, e) == -1)
+		return -1;
+	return pending_remove(&s.state, e);
 }
 
 int
@@ -88,9 +91,11 @@ step_confirm(const struct settings *settings, struct error *e)
 
 	if (session_open(settings, &s, e) == -1)
 		return -1;
-	if (s.returned)
-		return error_set(e, ETIMEDOUT, "too late: it was undone");
-	return pending_remove(&s.state, e);
+	if (!pending_is_missed(&s.state))
+		return pending_remove(&s.state, e);
+	if (pending_forget(&s.state, e) == -1)
+		return -1;
+	return error_set(e, ETIMEDOUT, "too late: it was undone");
 }
 
 int

@@ -212,7 +212,7 @@ add_line(const struct side *s, size_t i, char sign, struct strbuf *b)
 	const struct line *line = &s->lines[i];
 
 	strbuf_putc(b, sign);
-	if (s->from->hidden && sign != ' ')
+	if (s->from->hidden)
 		strbuf_puts(b, MASK);
 	else
 		add_masked(s, line, b);
@@ -273,7 +273,7 @@ add_range(char sign, size_t from, size_t to, struct strbuf *b)
 		strbuf_printf(b, ",%zu", to - from);
 }
 
-/* Context shows the new side, where it is known what is secret. */
+/* Context shows the new side, where it is mostly known what is secret. */
 static void
 add_hunk(const struct side *a, const struct side *b, const struct hunk *h,
     struct strbuf *out)

@@ -14,7 +14,7 @@ struct diff_side {
 	const char *text;
 	size_t len;
 	const struct spans *spans; /* where secrets stand, in order; or NULL */
-	bool hidden; /* no line that the other side does not have is shown */
+	bool hidden; /* none of its lines is shown */
 };
 
 /* Add the diff of two texts to b; nothing if they are the same. */

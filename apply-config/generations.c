@@ -317,3 +317,23 @@ pending_remove(const struct state *st, struct error *e)
 		return -1;
 	return state_sync(st, ".", e);
 }
+
+int
+pending_miss(const struct state *st, struct error *e)
+{
+	if (state_rename(st, "pending", "missed", e) == -1)
+		return -1;
+	return state_sync(st, ".", e);
+}
+
+bool
+pending_is_missed(const struct state *st)
+{
+	return file_exists(st->fd, "missed");
+}
+
+int
+pending_forget(const struct state *st, struct error *e)
+{
+	return state_remove(st, "missed", e);
+}

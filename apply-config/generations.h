@@ -69,6 +69,14 @@ int
 pending_write(const struct state *st, const struct journal *j, struct error *e);
 int pending_remove(const struct state *st, struct error *e);
 
+/*
+ * It was not confirmed in time and is undone: who confirms it yet is to be
+ * told, unless another set came since.
+ */
+int pending_miss(const struct state *st, struct error *e);
+bool pending_is_missed(const struct state *st);
+int pending_forget(const struct state *st, struct error *e);
+
 /* Milliseconds since the machine was started, time asleep included. */
 uint64_t time_since_boot(void);
 

@@ -34,7 +34,7 @@ static struct settings settings = { .root = AT_FDCWD,
 	.root_path = "",
 	.keep = 5 };
 
-static struct strlist metadata, fallback, secret_words;
+static struct strlist metadata, fallback;
 static const char *list_path, *key, *key_default, *boolean_key, *render;
 static const char *escape = "none", *type = "default", *root_path;
 static bool validate, print_templates, recover, confirm, generations, rollback;
@@ -111,8 +111,8 @@ static const struct option_def own_defs[] = {
 	    "keep what is to be confirmed" },
 	{ 0, "recover", NULL, OPTION_FLAG, &recover, NULL,
 	    "deal with what interrupted runs left, and exit" },
-	{ 0, "secret-names", "[WORD...]", OPTION_VALUES, &secret_words, NULL,
-	    "words that make the name of a value secret" },
+	{ 0, "secret-names", "[WORD...]", OPTION_VALUES, &settings.secret_words,
+	    NULL, "words that make the name of a value secret" },
 	{ 0 },
 };
 
@@ -355,6 +355,7 @@ check_steps(struct error *e)
 static int
 check_options(struct error *e)
 {
+	secrets_init(&settings.secrets, &settings.secret_words);
 	settings.html = strcmp(escape, "html") == 0;
 	if (!settings.html && strcmp(escape, "none") != 0)
 		return error_set(
@@ -401,6 +402,15 @@ failed(const struct error *e)
 	return e->code == EAGAIN && !settings.compat ? 75 : 1;
 }
 
+/* An empty variable says nothing. */
+static const char *
+from_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -411,16 +421,16 @@ main(int argc, char **argv)
 		.program = compat ? name : "apply-config",
 		.summary = "Render templates from metadata into files.",
 		.defs = compat ? compat_defs : own_defs,
+		.argparse = compat,
 	};
 	struct error e;
 	int status;
 
 	settings.compat = compat;
-	settings.secrets.words = &secret_words;
 	metadata_fallback(&fallback);
-	secrets_usual(&secret_words);
-	settings.state = getenv("APPLY_CONFIG_STATE");
-	settings.changed_file = getenv("APPLY_CONFIG_CHANGED_FILE");
+	secrets_usual(&settings.secret_words);
+	settings.state = from_environment("APPLY_CONFIG_STATE");
+	settings.changed_file = from_environment("APPLY_CONFIG_CHANGED_FILE");
 	talk_open(options.program, compat);
 	status = options_parse(&options, argc, argv, &e);
 	if (status == OPTIONS_SHOWN)

@@ -38,9 +38,9 @@ struct render {
 	struct mustache_job *job;
 	struct strbuf *out;
 	size_t limit; /* of out->len */
-	struct frame frames[LIMIT_TEMPLATE_DEPTH + 1];
-	unsigned depth; /* frames in use */
-	struct scope scopes[LIMIT_TEMPLATE_DEPTH];
+	struct frame *frames; /* LIMIT_TEMPLATE_DEPTH + 1 of them */
+	unsigned depth; /* in use */
+	struct scope *scopes; /* LIMIT_TEMPLATE_DEPTH of them */
 	unsigned scope_count;
 	unsigned nesting;
 	unsigned long steps, most_steps;
@@ -438,23 +438,25 @@ mustache_render(struct mustache *m, struct mustache_job *job,
     struct strbuf *out, struct error *e)
 {
 	struct program *p = program_get(&m->body, "", 0, false, e);
-	struct render *r;
+	struct frame frames[LIMIT_TEMPLATE_DEPTH + 1];
+	struct scope scopes[LIMIT_TEMPLATE_DEPTH];
 	size_t start = out->len;
-	int result;
+	struct render r = { .job = job,
+		.out = out,
+		.limit = start + LIMIT_RENDERED_BYTES,
+		.frames = frames,
+		.depth = 1,
+		.scopes = scopes,
+		.most_steps =
+		    job->steps != 0 ? job->steps : LIMIT_TEMPLATE_STEPS,
+		.secrets = m->body.dialect.secrets,
+		.error = e };
 
 	if (p == NULL)
 		return -1;
-	r = mem_alloc(sizeof(*r));
-	r->job = job;
-	r->out = out;
-	r->limit = start + LIMIT_RENDERED_BYTES;
-	r->frames[0] = (struct frame){ .value = job->root,
+	frames[0] = (struct frame){ .value = job->root,
 		.place = job->reads != NULL ? READS_ROOT : READS_NONE };
-	r->depth = 1;
-	r->secrets = m->body.dialect.secrets;
-	r->error = e;
-	r->most_steps = job->steps != 0 ? job->steps : LIMIT_TEMPLATE_STEPS;
-	result = render(r, p, 0, (uint32_t)p->count);
-	free(r);
-	return result == 0 ? check(m, out, start, e) : -1;
+	if (render(&r, p, 0, (uint32_t)p->count) == -1)
+		return -1;
+	return check(m, out, start, e);
 }

@@ -20,8 +20,10 @@
 void
 changes_clear(struct changes *c)
 {
-	for (size_t i = 0; i < c->len; i++)
+	for (size_t i = 0; i < c->len; i++) {
 		free(c->items[i].path);
+		free(c->items[i].copy_of);
+	}
 	free(c->items);
 	doc_free(c->arena);
 	*c = (struct changes){ 0 };
@@ -192,6 +194,7 @@ plan_backups(struct output *o, const struct rendered *r, struct changes *c,
 		    c, there.mode == 0 ? CHANGE_CREATE : CHANGE_UPDATE, to);
 		one->new = v;
 		one->secret = r->secret;
+		one->copy_of = take(from);
 	}
 	return 0;
 }

@@ -23,6 +23,7 @@ struct saver {
 	const struct record_run *run;
 	bool newer; /* only what differs from the record of all */
 	struct strbuf items;
+	struct strbuf piece; /* empty but while one of them is put together */
 	uint32_t *number; /* of a mark in the new record, from 1; 0: none */
 	uint32_t *marks; /* by that number less 1 */
 	size_t mark_count, mark_cap;
@@ -85,25 +86,25 @@ copy_identity(struct strbuf *b, const char *old)
 static void
 encode_kept(struct saver *v, const struct item *item, const struct layer *old)
 {
-	own(strbuf_clear) struct strbuf b = { 0 };
+	struct strbuf *b = &v->piece;
 
 	copy_identity(&v->items, item->template);
 	copy_identity(&v->items, item->control);
 	copy_identity(&v->items, item->output);
 	for (size_t i = 0; i + 4 <= item->depends.len; i += 4)
-		add_u32(&b,
-		    number_of(v, old->marks[get_le32(item->depends.s + i)]));
-	encode_buffer(&v->items, &b);
+		add_u32(
+		    b, number_of(v, old->marks[get_le32(item->depends.s + i)]));
+	encode_buffer(&v->items, b);
 	for (size_t i = 0; i + 4 <= item->partials.len; i += 4)
-		add_u32(&b, old->partials[get_le32(item->partials.s + i)]);
-	encode_buffer(&v->items, &b);
+		add_u32(b, old->partials[get_le32(item->partials.s + i)]);
+	encode_buffer(&v->items, b);
 	encode_bytes(&v->items, item->spans.s, item->spans.len);
 }
 
 static void
 encode_rendered(struct saver *v, const struct rendered *rendered)
 {
-	own(strbuf_clear) struct strbuf b = { 0 };
+	struct strbuf *b = &v->piece;
 	const struct template *t = rendered->template;
 	struct identity template = t->file,
 			output = rendered->made.st_mode != 0
@@ -118,16 +119,16 @@ encode_rendered(struct saver *v, const struct rendered *rendered)
 	encode_identity(&v->items, &t->control);
 	encode_identity(&v->items, &output);
 	for (size_t i = 0; i < rendered->mark_count; i++)
-		add_u32(&b, number_of(v, rendered->marks[i]));
-	encode_buffer(&v->items, &b);
+		add_u32(b, number_of(v, rendered->marks[i]));
+	encode_buffer(&v->items, b);
 	for (size_t i = 0; i < rendered->partial_count; i++)
-		add_u32(&b, rendered->partials[i]);
-	encode_buffer(&v->items, &b);
+		add_u32(b, rendered->partials[i]);
+	encode_buffer(&v->items, b);
 	for (size_t i = 0; i < rendered->spans.len; i++) {
-		add_u64(&b, rendered->spans.items[i].start);
-		add_u64(&b, rendered->spans.items[i].len);
+		add_u64(b, rendered->spans.items[i].start);
+		add_u64(b, rendered->spans.items[i].len);
 	}
-	encode_buffer(&v->items, &b);
+	encode_buffer(&v->items, b);
 }
 
 /* What the record says of a template that was not rendered; NULL: it was. */
@@ -288,6 +289,7 @@ static void
 saver_clear(struct saver *v)
 {
 	strbuf_clear(&v->items);
+	strbuf_clear(&v->piece);
 	free(v->number);
 	free(v->marks);
 	free(v->place);

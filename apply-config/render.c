@@ -283,8 +283,10 @@ run_mustache(struct renderer *r, const char *name, struct strbuf *text,
 		.spans = &to->spans };
 
 	r->now = to;
+	strbuf_reserve(&to->body, n); /* most grow little */
 	if (m == NULL || mustache_render(m, &job, &to->body, e) == -1)
 		return -1;
+	strbuf_trim(&to->body);
 	to->secret = job.secret;
 	return 0;
 }
@@ -299,9 +301,11 @@ render_mustache(struct renderer *r, const struct template *t, const char *name,
 
 	if (fd == -1)
 		return error_errno(e, "%s", name);
-	if (!S_ISREG(t->file.mode))
+	/* A link to /dev/null is a template without text. */
+	if (!S_ISREG(t->file.mode) && !S_ISCHR(t->file.mode))
 		return error_set(e, EINVAL, "%s: is no regular file", name);
-	if (file_read_fd(fd, name, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
+	if (file_read_sized(
+		fd, name, t->file.size, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
 		return -1;
 	unify_newlines(&text);
 	return run_mustache(r, name, &text, to, e);
@@ -333,7 +337,9 @@ run_program(
 		.seconds = LIMIT_TEMPLATE_SECONDS,
 		.line = keep_line,
 		.ctx = &talk,
-		.out = body };
+		.out = body,
+		.await_out = true,
+		.no_shell = true };
 	struct proc_status status;
 	struct error why;
 

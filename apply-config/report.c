@@ -31,22 +31,23 @@ static const char *const actions[] = {
 /* ---- what is secret in the two texts ------------------------------------------- */
 
 /*
- * Where secrets stand in the file that is there: as the record says, or not
- * known, and then its lines are hidden if secrets may be in it.
+ * Where secrets stand in a file that is there: as the record says, or not
+ * known, and then its lines are hidden if secrets may be in it.  The record
+ * does not know old versions.
  */
 static bool
-old_is_hidden(const struct report *r, const struct change *c,
-    const struct version *old, struct spans *spans)
+is_hidden(const struct report *r, const struct change *c, const char *path,
+    mode_t mode, struct spans *spans)
 {
 	struct error ignored;
 	struct stat st;
-	int dir = output_dir(r->output, c->path, &ignored);
+	int dir = output_dir(r->output, path, &ignored);
 
 	if (dir != -1 &&
-	    fstatat(dir, path_base(c->path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    record_spans(r->record, c->path, &st, spans))
+	    fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    record_spans(r->record, path, &st, spans))
 		return false;
-	return c->secret || (old->mode != 0 && (old->mode & 077) == 0);
+	return c->secret || c->copy_of != NULL || (mode & 077) == 0;
 }
 
 static void
@@ -63,9 +64,12 @@ add_diff(struct report *r, const struct change *c, const struct version *old,
 		.len = c->new.len,
 	};
 
-	from.hidden = old_is_hidden(r, c, old, &old_spans);
+	from.hidden = is_hidden(r, c, c->path, old->mode, &old_spans);
 	spans_find(&old_spans, from.text, from.len, &r->secret_texts);
-	if (c->spans != NULL)
+	if (c->copy_of != NULL)
+		to.hidden =
+		    is_hidden(r, c, c->copy_of, c->new.mode, &new_spans);
+	else if (c->spans != NULL)
 		spans_add_all(&new_spans, c->spans);
 	spans_find(&new_spans, to.text, to.len, &r->secret_texts);
 	from.spans = &old_spans;

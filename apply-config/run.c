@@ -97,13 +97,32 @@ run_render(
 	return check_missing(r->renderer, e);
 }
 
+/* The older program says so of a text that is to become no file. */
+static void
+tell_empty(
+    const struct run *r, const struct output *o, const struct rendered *one)
+{
+	own_free char *name = output_name(o, one->template->path);
+
+	if (r->settings->compat && one->body.len == 0 &&
+	    !one->control.keep_empty)
+		talk_info("not creating empty %s", name);
+}
+
 static int
 run_plan(struct run *r, struct output *o, struct changes *c, struct error *e)
 {
-	for (size_t i = 0; i < r->templates.len; i++)
-		if (r->rendered[i] != NULL &&
-		    plan_add(o, r->settings, r->rendered[i], c, e) == -1)
+	for (size_t i = 0; i < r->templates.len; i++) {
+		struct rendered *one = r->rendered[i];
+		size_t before = c->len;
+
+		if (one == NULL)
+			continue;
+		if (plan_add(o, r->settings, one, c, e) == -1)
 			return -1;
+		if (c->len == before)
+			tell_empty(r, o, one);
+	}
 	return 0;
 }
 
@@ -137,7 +156,8 @@ run_act(struct run *r, struct session *s, struct error *e)
 	if (changes.len == 0)
 		return changed_tell(s->settings, &s->done, e);
 	if (generations_next(s->settings, &s->state, &j, e) == -1 ||
-	    session_act(s, &changes, &j, e) == -1)
+	    session_act(s, &changes, &j, e) == -1 ||
+	    pending_forget(&s->state, e) == -1)
 		return -1;
 	if (s->settings->confirm_within > 0)
 		return watch_start(s->settings, e);

@@ -21,6 +21,14 @@ secrets_usual(struct strlist *words)
 	    " ");
 }
 
+void
+secrets_init(struct secrets *s, const struct strlist *words)
+{
+	*s = (struct secrets){ .words = words };
+	for (size_t i = 0; i < words->len; i++)
+		s->initials |= 1u << (words->items[i][0] & 31);
+}
+
 /* Whether the word that ends in last goes on with c. */
 static bool
 goes_on(char last, char c)
@@ -31,40 +39,58 @@ goes_on(char last, char c)
 
 /* Whether word stands at s and ends there, perhaps in the plural. */
 static bool
-stands(const char *s, size_t n, const char *word, size_t len)
+stands(const char *s, size_t n, const char *word)
 {
-	if (n < len || strncasecmp(s, word, len) != 0)
+	size_t len;
+
+	if ((*s | 0x20) != (*word | 0x20))
+		return false;
+	len = strlen(word);
+	if (len == 0 || n < len || strncasecmp(s, word, len) != 0)
 		return false;
 	if (n > len && (s[len] | 0x20) == 's')
 		len++;
 	return n == len || !goes_on(s[len - 1], s[len]);
 }
 
+/* Whether one of the words stands at s. */
 static bool
-contains(const char *name, size_t len, const char *word, bool whole)
+begins(const struct secrets *secrets, const char *s, size_t n)
+{
+	if ((secrets->initials >> (*s & 31) & 1) == 0)
+		return false;
+	for (size_t i = 0; i < secrets->words->len; i++)
+		if (stands(s, n, secrets->words->items[i]))
+			return true;
+	return false;
+}
+
+static bool
+has_word(const struct secrets *s, const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (begins(s, name + i, len - i))
+			return true;
+	return false;
+}
+
+/* Whether word is in the name, as a word or not. */
+static bool
+contains(const char *name, size_t len, const char *word)
 {
 	size_t n = strlen(word);
 
-	for (size_t i = 0; i + n <= len; i++) {
-		if ((name[i] | 0x20) != (word[0] | 0x20))
-			continue;
-		if (whole ? stands(name + i, len - i, word, n)
-			  : strncasecmp(name + i, word, n) == 0)
+	for (size_t i = 0; i + n <= len; i++)
+		if (strncasecmp(name + i, word, n) == 0)
 			return true;
-	}
 	return false;
 }
 
 bool
 secrets_match(const struct secrets *s, const char *name, size_t len)
 {
-	if (s == NULL)
-		return false;
-	for (size_t i = 0; i < s->words->len; i++)
-		if (contains(name, len, s->words->items[i], true))
-			return !contains(name, len, "public", false) &&
-			    !contains(name, len, "pubkey", false);
-	return false;
+	return s != NULL && has_word(s, name, len) &&
+	    !contains(name, len, "public") && !contains(name, len, "pubkey");
 }
 
 bool

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct strbuf;
 struct strlist;
@@ -19,7 +20,11 @@ struct value;
 
 struct secrets {
 	const struct strlist *words; /* in lower case */
+	uint32_t initials; /* of them, bit c % 32 for c: most names have few */
 };
+
+/* The words are borrowed; more of them may not be added. */
+void secrets_init(struct secrets *s, const struct strlist *words);
 
 /* The words that are secret unless others are given. */
 void secrets_usual(struct strlist *words);

@@ -69,7 +69,7 @@ session_back(struct session *s, uint64_t to, struct error *e)
 		return -1;
 	for (size_t i = 0; i < way.len; i++)
 		journal_tidy(&way.journals[i], s->output);
-	return pending_remove(&s->state, e);
+	return 0;
 }
 
 static int
@@ -86,8 +86,9 @@ catch_up(struct session *s, struct error *e)
 		return r == -1 ? -1 : 0;
 	talk_warn("not confirmed in time: going back to generation %llu",
 	    (unsigned long long)p.base);
-	s->returned = true;
-	return session_back(s, p.base, e);
+	if (session_back(s, p.base, e) == -1)
+		return -1;
+	return pending_miss(&s->state, e);
 }
 
 int

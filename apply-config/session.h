@@ -3,7 +3,6 @@
 #ifndef APPLY_CONFIG_SESSION_H
 #define APPLY_CONFIG_SESSION_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "apply-config/changed.h"
@@ -21,7 +20,6 @@ struct session {
 	struct state state;
 	struct output *output;
 	struct changed done;
-	bool returned; /* what was not confirmed in time was undone */
 };
 
 #define SESSION_NONE \
@@ -41,7 +39,7 @@ void session_close(struct session *s);
 int session_act(struct session *s, const struct changes *c, struct journal *j,
     struct error *e);
 
-/* Go back to a generation, which ends any wait for a confirmation. */
+/* Go back to a generation; whether one is to be confirmed is not touched. */
 int session_back(struct session *s, uint64_t to, struct error *e);
 
 /* Write all of b on standard output. */

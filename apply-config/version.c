@@ -201,15 +201,21 @@ version_temp(const char *path)
 {
 	static const uint8_t key[16];
 	const char *base = path_base(path);
-	int n = (int)(base - path);
+	size_t len = strlen(base);
+	struct strbuf b = { 0 };
 	struct hash h;
 
-	if (strlen(TEMP_PREFIX) + strlen(base) <= NAME_LONGEST)
-		return mem_printf("%.*s" TEMP_PREFIX "%s", n, path, base);
+	strbuf_reserve(&b, strlen(path) + strlen(TEMP_PREFIX));
+	strbuf_add(&b, path, (size_t)(base - path));
+	strbuf_puts(&b, TEMP_PREFIX);
+	if (strlen(TEMP_PREFIX) + len <= NAME_LONGEST) {
+		strbuf_add(&b, base, len);
+		return strbuf_take(&b);
+	}
 	hash_begin(&h, key);
-	hash_add(&h, base, strlen(base));
-	return mem_printf("%.*s" TEMP_PREFIX "%016llx", n, path,
-	    (unsigned long long)hash_end(&h));
+	hash_add(&h, base, len);
+	strbuf_printf(&b, "%016llx", (unsigned long long)hash_end(&h));
+	return strbuf_take(&b);
 }
 
 static bool

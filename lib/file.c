@@ -72,23 +72,32 @@ read_all(int fd, size_t max, bool short_ends, struct strbuf *b)
 }
 
 int
-file_read_fd(
-    int fd, const char *name, size_t max, struct strbuf *b, struct error *e)
+file_read_sized(int fd, const char *name, size_t size, size_t max,
+    struct strbuf *b, struct error *e)
 {
 	size_t start = b->len;
-	struct stat st;
-	bool sized =
-	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0;
 
-	if (sized && (size_t)st.st_size <= max)
-		strbuf_reserve(b, (size_t)st.st_size + 1);
-	if (read_all(fd, max, sized, b) == 0)
+	if (size > 0 && size <= max)
+		strbuf_reserve(b, size + 1);
+	if (read_all(fd, max, size > 0, b) == 0)
 		return 0;
 	strbuf_cut(b, start);
 	if (errno == EFBIG)
 		return error_set(
 		    e, EFBIG, "%s: longer than %zu bytes", name, max);
 	return error_errno(e, "%s", name);
+}
+
+int
+file_read_fd(
+    int fd, const char *name, size_t max, struct strbuf *b, struct error *e)
+{
+	struct stat st;
+	size_t size = 0;
+
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		size = (size_t)st.st_size;
+	return file_read_sized(fd, name, size, max, b, e);
 }
 
 int

@@ -28,6 +28,13 @@ int file_read(
 int file_read_fd(
     int fd, const char *name, size_t max, struct strbuf *b, struct error *e);
 
+/*
+ * The same for a regular file that was just looked at, and of which stat(2)
+ * told the size; one that has grown since is read whole nevertheless.
+ */
+int file_read_sized(int fd, const char *name, size_t size, size_t max,
+    struct strbuf *b, struct error *e);
+
 struct file_writer {
 	int dir; /* where the target's name is looked up */
 	int fd; /* the temporary file, or -1 */

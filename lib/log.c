@@ -164,6 +164,7 @@ line_out(const char *prefix, const char *text, size_t len, bool shown)
 	char when[48];
 	size_t n = out.stamps || out.file != -1 ? stamp(when, sizeof(when)) : 0;
 
+	strbuf_reserve(&line, n + strlen(prefix) + len + 3);
 	strbuf_add(&line, when, n);
 	strbuf_puts(&line, prefix);
 	if (*prefix != '\0')

@@ -68,9 +68,10 @@ mem_dup(const char *s)
 char *
 mem_dupn(const char *s, size_t n)
 {
-	char *p = mem_alloc(n + 1);
+	char *p = mem_resize(NULL, n + 1, 1);
 
 	memcpy(p, s, n);
+	p[n] = '\0';
 	return p;
 }
 

@@ -111,6 +111,34 @@ tables(const struct option_def *defs, struct option *longs, char *shorts)
 	*shorts = '\0';
 }
 
+/* Whether argparse takes a word for an option: no number, no sentence. */
+static bool
+looks_like_option(const char *s)
+{
+	char *end;
+
+	if (s[0] != '-' || s[1] == '\0' || strchr(s, ' ') != NULL)
+		return false;
+	if (strspn(s + 1, "0123456789.") != strlen(s + 1))
+		return true;
+	(void)strtod(s, &end);
+	return *end != '\0';
+}
+
+/* The same of the word that getopt took for an option's argument. */
+static int
+argparse_argument(char *const *argv, struct error *e)
+{
+	const char *word = argv[optind - 1];
+
+	if (optarg == word && looks_like_option(word))
+		return error_set(
+		    e, EINVAL, "%s: argument missing", argv[optind - 2]);
+	if (*optarg == '=' && word[1] != '-' && optarg == word + 2)
+		optarg++;
+	return 0;
+}
+
 /* Name, for a message, the option that getopt refused with c. */
 static int
 refuse(char **argv, int c, struct error *e)
@@ -188,6 +216,9 @@ options_parse(const struct options *o, int argc, char **argv, struct error *e)
 			options_help(o);
 			return OPTIONS_SHOWN;
 		}
+		if (o->argparse && wanted(last) == required_argument &&
+		    argparse_argument(argv, e) == -1)
+			return -1;
 		if (store(last, optarg, e) == -1)
 			return -1;
 		if (last->kind == OPTION_VALUES && optarg != NULL)

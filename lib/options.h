@@ -47,6 +47,7 @@ struct options {
 	const char *summary; /* one sentence */
 	const struct option_def *defs; /* ends at name NULL */
 	const char *more; /* text below the table, or NULL */
+	bool argparse; /* read arguments of options as Python's argparse does */
 };
 
 #define OPTIONS_SHOWN (-2)
@@ -55,8 +56,11 @@ struct options {
  * Parse.  Operands may stand between options; argv is permuted so that they
  * come last.  An OPTION_VALUES takes all operands up to the next option, or
  * only the text attached to it (--name=text), and forgets what it held: given
- * twice, the last one counts; given without operands, it is empty.  Returns the index of the first operand; -1 with the error
- * filled; OPTIONS_SHOWN when help or version was asked for and printed.
+ * twice, the last one counts; given without operands, it is empty.  To
+ * argparse what looks like an option is not another's argument unless it is
+ * attached (--name=-x), and -x=text is -x text.  Returns the index of the
+ * first operand; -1 with the error filled; OPTIONS_SHOWN when help or version
+ * was asked for and printed.
  */
 int
 options_parse(const struct options *, int argc, char **argv, struct error *);

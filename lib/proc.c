@@ -153,6 +153,17 @@ has_cr(const char *path)
 	return end != NULL && end > line && end[-1] == '\r';
 }
 
+static void
+child_exec(const struct proc *p)
+{
+	char *const *env = p->envp != NULL ? p->envp : environ;
+
+	if (p->no_shell && strchr(p->argv[0], '/') != NULL)
+		execve(p->argv[0], p->argv, env);
+	else
+		execvpe(p->argv[0], p->argv, env);
+}
+
 static void __attribute__((noreturn))
 child(const struct proc *p, struct pipes *pipes)
 {
@@ -172,10 +183,7 @@ child(const struct proc *p, struct pipes *pipes)
 		    : p->root != NULL ? chdir("/") == 0
 				      : true) &&
 	    child_prepare(p) == 0) {
-		if (p->envp != NULL)
-			execvpe(p->argv[0], p->argv, p->envp);
-		else
-			execvp(p->argv[0], p->argv);
+		child_exec(p);
 		lost = errno == ENOENT && strchr(p->argv[0], '/') != NULL &&
 		    access(p->argv[0], F_OK) == 0;
 	}
@@ -375,6 +383,13 @@ forsaken(const struct run *r, bool quiet)
 	return r->ended > 0 && clock_seconds() - r->ended > wait;
 }
 
+/* Whether the child's end is to be seen: not while others still print. */
+static bool
+ends(const struct run *r)
+{
+	return !r->p->await_out || r->out.fd == -1 || r->killed != 0;
+}
+
 /* One turn of the loop.  Returns false when all is over. */
 static bool
 turn(struct run *r)
@@ -383,7 +398,7 @@ turn(struct run *r)
 	struct pollfd fds[6] = {
 		{ .fd = r->out.fd, .events = POLLIN },
 		{ .fd = r->err.fd, .events = POLLIN },
-		{ .fd = r->pidfd, .events = POLLIN },
+		{ .fd = ends(r) ? r->pidfd : -1, .events = POLLIN },
 		{ .fd = r->feed.fd, .events = POLLOUT },
 		{ .fd = p->ready != NULL ? p->ready_fd : -1, .events = POLLIN },
 		{ .fd = r->answer.fd, .events = POLLIN },

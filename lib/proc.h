@@ -2,8 +2,8 @@
 /*
  * Run a program: argument vector, chosen environment, output by line, and
  * always a time limit.  The child leads a process group of its own; when it
- * ends, or its time does, what is left of the group is killed, and of its
- * cgroup if it was given one.
+ * ends (await_out: and so does its output), or its time does, what is left of
+ * the group is killed, and of its cgroup if it was given one.
  */
 #ifndef LIB_PROC_H
 #define LIB_PROC_H
@@ -30,6 +30,8 @@ struct proc {
 	proc_line *line; /* gets the output's lines, or NULL: dropped */
 	void *ctx; /* of line, ready and prepare */
 	struct strbuf *out; /* standard output goes here whole instead */
+	bool await_out; /* it ends when all who hold it closed it */
+	bool no_shell; /* a text that names no interpreter is no program */
 	struct strbuf *answer; /* gets what comes on descriptor 3, or NULL */
 	proc_line *data; /* gets the bytes of 1 and 2 as they come, or NULL */
 	int (*prepare)(void *ctx); /* in the child before exec; 0, or errno */

@@ -25,10 +25,10 @@ strbuf_reserve(struct strbuf *b, size_t n)
 void
 strbuf_add(struct strbuf *b, const void *data, size_t n)
 {
-	char *to = strbuf_reserve(b, n);
-
+	if (n >= b->cap - b->len)
+		strbuf_reserve(b, n);
 	if (n > 0)
-		memcpy(to, data, n);
+		memcpy(b->s + b->len, data, n);
 	b->len += n;
 	b->s[b->len] = '\0';
 }
@@ -83,6 +83,15 @@ strbuf_cut(struct strbuf *b, size_t n)
 		return;
 	b->len = n;
 	b->s[n] = '\0';
+}
+
+void
+strbuf_trim(struct strbuf *b)
+{
+	if (b->s == NULL)
+		return;
+	b->cap = b->len + 1;
+	b->s = mem_resize(b->s, b->cap, 1);
 }
 
 char *

@@ -29,6 +29,9 @@ const char *strbuf_text(const struct strbuf *b);
 /* Keep only the first n bytes. */
 void strbuf_cut(struct strbuf *b, size_t n);
 
+/* Give back the room that growing left. */
+void strbuf_trim(struct strbuf *b);
+
 /* Hand the string over to the caller (never NULL) and become empty. */
 char *strbuf_take(struct strbuf *b);
 void strbuf_clear(struct strbuf *b);

@@ -106,7 +106,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *at = data + 1, *end = data + size;
 	ownp(doc_free) struct doc *d = doc_new();
 	static struct strlist words;
-	const struct secrets secrets = { .words = &words };
+	static struct secrets secrets;
 	struct mustache_dialect dialect = { .secrets = &secrets };
 	struct mustache_job job = { .partial = partial, .steps = STEPS };
 	struct part text, json, other;
@@ -115,8 +115,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	if (words.len == 0)
+	if (words.len == 0) {
 		secrets_usual(&words);
+		secrets_init(&secrets, &words);
+	}
 	dialect.extended = data[0] & 1;
 	job.html = data[0] & 2;
 	job.indexes = data[0] & 4;

@@ -49,6 +49,24 @@ apply second --confirm-within 1
 becomes first "not confirmed"
 settled "not confirmed"
 
+# Who confirms it yet is told, once, and nobody when another set came since.
+confirmed() { # status what
+	apply-config --root "$tmp" -o /out --confirm 2>"$tmp/said"
+	status=$?
+	[ "$status$(grep -c "too late" "$tmp/said")" = "$1$1" ] && return
+	echo "$2: status $status: $(cat "$tmp/said")"
+	bad=1
+}
+confirmed 1 "a late confirmation"
+confirmed 0 "nothing to confirm"
+is first "a late confirmation"
+apply second --confirm-within 1
+becomes first "not confirmed again"
+settled "not confirmed again"
+apply next
+confirmed 0 "another set came"
+apply first
+
 # Two sets while none was confirmed: both are gone.
 apply third --confirm-within 60
 apply fourth --confirm-within 1

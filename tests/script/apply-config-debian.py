@@ -75,7 +75,7 @@ QUESTIONS = [
     ["--boolean-key", "a", "--key", "b", "--type", "raw"],
     ["--key", ".a", "--type", "raw"], ["--key", "a.", "--type", "raw"],
     ["--bool", "a"], ["--key-d", "x", "--key", "none"], ["--k", "a"],
-    ["--none"], ["operand"], ["--print-templates"], ["-v"], ["--validate"],
+    ["--none"], ["operand"], ["--key", "--type"], ["-t=t"], ["-s", "-v"], ["--print-templates"], ["-v"], ["--validate"],
     ["-s", "a"], ["--subhash", "none"], ["-s", ""], ["-s", "a.b"]]
 
 top = tempfile.mkdtemp(prefix="debian.")
@@ -244,6 +244,12 @@ def trees():
     both("a program that fails", APPLY)
     write(top + "/in/t/q", "#!/no/such/thing\n")
     both("a program that cannot be run", APPLY)
+    write(top + "/in/t/q", "echo text without an interpreter's name\n")
+    both("a program that is none", APPLY)
+    write(top + "/in/t/q", "#!/bin/sh\n(sleep 0.2; echo late) & echo now\n")
+    both("a program that lets another print", APPLY)
+    os.symlink("/dev/null", top + "/in/t/null")
+    both("a link to nothing", APPLY)
 
 
 def generated(seed):

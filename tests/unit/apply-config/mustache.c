@@ -246,7 +246,7 @@ check_watch(void)
 	    "{\"a\": {\"b\": 1}, \"x\": 2, \"db\": {\"password\": \"pw\"}, "
 	    "\"keystone\": {\"host\": 3}}";
 	own(strlist_clear) struct strlist words = { 0 };
-	const struct secrets secrets = { .words = &words };
+	struct secrets secrets;
 	const struct mustache_dialect dialect = { .secrets = &secrets };
 	ownp(doc_free) struct doc *d = doc_new();
 	ownp(reads_free) struct reads *reads = reads_new();
@@ -258,6 +258,7 @@ check_watch(void)
 	size_t n;
 
 	secrets_usual(&words);
+	secrets_init(&secrets, &words);
 	m = compiled(text, strlen(text), &dialect);
 	job.root = doc_parse(d, json, strlen(json), "json", &e);
 	reads_begin(reads);

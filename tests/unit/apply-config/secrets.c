@@ -6,6 +6,23 @@
 #include "lib/strlist.h"
 #include "tests/unit/check.h"
 
+/* Of one's own, in whatever form they are given. */
+static void
+check_words(void)
+{
+	own(strlist_clear) struct strlist words = { 0 };
+	struct secrets s;
+
+	secrets_init(&s, &words);
+	CHECK(!secrets_match(&s, "password", 8));
+	strlist_add(&words, "");
+	strlist_add(&words, "PIN");
+	secrets_init(&s, &words);
+	CHECK(!secrets_match(&s, " x", 2) && !secrets_match(&s, "", 0));
+	CHECK(secrets_match(&s, "pin", 3) && secrets_match(&s, "simPin", 6));
+	CHECK(!secrets_match(&s, "password", 8));
+}
+
 int
 main(void)
 {
@@ -33,9 +50,10 @@ main(void)
 		{ "", false },
 	};
 	own(strlist_clear) struct strlist words = { 0 };
-	const struct secrets s = { .words = &words };
+	struct secrets s;
 
 	secrets_usual(&words);
+	secrets_init(&s, &words);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		bool is = secrets_match(&s, rows[i].name, strlen(rows[i].name));
 
@@ -44,5 +62,6 @@ main(void)
 		CHECK(is == rows[i].secret);
 	}
 	CHECK(!secrets_match(NULL, "password", 8));
+	check_words();
 	return check_result();
 }

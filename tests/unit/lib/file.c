@@ -44,6 +44,27 @@ entries(void)
 	return names.len;
 }
 
+/* Whatever its size was when it was looked at. */
+static void
+a_sized_file_is_read_whole(void)
+{
+	static const size_t sizes[] = { 0, 1, 10, 11, 12, 5000 };
+	struct error e;
+
+	CHECK(file_put(root, "s", 0600, "0123456789", 10, &e) == 0);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		own(strbuf_clear) struct strbuf b = { 0 };
+		own_fd int fd = openat(root, "s", O_RDONLY);
+
+		CHECK(file_read_sized(fd, "s", sizes[i], 10, &b, &e) == 0);
+		CHECK_STR(strbuf_text(&b), "0123456789");
+		CHECK(lseek(fd, 0, SEEK_SET) == 0);
+		CHECK(file_read_sized(fd, "s", sizes[i], 9, &b, &e) == -1);
+		CHECK(e.code == EFBIG && b.len == 10);
+	}
+	unlinkat(root, "s", 0);
+}
+
 static void
 writing_begins_where_it_can(void)
 {
@@ -339,6 +360,7 @@ main(void)
 		return 1;
 	root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	files_are_read_whole();
+	a_sized_file_is_read_whole();
 	writing_begins_where_it_can();
 	slow_pipes_are_read_whole();
 	replacing_is_whole_or_not_at_all();

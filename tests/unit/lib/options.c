@@ -58,7 +58,7 @@ static const struct option_def defs[] = {
 	{ 0 },
 };
 
-static const struct options options = {
+static struct options options = {
 	.program = "prog",
 	.operands = "FILE...",
 	.summary = "What it does.",
@@ -149,6 +149,36 @@ lines_are_parsed(void)
 	}
 }
 
+/* As Python's argparse reads them. */
+static void
+arguments_are_no_options(void)
+{
+	static const struct {
+		const char *line, *want;
+	} rows[] = {
+		{ "-s -f", "error: -s: argument missing" },
+		{ "--string --list x", "error: --string: argument missing" },
+		{ "--number --", "error: --number: argument missing" },
+		{ "-s -", "-0 0 - [] [] : " },
+		{ "-s -1", "-0 0 -1 [] [] : " },
+		{ "-s -.5 -f", "f0 0 -.5 [] [] : " },
+		{ "-s -1x", "error: -s: argument missing" },
+		{ "--string=-f -s-c", "-0 0 -c [] [] : " },
+		{ "-s=a", "-0 0 a [] [] : " },
+		{ "-fs=a", "f0 0 =a [] [] : " },
+		{ "--string==a", "-0 0 =a [] [] : " },
+		{ "-V a -f b", "f0 0 - [] [a] : b" },
+	};
+
+	options.argparse = true;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		own_free char *is = parse(rows[i].line);
+
+		CHECK_STR(is, rows[i].want);
+	}
+	options.argparse = false;
+}
+
 /* What --help, or something like it, prints. */
 static void
 shown(const char *word, char *text, size_t size)
@@ -200,6 +230,7 @@ int
 main(void)
 {
 	lines_are_parsed();
+	arguments_are_no_options();
 	help_is_the_table();
 	strlist_clear(&list);
 	strlist_clear(&values);

@@ -303,6 +303,44 @@ endless_capture_is_an_error(void)
 	CHECK(out.len <= LIMIT_CAPTURE_BYTES + 16384);
 }
 
+/* Such as what bash has behind "exec > >(filter)". */
+static void
+late_output_is_awaited(void)
+{
+	own(strbuf_clear) struct strbuf out = { 0 }, rest = { 0 };
+	struct proc_status s;
+	struct error e = { 0 };
+
+	CHECK(shell("(sleep 0.5; echo late) & echo now",
+		  (struct proc){ .out = &out, .await_out = true }, &s, NULL,
+		  &e) == 0);
+	CHECK_STR(strbuf_text(&out), "now\nlate\n");
+	CHECK(s.code == 0 && !s.timed_out);
+	CHECK(
+	    shell("sleep 60 & exit 0",
+		(struct proc){ .out = &rest, .await_out = true, .seconds = 1 },
+		&s, NULL, &e) == 0);
+	CHECK(s.timed_out);
+}
+
+static void
+what_is_no_program_is_not_given_to_the_shell(void)
+{
+	char path[] = "/tmp/proc.XXXXXX";
+	char *argv[] = { path, NULL };
+	struct proc p = { .argv = argv, .seconds = 60 };
+	struct proc_status s;
+	struct error e = { 0 };
+	int fd = mkstemp(path);
+
+	CHECK(fd != -1 && dprintf(fd, "exit 3\n") == 7);
+	CHECK(fchmod(fd, 0700) == 0 && close(fd) == 0);
+	CHECK(proc_run(&p, &s, &e) == 0 && s.code == 3);
+	p.no_shell = true;
+	CHECK(proc_run(&p, &s, &e) == -1 && e.code == ENOEXEC);
+	unlink(path);
+}
+
 struct door {
 	int fd, seen;
 };
@@ -407,6 +445,8 @@ main(void)
 	stop_flag_ends_it();
 	long_lines_are_cut();
 	endless_capture_is_an_error();
+	late_output_is_awaited();
+	what_is_no_program_is_not_given_to_the_shell();
 	ready_is_called();
 	ignored_sigchld_is_put_right();
 	child_dies_with_the_parent();

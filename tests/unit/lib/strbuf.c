@@ -71,6 +71,21 @@ taking_leaves_an_empty_one(void)
 	CHECK(b.s == NULL && b.len == 0 && b.cap == 0);
 }
 
+static void
+what_is_trimmed_can_grow_again(void)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+
+	strbuf_trim(&b);
+	CHECK(b.s == NULL);
+	strbuf_reserve(&b, 1000);
+	strbuf_puts(&b, "a");
+	strbuf_trim(&b);
+	CHECK(b.cap == 2);
+	strbuf_puts(&b, "bc");
+	CHECK_STR(b.s, "abc");
+}
+
 int
 main(void)
 {
@@ -78,5 +93,6 @@ main(void)
 	everything_is_terminated();
 	formats_are_added_whole();
 	taking_leaves_an_empty_one();
+	what_is_trimmed_can_grow_again();
 	return check_result();
 }
