@@ -32,6 +32,7 @@
 #include "lib/limits.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/options.h"
 #include "lib/own.h"
 #include "lib/path.h"
 #include "lib/strbuf.h"
@@ -140,28 +141,33 @@ build_layout(struct build *b, struct error *e)
 	ownp(doc_free) struct doc *d = doc_new();
 	own(strbuf_clear) struct strbuf text = { 0 };
 	own_free char *source = NULL;
-	own_free char *options = mem_printf("%s%s%s-i 4096 -J size=%s%s%s",
-	    s->max_resize ? "-E resize=" : "",
+	/* What boots with so old a kernel cannot read checksums. */
+	const char *release = getenv("DIB_RELEASE");
+	bool old = release != NULL && strcmp(release, "trusty") == 0;
+	own_free char *options = mem_printf("%s%s%s%s-i 4096 -J size=%s%s%s",
+	    old ? "-O ^metadata_csum " : "", s->max_resize ? "-E resize=" : "",
 	    s->max_resize ? s->max_resize : "", s->max_resize ? " " : "",
 	    s->journal_size, s->mkfs_options ? " " : "",
 	    s->mkfs_options ? s->mkfs_options : "");
-	const char *sector = getenv("DIB_BLOCK_SIZE");
+	const char *given = getenv("DIB_BLOCK_SIZE");
+	int64_t sector = 0;
 	const struct value *yaml;
 	struct layout_defaults defaults = { .root_type = s->root_type,
 		.root_label = s->root_label,
-		.options = options };
+		.options = options,
+		.other_options = s->mkfs_options };
 
 	make_seed(b);
 	defaults.seed = b->seed;
-	if (strcmp(s->root_type, "ext4") != 0)
-		defaults.options = s->mkfs_options;
-	if (sector != NULL)
-		defaults.sector = (unsigned)atoi(sector);
+	if (given != NULL && *given != '\0' &&
+	    options_number("DIB_BLOCK_SIZE", given, &sector, e) == -1)
+		return -1;
+	defaults.sector = (unsigned)sector;
 	if (layout_text(b, &text, &source, e) == -1)
 		return -1;
-	b->layout_text = mem_printf("%s\n%s %u %s", options,
-	    defaults.options ? defaults.options : "", defaults.sector,
-	    strbuf_text(&text));
+	b->layout_yaml = mem_dup(strbuf_text(&text));
+	b->layout_text = mem_printf("%s\n%s %u %s", options, s->root_type,
+	    defaults.sector, strbuf_text(&text));
 	yaml = yaml_parse(d, strbuf_text(&text), text.len, source, e);
 	if (yaml == NULL ||
 	    layout_parse(&b->layout, yaml, source, &defaults, e) == -1)
@@ -332,6 +338,29 @@ name_devices(struct build *b)
 	strlist_env_set(&b->env, "IMAGE_BLOCK_DEVICES", strbuf_text(&all));
 }
 
+/* The disk's description and what it goes with, where scripts look for it. */
+static int
+write_parameters(struct build *b, struct error *e)
+{
+	const struct settings *s = b->settings;
+	own_free char *dir = path_join(b->work, "block-device");
+	own_free char *config = path_join(dir, "config.yaml");
+	own_free char *path = path_join(dir, "params.yaml");
+	own_free char *text = mem_printf("config: %s\nimage-dir: %s\n"
+					 "root-fs-type: %s\nroot-label: %s\n"
+					 "mount-base: %s\nbuild-dir: %s\n",
+	    config, b->image_dir, s->root_type,
+	    s->root_label != NULL ? s->root_label : "", b->tree, b->work);
+
+	if (file_mkdirs(AT_FDCWD, dir, 0755, e) == -1 ||
+	    file_replace(AT_FDCWD, config, 0644, b->layout_yaml,
+		strlen(b->layout_yaml), e) == -1 ||
+	    file_replace(AT_FDCWD, path, 0644, text, strlen(text), e) == -1)
+		return -1;
+	strlist_env_set(&b->env, "DIB_BLOCK_DEVICE_PARAMS_YAML", path);
+	return 0;
+}
+
 static int
 make_tree(struct build *b, struct error *e)
 {
@@ -343,7 +372,7 @@ make_tree(struct build *b, struct error *e)
 		"cleanup", NULL };
 
 	if (file_mkdirs(AT_FDCWD, b->tree, 0755, e) == -1 ||
-	    hooks_merge(b, e) == -1)
+	    write_parameters(b, e) == -1 || hooks_merge(b, e) == -1)
 		return -1;
 	if (snapshot_fold(b, NULL, false, e) == -1)
 		return -1;
@@ -531,6 +560,7 @@ build_clear(struct build *b)
 	free(b->contents_id);
 	free(b->chosen);
 	free(b->seed);
+	free(b->layout_yaml);
 	free(b->layout_text);
 	free(b->place);
 	free(b->dir);

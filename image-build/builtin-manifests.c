@@ -65,7 +65,9 @@ manifest_is_secret(const char *name)
 	return false;
 }
 
-/* DIB_ENV holds "NAME=value" lines; a value may go on over several. */
+#define DECLARE "declare -x "
+
+/* DIB_ENV holds bash's declarations; a value may go on over several lines. */
 static void
 masked(const char *text, struct strbuf *out)
 {
@@ -75,13 +77,14 @@ masked(const char *text, struct strbuf *out)
 		size_t n = strcspn(text, "\n");
 		own_free char *line = strndup(text, n);
 		char *eq = strchr(line, '=');
-		bool begins = strncmp(line, "DIB_", 4) == 0 && eq != NULL;
+		bool begins = eq != NULL &&
+		    strncmp(line, DECLARE "DIB_", strlen(DECLARE "DIB_")) == 0;
 
 		if (begins) {
 			*eq = '\0';
-			hidden = manifest_is_secret(line);
-			strbuf_printf(
-			    out, "%s=%s\n", line, hidden ? "********" : eq + 1);
+			hidden = manifest_is_secret(line + strlen(DECLARE));
+			strbuf_printf(out, "%s=%s\n", line,
+			    hidden ? "\"********\"" : eq + 1);
 		} else if (!hidden) {
 			strbuf_printf(out, "%s\n", line);
 		}
@@ -119,7 +122,7 @@ save(struct build *b, const struct step *s, struct error *e)
 	    strlist_env_get(&b->phase_env, "DIB_MANIFEST_SAVE_DIR");
 	const char *args = strlist_env_get(&b->env, "DIB_ARGS");
 	own(strbuf_clear) struct strbuf env = { 0 }, arguments = { 0 };
-	own_free char *from = NULL;
+	own_free char *from = NULL, *beside = NULL;
 
 	(void)s;
 	masked(strlist_env_get(&b->env, "DIB_ENV"), &env);
@@ -132,9 +135,10 @@ save(struct build *b, const struct step *s, struct error *e)
 		return -1;
 	if (to == NULL || *to == '\0')
 		return 0;
-	if (file_mkdirs(AT_FDCWD, to, 0755, e) == -1)
+	beside = path_join(to, path_base(from));
+	if (file_mkdirs(AT_FDCWD, beside, 0755, e) == -1)
 		return -1;
-	return tree_copy(AT_FDCWD, from, AT_FDCWD, to, e);
+	return tree_copy(AT_FDCWD, from, AT_FDCWD, beside, e);
 }
 
 static const struct native_step manifest_steps[] = {

@@ -41,9 +41,7 @@ resolve(const struct build *b, const struct value *map, struct strbuf *lines)
 	if (family != NULL)
 		add_names(value_get(value_get(map, "family"), family), &names);
 	add_names(value_get(value_get(map, "distro"), distro), &names);
-	add_names(
-	    value_get(value_get(value_get(map, "release"), distro), release),
-	    &names);
+	add_names(packages_release_names(map, distro, release), &names);
 	for (size_t i = 0; i < names.len; i++)
 		strbuf_printf(lines, "%s\t%s\n", names.items[i],
 		    packages_map_value(map, names.items[i], distro, release));
@@ -63,7 +61,7 @@ copy_map(struct build *b, const struct element *el, struct error *e)
 		return 0;
 	if (file_read(AT_FDCWD, from, LIMIT_TEXT_BYTES, &text, e) == -1)
 		return -1;
-	map = doc_parse(d, strbuf_text(&text), text.len, from, e);
+	map = packages_map_load(d, from, e);
 	if (map == NULL)
 		return -1;
 	resolve(b, map, &lines);

@@ -37,28 +37,34 @@
 
 struct repository {
 	struct source_line line;
+	char *from; /* the location, or what stands in for it */
 	char *cache; /* path of its copy in the cache */
+	char *git; /* ... in it, the repository */
 	struct strbuf state; /* what the cache has: a commit, a digest */
 };
 
 /* ---- lines ------------------------------------------------------------------ */
 
 /* Each line's words, after their number, all ended by a NUL. */
-static const char split_lines[] =
-    "set -f\n"
-    "while IFS= read -r line || [ -n \"$line\" ]; do\n"
-    "  case $line in ''|'#'*) continue ;; esac\n"
-    "  eval \"set -- $line\"\n"
-    "  printf '%s\\0' $# \"$@\"\n"
-    "done\n";
+static const char split_lines[] = "set -f\n"
+				  "while read -r line || [ -n \"$line\" ]; do\n"
+				  "  line=${line%$'\\r'}\n"
+				  "  case $line in ''|'#'*) continue ;; esac\n"
+				  "  eval \"set -- $line\"\n"
+				  "  printf '%s\\0' $# \"$@\"\n"
+				  "done\n";
 
 static int
 read_lines(const struct build *b, const char *path, struct strlist *words,
     struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
-	own(strbuf_clear) struct strbuf text = { 0 }, out = { 0 };
-	struct proc run = { .envp = strlist_argv(&b->phase_env), .out = &out };
+	own(strbuf_clear) struct strbuf text = { 0 }, out = { 0 }, tail = { 0 };
+	struct speaker sp = { .name = path_base(path), .tail = &tail };
+	struct proc run = { .envp = strlist_argv(&b->phase_env),
+		.out = &out,
+		.line = step_speak,
+		.ctx = &sp };
 	struct proc_status status;
 
 	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, e) == -1)
@@ -71,7 +77,7 @@ read_lines(const struct build *b, const char *path, struct strlist *words,
 	run.input = strbuf_text(&text);
 	run.input_len = text.len;
 	if (proc_run(&run, &status, e) == -1 || proc_check(&status, e) == -1)
-		return error_prefix(e, "%s", path);
+		return step_failed(&sp, NULL, e);
 	for (const char *s = strbuf_text(&out); s < out.s + out.len;
 	     s += strlen(s) + 1)
 		strlist_add(words, s);
@@ -90,40 +96,17 @@ is_source(const struct build *b, const char *name)
 	return type == NULL || strcmp(type, "source") == 0;
 }
 
-/* scheme://[user@]host/ of the location replaced by DIB_GITREPOBASE. */
-static char *
-rebased(const struct build *b, const struct repository *r)
-{
-	const char *base = strlist_env_get(&b->phase_env, "DIB_GITREPOBASE");
-	const char *host = strstr(r->line.location, "://"), *path;
-
-	if (base == NULL || host == NULL ||
-	    source_override(&b->phase_env, "DIB_REPOLOCATION_", r->line.name) !=
-		NULL ||
-	    (path = strchr(host + 3, '/')) == NULL)
-		return mem_dup(r->line.location);
-	if (strncmp(path + 1, "~", 1) == 0 && strchr(path + 1, '/') != NULL)
-		path = strchr(path + 1, '/');
-	return mem_printf("%s%s", base, path);
-}
-
 /* ---- git --------------------------------------------------------------------- */
 
-static void
-say(void *ctx, int stream, const char *line, size_t len)
-{
-	(void)stream;
-	log_output(ctx, line, len);
-}
-
-/* cwd NULL: ours. */
 static int
 git_in(const struct build *b, const char *cwd, const char *const *args,
     struct strbuf *out, struct error *e)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
-	struct proc run = { .line = say,
-		.ctx = (void *)(uintptr_t) "git",
+	own(strbuf_clear) struct strbuf tail = { 0 };
+	struct speaker sp = { .name = "git", .tail = &tail };
+	struct proc run = { .line = step_speak,
+		.ctx = &sp,
 		.out = out,
 		.envp = strlist_argv(&b->phase_env),
 		.cwd = cwd,
@@ -137,9 +120,7 @@ git_in(const struct build *b, const char *cwd, const char *const *args,
 	run.argv = strlist_argv(&argv);
 	if (proc_run(&run, &status, e) == -1)
 		return -1;
-	if (proc_check(&status, e) == -1)
-		return error_prefix(e, "git %s", argv.items[1]);
-	return 0;
+	return proc_check(&status, e) == -1 ? step_failed(&sp, NULL, e) : 0;
 }
 
 static int
@@ -163,6 +144,13 @@ git_again(const struct build *b, const char *const *args, struct error *e)
 	}
 }
 
+/* The ref "*": all of them are wanted, and what the repository is at. */
+static bool
+is_any(const struct repository *r)
+{
+	return strcmp(r->line.ref, "*") == 0;
+}
+
 /* The commit that a ref names in the cache; empty when it is not there. */
 static bool
 git_resolve(
@@ -176,8 +164,9 @@ git_resolve(
 	for (const char *const *p = places; *p != NULL; p++) {
 		own_free char *what = pinned != NULL
 		    ? mem_printf("%s^{commit}", pinned)
-		    : mem_printf("%s%s^{commit}", *p, r->line.ref);
-		const char *const args[] = { "--git-dir", r->cache, "rev-parse",
+		    : is_any(r) ? mem_dup("HEAD^{commit}")
+				: mem_printf("%s%s^{commit}", *p, r->line.ref);
+		const char *const args[] = { "--git-dir", r->git, "rev-parse",
 			"--quiet", "--verify", what, NULL };
 
 		strbuf_cut(commit, 0);
@@ -191,14 +180,20 @@ git_resolve(
 	return false;
 }
 
+/*
+ * The cache has its repositories where diskimage-builder's has them, so that
+ * either program can go on with what the other one fetched.
+ */
 static int
 git_clone(const struct build *b, const struct repository *r, struct error *e)
 {
-	own_free char *from = rebased(b, r);
 	own_free char *temp = mem_printf("%s.tmp", r->cache);
-	const char *const args[] = { "clone", "--mirror", from, temp, NULL };
+	own_free char *git = path_join(temp, ".git");
+	const char *const args[] = { "clone", "--bare", r->from, git, NULL };
 
-	if (tree_remove(AT_FDCWD, temp, e) == -1 || git_again(b, args, e) == -1)
+	if (tree_remove(AT_FDCWD, temp, e) == -1 ||
+	    tree_remove(AT_FDCWD, r->cache, e) == -1 ||
+	    git_again(b, args, e) == -1)
 		return -1;
 	if (rename(temp, r->cache) == -1)
 		return error_errno(e, "%s", r->cache);
@@ -209,20 +204,18 @@ static int
 git_update(const struct build *b, const struct repository *r, struct error *e)
 {
 	own(strbuf_clear) struct strbuf commit = { 0 };
-	own_free char *from = rebased(b, r);
 	own_free char *one = mem_printf("+%s:%s", r->line.ref, r->line.ref);
-	const char *const fetch_one[] = { "--git-dir", r->cache, "fetch",
-		"--quiet", "--prune", "--update-head-ok", from, one, NULL };
-	const char *const fetch_all[] = { "--git-dir", r->cache, "fetch",
-		"--quiet", "--prune", "--update-head-ok", from,
+	const char *const fetch_one[] = { "--git-dir", r->git, "fetch",
+		"--quiet", "--prune", "--update-head-ok", r->from, one, NULL };
+	const char *const fetch_all[] = { "--git-dir", r->git, "fetch",
+		"--quiet", "--prune", "--update-head-ok", r->from,
 		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*",
 		NULL };
 
 	if ((b->settings->offline || pins_revision(b, r->line.name) != NULL) &&
-	    strcmp(r->line.ref, "*") != 0 && git_resolve(b, r, &commit))
+	    git_resolve(b, r, &commit))
 		return 0;
-	if (strcmp(r->line.ref, "*") != 0 &&
-	    strncmp(r->line.ref, "refs/", 5) == 0 &&
+	if (strncmp(r->line.ref, "refs/", 5) == 0 &&
 	    git(b, fetch_one, NULL, e) == 0)
 		return 0;
 	return git_again(b, fetch_all, e);
@@ -237,8 +230,8 @@ git_manifest(const struct build *b, const struct repository *r,
 	    strlist_env_get(&b->phase_env, "DIB_MANIFEST_IMAGE_DIR");
 	own_free char *path = mem_printf(
 	    "%s/dib-manifest-git-%s", dir ? dir : "etc/dib-manifests", name);
-	own_free char *line = mem_printf("%s git %s %s %s\n", r->line.name,
-	    r->line.dest, r->line.location, commit);
+	own_free char *line = mem_printf(
+	    "%s git %s %s %s\n", r->line.name, r->line.dest, r->from, commit);
 
 	return target_append(b->tree, path, 0644, line, e);
 }
@@ -262,6 +255,23 @@ make_place(const struct build *b, const struct repository *r, struct error *e)
 	return fd == -1 ? error_errno(e, "%s", r->line.dest) : fd;
 }
 
+/* Whether another line put the same repository and ref there before. */
+static bool
+is_there(const struct build *b, const struct repository *r)
+{
+	own_free char *config = path_join(r->line.dest, ".git/config");
+	own_free char *branch = mem_printf(
+	    "%s/.git/refs/heads/fetch_%s", r->line.dest, r->line.ref);
+	own_free char *origin = mem_printf("\turl = %s\n", r->cache);
+	own(strbuf_clear) struct strbuf text = { 0 };
+	struct error none;
+
+	return target_read(b->tree, config, LIMIT_TEXT_BYTES, &text, &none) ==
+	    0 &&
+	    strstr(strbuf_text(&text), origin) != NULL &&
+	    (is_any(r) || target_exists(b->tree, branch));
+}
+
 /* A clone that knows the commit by a branch of its own. */
 static int
 git_check_out(const struct build *b, const struct repository *r,
@@ -273,7 +283,9 @@ git_check_out(const struct build *b, const struct repository *r,
 	own_free char *cwd = mem_printf("/proc/self/fd/%d", to);
 	const char *const clone[] = { "clone", "--quiet", "--no-checkout",
 		"--no-hardlinks", r->cache, ".", NULL };
-	const char *const fetch[] = { "fetch", "--quiet", r->cache, one, NULL };
+	const char *const fetch[] = { "fetch", "--quiet", "--update-head-ok",
+		r->cache, is_any(r) ? "+refs/heads/*:refs/heads/*" : one,
+		NULL };
 	const char *const reset[] = { "reset", "--quiet", "--hard", commit,
 		NULL };
 
@@ -288,33 +300,31 @@ no_commit(const struct build *b, const struct repository *r, struct error *e)
 {
 	const char *pinned = pins_revision(b, r->line.name);
 
-	return error_set(e, ENOENT, "%s has no %s %s", r->line.location,
+	return error_set(e, ENOENT, "%s has no %s %s", r->from,
 	    pinned != NULL ? "commit" : "ref", pinned ? pinned : r->line.ref);
 }
 
 static int
 get_git(struct build *b, struct repository *r, struct error *e)
 {
-	if (r->line.ref == NULL)
-		r->line.ref = "master";
-	if (!file_exists(AT_FDCWD, r->cache)) {
-		if (git_clone(b, r, e) == -1)
-			return -1;
-	} else if (git_update(b, r, e) == -1) {
+	bool fresh = !file_exists(AT_FDCWD, r->git);
+
+	if (fresh && git_clone(b, r, e) == -1)
 		return -1;
-	}
-	if (!git_resolve(b, r, &r->state))
-		return no_commit(b, r, e);
-	return 0;
+	if (fresh && git_resolve(b, r, &r->state))
+		return 0;
+	if (git_update(b, r, e) == -1)
+		return -1;
+	return git_resolve(b, r, &r->state) ? 0 : no_commit(b, r, e);
 }
 
 static int
 put_git(struct build *b, struct repository *r, struct error *e)
 {
-	if (r->line.ref == NULL)
-		r->line.ref = "master";
 	if (!git_resolve(b, r, &r->state))
 		return no_commit(b, r, e);
+	if (is_there(b, r))
+		return 0;
 	if (git_check_out(b, r, strbuf_text(&r->state), e) == -1)
 		return -1;
 	return git_manifest(b, r, strbuf_text(&r->state), e);
@@ -331,6 +341,9 @@ copy_part(const struct repository *r, const char *temp, int to, struct error *e)
 	if (strcmp(r->line.ref, "*") != 0) {
 		own_free char *from = path_join(temp, r->line.ref);
 
+		if (!file_exists(AT_FDCWD, from))
+			return error_set(
+			    e, ENOENT, "the archive has no %s", r->line.ref);
 		return tree_copy(AT_FDCWD, from, to, ".", e);
 	}
 	if (file_names(AT_FDCWD, temp, &names, e) == -1)
@@ -398,7 +411,9 @@ put_file(struct build *b, struct repository *r, struct error *e)
 static void
 repository_clear(struct repository *r)
 {
+	free(r->from);
 	free(r->cache);
+	free(r->git);
 	strbuf_clear(&r->state);
 }
 
@@ -406,13 +421,30 @@ repository_clear(struct repository *r)
 static char *
 cache_path(const struct build *b, const struct repository *r)
 {
-	own_free char *key =
-	    mem_printf("%s_%s\n", r->line.type, r->line.location);
+	own_free char *key = mem_printf("%s_%s\n", r->line.type, r->from);
+	own_free char *name = mem_dup(r->line.name);
 	char sum[DIGEST_SHA1_TEXT];
 
 	digest_sha1_text(key, strlen(key), sum);
-	return mem_printf("%s/source-repositories/%s_%s", b->settings->cache,
-	    r->line.name, sum);
+	for (char *s = name; *s != '\0'; s++)
+		if (!isalnum((unsigned char)*s))
+			*s = '_';
+	return mem_printf(
+	    "%s/source-repositories/%s_%s", b->settings->cache, name, sum);
+}
+
+/* From where to where it goes. */
+static void
+find_places(const struct build *b, struct repository *r)
+{
+	bool is_git = strcmp(r->line.type, "git") == 0;
+
+	if (is_git && r->line.ref == NULL)
+		r->line.ref = "master";
+	r->from = is_git ? source_rebased(&r->line, &b->phase_env)
+			 : mem_dup(r->line.location);
+	r->cache = cache_path(b, r);
+	r->git = path_join(r->cache, ".git");
 }
 
 static const struct source_type {
@@ -445,10 +477,10 @@ do_one(struct build *b, struct repository *r, struct strbuf *states,
 	const struct source_type *t = types;
 
 	if (!is_source(b, r->line.name)) {
-		log_debug("%s is not installed from source", r->line.name);
 		if (states == NULL)
-			return remember(b, r, e);
-		strbuf_printf(states, "%s - %s\n", r->line.name, r->line.dest);
+			return 0;
+		log_info("%s install type not set to source", r->line.name);
+		strbuf_printf(states, "%s -\n", r->line.name);
 		return 0;
 	}
 	while (t->name != NULL && strcmp(t->name, r->line.type) != 0)
@@ -457,10 +489,10 @@ do_one(struct build *b, struct repository *r, struct strbuf *states,
 		return error_set(e, EINVAL,
 		    "Unsupported repository type: %s (git, tar or file)",
 		    r->line.type);
-	r->cache = cache_path(b, r);
+	find_places(b, r);
 	if (states == NULL) {
-		log_info("source %s: %s %s", r->line.name, r->line.type,
-		    r->line.location);
+		log_info(
+		    "source %s: %s %s", r->line.name, r->line.type, r->from);
 		return t->put(b, r, e) == -1 ? -1 : remember(b, r, e);
 	}
 	if (t->get(b, r, e) == -1 ||
@@ -498,7 +530,8 @@ do_file(
 
 		if (n > words.len - i - 1)
 			return error_set(e, EINVAL, "%s: not readable", path);
-		if (do_line(b, path, words.items + i + 1, n, states, e) == -1)
+		if (n > 0 &&
+		    do_line(b, path, words.items + i + 1, n, states, e) == -1)
 			return -1;
 		i += n + 1;
 	}

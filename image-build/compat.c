@@ -58,6 +58,13 @@ compat_open_log(const struct settings *s, struct error *e)
 /* ---- dib-run-parts' lines -------------------------------------------------- */
 
 void
+compat_phase_begins(const struct build *b, const struct phase *p)
+{
+	if (b->settings->compat && !p->chroot)
+		log_info("Running hooks from %s/%s.d", b->hooks, p->name);
+}
+
+void
 compat_step_begins(
     const struct build *b, const struct phase *p, const struct step *s)
 {

@@ -24,6 +24,9 @@ struct strlist;
  */
 int compat_open_log(const struct settings *s, struct error *e);
 
+/* The line before a phase on the host. */
+void compat_phase_begins(const struct build *b, const struct phase *p);
+
 /* The lines around a script that dib-run-parts writes. */
 void compat_step_begins(
     const struct build *b, const struct phase *p, const struct step *s);

@@ -140,8 +140,10 @@ static int
 load(struct build *b, struct elements *all, struct error *e)
 {
 	struct settings *s = &settings;
+	const char *named = getenv("IMAGE_ELEMENT");
 
-	if (s->elements.len == 0 && getenv("IMAGE_ELEMENT") == NULL)
+	if (s->elements.len == 0 &&
+	    (named == NULL || named[strspn(named, " \t\n")] == '\0'))
 		return error_set(e, EINVAL,
 		    "At least one distribution root element must be "
 		    "specified%s",
@@ -204,6 +206,8 @@ image_create(int argc, char **argv, struct error *e)
 	first = options_parse(&command, argc, argv, e);
 	if (first < 0)
 		return first == OPTIONS_SHOWN ? 0 : settings.compat ? 1 : 2;
+	if (settings.logfile != NULL && *settings.logfile == '\0')
+		settings.logfile = NULL;
 	if (settings.clear)
 		compat_clear_environment();
 	/* Operands are split at blanks, and empty ones vanish. */

@@ -212,6 +212,8 @@ read_names(
 		return 0;
 	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, e) == -1)
 		return -1;
+	if (memchr(strbuf_text(&text), '\0', text.len) != NULL)
+		return error_set(e, EINVAL, "%s: this is no text", path);
 	strlist_split(&lines, strbuf_text(&text), "\n");
 	for (size_t i = 0; i < lines.len; i++) {
 		char *s = lines.items[i] + strspn(lines.items[i], " \t\r\f\v");

@@ -31,6 +31,16 @@ set_number(struct build *b, const char *name, unsigned n)
 	set(b, name, text);
 }
 
+/* A switch that is on keeps what the caller says of it. */
+static void
+set_switch(struct build *b, const char *name, bool on)
+{
+	const char *v = strlist_env_get(&b->env, name);
+
+	if (!on || v == NULL || *v == '\0' || strcmp(v, "0") == 0)
+		set(b, name, on ? "1" : "0");
+}
+
 /*
  * The system folders that a user's PATH may lack; and before all the stand-ins
  * for programs that mean nothing in a build, sudo above all.
@@ -53,6 +63,23 @@ complete_path(struct build *b)
 	set(b, "PATH", path);
 }
 
+/* "NAME=value" as bash declares it. */
+static char *
+declaration(const char *item)
+{
+	struct strbuf text = { 0 };
+	const char *s = strchr(item, '=') + 1;
+
+	strbuf_printf(&text, "declare -x %.*s\"", (int)(s - item), item);
+	for (; *s != '\0'; s++) {
+		if (strchr("\"\\$`", *s) != NULL)
+			strbuf_putc(&text, '\\');
+		strbuf_putc(&text, *s);
+	}
+	strbuf_putc(&text, '"');
+	return strbuf_take(&text);
+}
+
 /* The caller's DIB_* variables as they were, for the manifests. */
 static void
 remember_caller(struct build *b)
@@ -61,8 +88,8 @@ remember_caller(struct build *b)
 	own_free char *text = NULL;
 
 	for (char **v = environ; *v != NULL; v++)
-		if (strncmp(*v, "DIB_", 4) == 0)
-			strlist_add(&dib, *v);
+		if (strncmp(*v, "DIB_", 4) == 0 && strchr(*v, '=') != NULL)
+			strlist_take(&dib, declaration(*v));
 	strlist_sort(&dib);
 	text = strlist_join(&dib, "\n");
 	set(b, "DIB_ENV", text);
@@ -153,11 +180,12 @@ environment_init(struct build *b)
 	set(b, "IMAGE_TYPE", s->formats.len ? s->formats.items[0] : "");
 	set(b, "FS_TYPE", s->root_type);
 	set(b, "DIB_OFFLINE", s->offline ? "1" : "");
-	set(b, "DIB_CHECKSUM", s->checksum ? "1" : "0");
-	set(b, "DIB_NO_TMPFS", s->no_tmpfs ? "1" : "0");
+	set_switch(b, "DIB_CHECKSUM", s->checksum);
+	set_switch(b, "DIB_NO_TMPFS", s->no_tmpfs);
 	set_number(b, "DIB_MIN_TMPFS", s->min_tmpfs);
 	set_number(b, "DIB_DEBUG_TRACE", s->trace);
-	set(b, "DIB_DEFAULT_INSTALLTYPE", s->install_type);
+	if (s->install_type != NULL)
+		set(b, "DIB_DEFAULT_INSTALLTYPE", s->install_type);
 	if (s->image_size != NULL)
 		set(b, "DIB_IMAGE_SIZE", s->image_size);
 	/* Elements of others may have parts in Python; ours have none. */
@@ -170,14 +198,22 @@ environment_init(struct build *b)
 	file_systems(b);
 }
 
-/* What sudo -E keeps back from the program it starts. */
+/*
+ * What sudo -E keeps back from the program it starts, and what says that a
+ * script runs beside the tree.
+ */
 static bool
 is_dropped(const char *item)
 {
-	static const char *const names[] = { "TMPDIR=", "VIRTUAL_ENV=", "PS4=",
-		"LD_", "PYTHONPATH=", "PYTHONHOME=", "BASH_ENV=", "ENV=",
-		"IFS=", "CDPATH=", "PERL5LIB=", "PERL5OPT=", "SHELLOPTS=",
-		"BASHOPTS=", "BASH_FUNC_", NULL };
+	static const char *const names[] = { "TARGET_ROOT=", "TMPDIR=",
+		"VIRTUAL_ENV=", "PS4=", "LD_",
+		"PYTHONPATH=", "PYTHONHOME=", "PYTHONINSPECT=",
+		"PYTHONUSERBASE=", "BASH_ENV=", "ENV=", "IFS=", "CDPATH=",
+		"GLOBIGNORE=", "PERLLIB=", "PERL5LIB=", "PERL5OPT=", "PERL5DB=",
+		"RUBYLIB=", "RUBYOPT=", "SHELLOPTS=", "BASHOPTS=", "BASH_FUNC_",
+		"JAVA_TOOL_OPTIONS=", "TERMINFO",
+		"TERMCAP=", "NLSPATH=", "HOSTALIASES=", "LOCALDOMAIN=",
+		"RES_OPTIONS=", "FPATH=", "ZDOTDIR=", NULL };
 
 	for (const char *const *n = names; *n != NULL; n++)
 		if (strncmp(item, *n, strlen(*n)) == 0)

@@ -87,6 +87,17 @@ download(const char *url, const char *path, struct error *e)
 	return 0;
 }
 
+/* What a link leads to is meant, not the link. */
+static int
+copy_local(const char *from, const char *path, struct error *e)
+{
+	own_free char *real = realpath(from, NULL);
+
+	if (real == NULL)
+		return error_errno(e, "%s", from);
+	return tree_copy(AT_FDCWD, real, AT_FDCWD, path, e);
+}
+
 int
 fetch_file(
     const struct build *b, const char *url, const char *path, struct error *e)
@@ -96,9 +107,9 @@ fetch_file(
 	if (file_mkdirs(AT_FDCWD, parent, 0755, e) == -1)
 		return -1;
 	if (strncmp(url, "file://", 7) == 0)
-		return tree_copy(AT_FDCWD, url + 7, AT_FDCWD, path, e);
+		return copy_local(url + 7, path, e);
 	if (*url == '/')
-		return tree_copy(AT_FDCWD, url, AT_FDCWD, path, e);
+		return copy_local(url, path, e);
 	if (b->settings->offline) {
 		if (file_exists(AT_FDCWD, path))
 			return 0;

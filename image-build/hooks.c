@@ -43,7 +43,7 @@ merge_hook(struct merge *m, const char *sub, const char *name, struct error *e)
 	struct stat st;
 
 	if (fstatat(m->to, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode))
+	    !S_ISDIR(st.st_mode))
 		return error_set(e, EEXIST,
 		    "There is a duplicated hook in your elements: %s (in %s "
 		    "and %s)",
@@ -92,6 +92,25 @@ merge_element(struct merge *m, struct error *e)
 	return 0;
 }
 
+/*
+ * The default install type gives way to what a fragment of an element that
+ * comes before this one says.  Without fragments it is a variable like others.
+ */
+static int
+put_install_type(struct build *b, int to, struct error *e)
+{
+	static const char text[] = "export DIB_DEFAULT_INSTALLTYPE="
+				   "${DIB_DEFAULT_INSTALLTYPE:-source}\n";
+
+	if (file_is_dir(to, "environment.d"))
+		return file_replace(to,
+		    "environment.d/11-dib-install-type.bash", 0644, text,
+		    strlen(text), e);
+	if (b->settings->install_type == NULL)
+		strlist_env_set(&b->env, "DIB_DEFAULT_INSTALLTYPE", "source");
+	return 0;
+}
+
 /* Scripts may call the runner, and some programs of ours in the target. */
 static int
 copy_programs(const struct build *b, int to, struct error *e)
@@ -127,6 +146,8 @@ hooks_merge(struct build *b, struct error *e)
 		if (merge_element(&m, e) == -1)
 			return error_prefix(e, "element %s", m.el->name);
 	}
+	if (put_install_type(b, to, e) == -1)
+		return -1;
 	return copy_programs(b, to, e);
 }
 

@@ -58,7 +58,7 @@ struct settings {
 	const char *cache; /* DIB_IMAGE_CACHE */
 	const char *locks; /* DIB_LOCKFILES */
 	const char *tmp; /* TMP_DIR */
-	const char *install_type;
+	const char *install_type; /* NULL: elements may say, else source */
 	const char *image_size; /* GiB, a decimal number, or NULL */
 	const char *extra_size; /* MB, or NULL */
 	const char *journal_size; /* MiB */
@@ -218,7 +218,8 @@ struct build {
 	struct element **chosen;
 	size_t nchosen;
 	struct layout layout;
-	char *layout_text; /* the description and the defaults it had */
+	char *layout_yaml; /* the description */
+	char *layout_text; /* ... and the defaults it had */
 	char *place; /* where all builds mount their work */
 	char *dir; /* a scratch folder of this build */
 	int place_lock, dir_lock; /* descriptors, or 0 */
@@ -474,6 +475,14 @@ int packages_lists(const struct build *b, const char *phase, bool removal,
 /* Map names through the elements' pkg-map files; adds to names, no repeats. */
 int packages_map(const struct build *b, const struct strlist *env,
     const struct package_list *list, struct strlist *names, struct error *e);
+
+/* A pkg-map file, or NULL: it is none. */
+const struct value *
+packages_map_load(struct doc *d, const char *path, struct error *e);
+
+/* Its names of one release of a distribution, or NULL: 8-stream's are 8's. */
+const struct value *packages_release_names(
+    const struct value *map, const char *distro, const char *release);
 
 /* What a parsed pkg-map says of a name, blanks between; NULL: nothing. */
 const char *packages_map_value(const struct value *map, const char *name,

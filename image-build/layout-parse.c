@@ -299,6 +299,7 @@ mkfs_node(struct layout_nodes *p, const struct value *v, const char *name,
 {
 	struct layout *l = p->l;
 	bool root = strcmp(name, "mkfs_root") == 0;
+	const char *options;
 	struct filesystem *f;
 
 	l->filesystems = mem_resize(
@@ -319,10 +320,10 @@ mkfs_node(struct layout_nodes *p, const struct value *v, const char *name,
 		f->label = mem_dup(p->d->root_label != NULL ? p->d->root_label
 			: strcmp(f->type, "xfs") == 0	    ? "img-rootfs"
 						      : "cloudimg-rootfs");
-	/* They are meant for that type, and no other would know them. */
-	if (f->options == NULL && root && p->d->options != NULL &&
-	    strcmp(f->type, p->d->root_type) == 0)
-		f->options = mem_dup(p->d->options);
+	options =
+	    strcmp(f->type, "ext4") == 0 ? p->d->options : p->d->other_options;
+	if (f->options == NULL && root && options != NULL)
+		f->options = mem_dup(options);
 	if (f->label == NULL)
 		f->label = mem_dup(name);
 	return mkfs_uuid(p, v, f);

@@ -150,7 +150,9 @@ struct layout {
 };
 
 struct layout_defaults {
-	const char *root_type, *root_label, *options; /* for mkfs_root */
+	const char *root_type, *root_label; /* for mkfs_root */
+	const char *options; /* ... if it is ext4, or NULL */
+	const char *other_options; /* ... if it is not, or NULL */
 	const char *seed; /* UUIDs are made from it and the node's name */
 	unsigned sector; /* DIB_BLOCK_SIZE, or 0 */
 };

@@ -109,6 +109,23 @@ param(const struct entry *x, const char *key)
 								  : "";
 }
 
+/* Those that are text: a list where text belongs would match nothing. */
+static int
+check_params(const struct entry *x, struct error *e)
+{
+	static const char *const names[] = { "phase", "arch", "not-arch",
+		"installtype", "dib_python_version", NULL };
+
+	for (const char *const *n = names; *n != NULL; n++) {
+		const struct value *v = value_get(x->params, *n);
+
+		if (v != NULL && v->kind != VALUE_NULL &&
+		    v->kind != VALUE_STRING && v->kind != VALUE_NUMBER)
+			return bad(x, *n, "wants a string", e);
+	}
+	return 0;
+}
+
 /* uninstall and build-only: presence counts, an explicit false does not. */
 static bool
 flag(const struct entry *x, const char *key)
@@ -204,15 +221,22 @@ conditions(const struct entry *x, bool *holds, struct error *e)
 		return condition(x, v->text, holds, e);
 	if (v->kind != VALUE_LIST)
 		return bad(x, "when", "wants a string or a list of strings", e);
-	for (uint32_t i = 0; i < v->len && *holds; i++) {
+	for (uint32_t i = 0; i < v->len; i++) {
+		bool one;
+
 		if (v->items[i]->kind != VALUE_STRING)
 			return bad(x, "when", "wants a list of strings", e);
-		if (condition(x, v->items[i]->text, holds, e) == -1)
+		if (condition(x, v->items[i]->text, &one, e) == -1)
 			return -1;
+		*holds = *holds && one;
 	}
 	return 0;
 }
 
+/*
+ * The conditions come last: what another parameter leaves out may ask for a
+ * variable that is not set here.
+ */
 static int
 wanted(const struct entry *x, bool *yes, struct error *e)
 {
@@ -220,17 +244,16 @@ wanted(const struct entry *x, bool *yes, struct error *e)
 	const char *python = param(x, "dib_python_version");
 	const char *have = strlist_env_get(x->env, "DIB_PYTHON_VERSION");
 
+	*yes = false;
+	if (check_params(x, e) == -1)
+		return -1;
 	if (param(x, "arch") != NULL && param(x, "not-arch") != NULL)
 		return bad(x, "arch", "given together with not-arch", e);
-	if (conditions(x, yes, e) == -1)
-		return -1;
 	if (type != NULL && strcmp(type, install_type(x->env, x->element)) != 0)
-		*yes = false;
+		return 0;
 	if (python != NULL && strcmp(python, have != NULL ? have : "") != 0)
-		*yes = false;
-	if (!arch_fits(x))
-		*yes = false;
-	return 0;
+		return 0;
+	return arch_fits(x) ? conditions(x, yes, e) : 0;
 }
 
 /* ---- package-installs -------------------------------------------------- */
@@ -402,9 +425,9 @@ packages_family(const char *distro)
 	return NULL;
 }
 
-/* "8-stream" is looked up as "8". */
-static const struct value *
-release_map(const struct value *map, const char *distro, const char *release)
+const struct value *
+packages_release_names(
+    const struct value *map, const char *distro, const char *release)
 {
 	const struct value *releases =
 	    value_get(value_get(map, "release"), distro);
@@ -419,7 +442,7 @@ packages_map_value(const struct value *map, const char *name,
 {
 	const char *family = packages_family(distro);
 	const struct value *from[] = {
-		release_map(map, distro, release),
+		packages_release_names(map, distro, release),
 		value_get(value_get(map, "distro"), distro),
 		family == NULL ? NULL
 			       : value_get(value_get(map, "family"), family),
@@ -430,6 +453,58 @@ packages_map_value(const struct value *map, const char *name,
 		if (value_get(from[i], name) != NULL)
 			return value_text(from[i], name, "");
 	return NULL;
+}
+
+/* Maps in maps, depth of them, with strings in the innermost. */
+static int
+check_names(
+    const struct value *v, const char *what, unsigned depth, struct error *e)
+{
+	if (depth == 0)
+		return v->kind == VALUE_STRING
+		    ? 0
+		    : error_set(e, EINVAL, "%s: wants a string, not %s", what,
+			  value_kind_name(v));
+	if (v->kind != VALUE_MAP)
+		return error_set(e, EINVAL, "%s: wants a map, not %s", what,
+		    value_kind_name(v));
+	for (uint32_t i = 0; i < v->len; i++) {
+		const struct member m = value_member(v, i);
+
+		if (check_names(m.value, m.name, depth - 1, e) == -1)
+			return error_prefix(e, "%s", what);
+	}
+	return 0;
+}
+
+const struct value *
+packages_map_load(struct doc *d, const char *path, struct error *e)
+{
+	static const struct {
+		const char *name;
+		unsigned depth;
+	} sections[] = { { "default", 1 }, { "family", 2 }, { "distro", 2 },
+		{ "release", 3 } };
+	const struct value *map = doc_load(d, AT_FDCWD, path, e);
+
+	if (map == NULL)
+		return NULL;
+	if (map->kind != VALUE_MAP) {
+		error_set(e, EINVAL, "%s: wants a map, not %s", path,
+		    value_kind_name(map));
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
+		const struct value *v = value_get(map, sections[i].name);
+
+		if (v != NULL &&
+		    check_names(v, sections[i].name, sections[i].depth, e) ==
+			-1) {
+			error_prefix(e, "%s", path);
+			return NULL;
+		}
+	}
+	return map;
 }
 
 void
@@ -457,7 +532,7 @@ load_map(
 	path = path_join(el->path, "pkg-map");
 	if (!file_exists(AT_FDCWD, path))
 		return value_map(d);
-	return doc_load(d, AT_FDCWD, path, e);
+	return packages_map_load(d, path, e);
 }
 
 int

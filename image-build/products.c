@@ -30,7 +30,8 @@ products_id(const struct build *b, char id[DIGEST_TEXT])
 	const struct settings *s = b->settings;
 	const char *const words[] = { snapshot_key(b), b->layout_text, s->arch,
 		s->image_size, s->extra_size, s->journal_size, s->root_label,
-		s->root_type, s->mkfs_options, s->qemu_options };
+		s->root_type, s->mkfs_options, s->qemu_options,
+		s->docker_target };
 	own(strbuf_clear) struct strbuf all = { 0 };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)

@@ -18,7 +18,8 @@ static const char *
 family_of(const char *distro)
 {
 	if (strcmp(distro, "centos") == 0 || strcmp(distro, "fedora") == 0 ||
-	    strcmp(distro, "rhel") == 0)
+	    strcmp(distro, "rhel") == 0 || strcmp(distro, "centos7") == 0 ||
+	    strcmp(distro, "rhel7") == 0)
 		return "redhat";
 	if (strcmp(distro, "debian") == 0 || strcmp(distro, "ubuntu") == 0)
 		return "debian";
@@ -37,6 +38,28 @@ mapped(const struct value *names, const char *service, const char *distro)
 	return name != NULL ? name : service;
 }
 
+/* A map of strings. */
+static int
+check_service(const struct member *m, const char *path, struct error *e)
+{
+	const struct value *v = m->value;
+
+	if (v->kind == VALUE_NULL)
+		return 0;
+	if (v->kind != VALUE_MAP)
+		return error_set(e, EINVAL, "%s: %s: wants a map, not %s", path,
+		    m->name, value_kind_name(v));
+	for (uint32_t i = 0; i < v->len; i++) {
+		const struct member name = value_member(v, i);
+
+		if (name.value->kind != VALUE_STRING)
+			return error_set(e, EINVAL,
+			    "%s: %s: %s: wants a string, not %s", path, m->name,
+			    name.name, value_kind_name(name.value));
+	}
+	return 0;
+}
+
 static int
 add_map(struct doc *d, const struct value *map, const char *path,
     const char *distro, struct value *all, struct error *e)
@@ -47,6 +70,8 @@ add_map(struct doc *d, const struct value *map, const char *path,
 	for (uint32_t i = 0; i < map->len; i++) {
 		const struct member m = value_member(map, i);
 
+		if (check_service(&m, path, e) == -1)
+			return -1;
 		if (value_get(all, m.name) != NULL)
 			return error_set(e, EEXIST,
 			    "%s: %s already found in services list", path,

@@ -15,6 +15,7 @@
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "lib/options.h"
 #include "lib/own.h"
 #include "lib/path.h"
 
@@ -42,20 +43,36 @@ env_true(const char *name)
 	return v != NULL && *v != '\0' && strcmp(v, "0") != 0;
 }
 
-static const char *
-host_arch(void)
+/* A variable that holds a number, added to *n; so far none has a large one. */
+static int
+env_number(const char *name, unsigned *n, struct error *e)
 {
+	int64_t value = 0;
+
+	if (options_number(name, env_or(name, NULL), &value, e) == -1)
+		return -1;
+	if (value > 1000000)
+		return error_set(e, ERANGE, "%s: too much", name);
+	*n += (unsigned)value;
+	return 0;
+}
+
+static const char *
+host_arch(struct settings *s)
+{
+	static const char *const names[][2] = { { "x86_64", "amd64" },
+		{ "aarch64", "arm64" }, { "ppc64le", "ppc64el" },
+		{ "i686", "i386" }, { NULL, NULL } };
 	struct utsname u;
 
-	if (uname(&u) == -1 || strcmp(u.machine, "x86_64") == 0)
+	if (uname(&u) == -1)
 		return "amd64";
-	if (strcmp(u.machine, "aarch64") == 0)
-		return "arm64";
 	if (strncmp(u.machine, "armv", 4) == 0)
 		return "armhf";
-	if (strcmp(u.machine, "ppc64le") == 0)
-		return "ppc64el";
-	return strcmp(u.machine, "s390x") == 0 ? "s390x" : "amd64";
+	for (size_t i = 0; names[i][0] != NULL; i++)
+		if (strcmp(u.machine, names[i][0]) == 0)
+			return names[i][1];
+	return keep(s, mem_dup(u.machine));
 }
 
 /*
@@ -130,6 +147,7 @@ static void
 default_paths(struct settings *s)
 {
 	const char *home = env_or("HOME", "/root");
+	const char *path = env_or("ELEMENTS_PATH", NULL);
 
 	settings_cache(s);
 	s->locks = env_or("DIB_LOCKFILES", NULL);
@@ -137,19 +155,17 @@ default_paths(struct settings *s)
 		s->locks = keep(s, path_join(home, ".cache/dib/lockfiles"));
 	s->locks = absolute(s, s->locks);
 	s->tmp = absolute(s, env_or("TMP_DIR", env_or("TMPDIR", "/tmp")));
-	if (getenv("ELEMENTS_PATH") != NULL)
-		s->elements_path = keep(s,
-		    mem_printf(
-			"%s:%s/elements", getenv("ELEMENTS_PATH"), s->data));
-	else
-		s->elements_path = keep(s, path_join(s->data, "elements"));
+	s->elements_path = keep(s, path_join(s->data, "elements"));
+	if (path != NULL)
+		s->elements_path =
+		    keep(s, mem_printf("%s:%s", path, s->elements_path));
 }
 
 static void
 default_values(struct settings *s)
 {
 	if (s->arch == NULL)
-		s->arch = env_or("ARCH", host_arch());
+		s->arch = env_or("ARCH", host_arch(s));
 	if (s->name == NULL)
 		s->name = env_or("IMAGE_NAME", "image");
 	if (s->types == NULL)
@@ -163,21 +179,61 @@ default_values(struct settings *s)
 	if (s->root_label == NULL)
 		s->root_label = env_or("ROOT_LABEL", NULL);
 	if (s->install_type == NULL)
-		s->install_type = env_or("DIB_DEFAULT_INSTALLTYPE", "source");
+		s->install_type = env_or("DIB_DEFAULT_INSTALLTYPE", NULL);
 	if (s->qemu_options == NULL)
 		s->qemu_options = env_or("QEMU_IMG_OPTIONS", NULL);
 	s->root_type = env_or("FS_TYPE", "ext4");
 	s->offline |= env_true("DIB_OFFLINE");
-	s->no_tmpfs |= env_true("DIB_NO_TMPFS");
+	s->no_tmpfs |= env_true("DIB_NO_TMPFS") ||
+	    strstr(env_or("GENTOO_PROFILE", ""), "hardened") != NULL;
 	s->checksum |= env_true("DIB_CHECKSUM");
 	if (s->max_resize == NULL)
 		s->max_resize = env_or("MAX_ONLINE_RESIZE", NULL);
 	if (s->ramdisk_element == NULL)
 		s->ramdisk_element = env_or("RAMDISK_ELEMENT", "ramdisk");
 	s->no_base |= env_true("SKIP_BASE");
-	if (s->min_tmpfs == 0)
-		s->min_tmpfs = (unsigned)atoi(env_or("DIB_MIN_TMPFS", "2"));
-	s->trace += (unsigned)atoi(env_or("DIB_DEBUG_TRACE", "0"));
+}
+
+static int
+numbers(struct settings *s, struct error *e)
+{
+	if (env_number("DIB_DEBUG_TRACE", &s->trace, e) == -1)
+		return -1;
+	if (s->min_tmpfs != 0)
+		return 0;
+	if (env_or("DIB_MIN_TMPFS", NULL) == NULL)
+		s->min_tmpfs = 2;
+	return env_number("DIB_MIN_TMPFS", &s->min_tmpfs, e);
+}
+
+/* A decimal number from least on; NULL: not given. */
+static int
+check_size(const char *what, const char *text, double least, struct error *e)
+{
+	char *end = NULL;
+	double n = text != NULL ? strtod(text, &end) : least;
+
+	if (text != NULL &&
+	    (end == text || *end != '\0' || !(n >= least) || n > 1e9))
+		return error_set(
+		    e, EINVAL, "%s: no such number: %s", what, text);
+	return 0;
+}
+
+static int
+check_values(const struct settings *s, struct error *e)
+{
+	size_t n = strlen(s->name);
+
+	if (n == 0 || s->name[n - 1] == '/')
+		return error_set(
+		    e, EINVAL, "'%s' is no name for an image", s->name);
+	if (s->formats.len == 0 && !s->ramdisk)
+		return error_set(
+		    e, EINVAL, "'%s' names no image type", s->types);
+	if (check_size("image size in GiB", s->image_size, 1e-9, e) == -1)
+		return -1;
+	return check_size("extra size in MB", s->extra_size, 0, e);
 }
 
 static int
@@ -223,6 +279,8 @@ settings_complete(struct settings *s, struct error *e)
 	default_paths(s);
 	default_values(s);
 	strlist_split(&s->formats, s->types, ",");
+	if (numbers(s, e) == -1 || check_values(s, e) == -1)
+		return -1;
 	trim_name(s);
 	default_elements(s);
 	return 0;
@@ -246,8 +304,9 @@ void
 settings_add_layout(struct settings *s, const struct elements *all)
 {
 	const struct element *vm = elements_find(all, "vm");
-	const char *name = strcmp(s->arch, "arm64") == 0 ? "block-device-efi"
-							 : "block-device-mbr";
+	bool arm =
+	    strcmp(s->arch, "arm64") == 0 || strcmp(s->arch, "aarch64") == 0;
+	const char *name = arm ? "block-device-efi" : "block-device-mbr";
 	const struct element *own = elements_find(all, "block-device-vm");
 
 	if (!strlist_has(&s->elements, "vm") || vm == NULL)

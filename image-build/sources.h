@@ -9,7 +9,8 @@ struct error;
 struct strlist;
 
 struct source_line {
-	const char *name, *type, *dest, *location;
+	const char *name, *type;
+	const char *dest, *location; /* not NULL but with the type package */
 	const char *ref; /* or NULL */
 };
 
@@ -22,8 +23,18 @@ struct source_line {
 int source_line_read(struct source_line *line, char *const *words, size_t n,
     const struct strlist *env, struct error *e);
 
-/* The variable PREFIX<name, other than letters and digits as _>, or NULL. */
+/*
+ * The variable PREFIX<name, other than letters and digits as _>; NULL: it is
+ * empty or not set.
+ */
 const char *source_override(
     const struct strlist *env, const char *prefix, const char *name);
+
+/*
+ * Where a git repository is taken from: its scheme and host are replaced by
+ * what DIB_GITREPOBASE has, unless a variable names its location.  The
+ * caller's.
+ */
+char *source_rebased(const struct source_line *line, const struct strlist *env);
 
 #endif

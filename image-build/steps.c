@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "image-build/compat.h"
 #include "image-build/image-build.h"
@@ -73,6 +75,32 @@ compare(const void *a, const void *b)
 	    ((const struct step *)a)->name, ((const struct step *)b)->name);
 }
 
+/* What is no script, in the lines that dib-run-parts has for it. */
+static void
+say_ignored(const char *dir, const struct strlist *ignored)
+{
+	own(strlist_clear) struct strlist modes = { 0 }, names = { 0 };
+	own_free char *modes_text = NULL, *names_text = NULL;
+
+	for (size_t i = 0; i < ignored->len; i++) {
+		own_free char *path = path_join(dir, ignored->items[i]);
+		struct stat st;
+
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			strlist_add(access(path, X_OK) == -1 ? &modes : &names,
+			    ignored->items[i]);
+	}
+	modes_text = strlist_join(&modes, " ");
+	names_text = strlist_join(&names, " ");
+	if (modes.len > 0)
+		log_info("dib-run-parts Ignoring non-executable files: %s",
+		    modes_text);
+	if (names.len > 0)
+		log_info("dib-run-parts Ignoring non-conforming "
+			 "filenames: %s",
+		    names_text);
+}
+
 /* The steps of a phase in running order, scripts and native ones. */
 static int
 steps_list(const struct build *b, const struct phase *p, struct steps *steps,
@@ -88,9 +116,13 @@ steps_list(const struct build *b, const struct phase *p, struct steps *steps,
 	for (size_t i = 0; i < names.len; i++)
 		add(steps, p->name, names.items[i],
 		    hooks_origin(b, folder, names.items[i]), NULL);
-	for (size_t i = 0; i < ignored.len; i++)
-		log_debug("%s/%s is no script (name or mode), passed over",
-		    folder, ignored.items[i]);
+	if (b->settings->trace > 0)
+		say_ignored(dir, &ignored);
+	else
+		for (size_t i = 0; i < ignored.len; i++)
+			log_debug("%s/%s is no script (name or mode), passed "
+				  "over",
+			    folder, ignored.items[i]);
 	for (size_t i = 0; i < b->nchosen; i++)
 		add_native(b->chosen[i], p, steps);
 	if (steps->len > 1)
@@ -110,6 +142,26 @@ steps_clear(struct steps *steps)
 }
 
 /* ---- the environment --------------------------------------------------- */
+
+/* Name the element that the fragment is from, which bash named at last. */
+static int
+fragment_failed(
+    const struct build *b, const struct speaker *sp, struct error *e)
+{
+	static const char folder[] = "/environment.d/";
+	const char *last = NULL;
+
+	for (const char *s = strbuf_text(sp->tail);
+	     (s = strstr(s, folder)) != NULL; s += strlen(folder))
+		last = s + strlen(folder);
+	if (last != NULL) {
+		own_free char *name = mem_dupn(last, strcspn(last, ": \n"));
+
+		return step_failed(
+		    sp, hooks_origin(b, "environment.d", name), e);
+	}
+	return step_failed(sp, NULL, e);
+}
 
 /* Source environment.d, on the host or in the target. */
 static int
@@ -140,7 +192,7 @@ source_environment(struct build *b, const struct phase *p,
 	if (p->chroot)
 		jail_close(b);
 	if (r == -1)
-		step_failed(&sp, "its environment.d", e);
+		fragment_failed(b, &sp, e);
 	if (step_end(b, p->chroot, r == -1 ? &other : e) == -1)
 		return -1;
 	return r;
@@ -227,6 +279,7 @@ run_phase(struct build *b, const struct phase *p, struct error *e)
 	if (steps.len == 0)
 		return 0;
 	log_info("phase %s: %zu steps", p->name, steps.len);
+	compat_phase_begins(b, p);
 	r = run_all(b, p, &steps, e);
 	log_status("%s", "");
 	if (r == 0 && b->settings->compat)

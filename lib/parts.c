@@ -153,20 +153,24 @@ parts_list(const char *dir, const char *pattern, struct strlist *names,
 
 /*
  * The answer goes to descriptor 3, what fragments print to 1 and 2.  env is
- * named in full: a fragment may have changed PATH.
+ * named in full: a fragment may have changed PATH.  Not every failure is one
+ * that bash says something of, so the fragment is named at the end.
  */
-static const char source_plain[] = "set -eu -o pipefail\n"
-				   "for _ingot_fragment; do\n"
-				   "  source \"$_ingot_fragment\"\n"
-				   "done\n"
-				   "exec /usr/bin/env -0 >&3\n";
-static const char source_traced[] = "set -eu -o pipefail\n"
-				    "for _ingot_fragment; do\n"
-				    "  set -o xtrace\n"
-				    "  source \"$_ingot_fragment\"\n"
-				    "  set +o xtrace\n"
-				    "done\n"
-				    "exec /usr/bin/env -0 >&3\n";
+#define NAME_FAILED \
+	"trap '_s=$?; [ $_s = 0 ] || " \
+	"echo \"$_ingot_fragment ended with status $_s\" >&2' EXIT\n"
+static const char source_plain[] =
+    "set -eu -o pipefail\n" NAME_FAILED "for _ingot_fragment; do\n"
+    "  source \"$_ingot_fragment\"\n"
+    "done\n"
+    "exec /usr/bin/env -0 >&3\n";
+static const char source_traced[] =
+    "set -eu -o pipefail\n" NAME_FAILED "for _ingot_fragment; do\n"
+    "  set -o xtrace\n"
+    "  source \"$_ingot_fragment\"\n"
+    "  set +o xtrace\n"
+    "done\n"
+    "exec /usr/bin/env -0 >&3\n";
 static const char source_announced[] =
     "set -eu -o pipefail\n"
     "for _ingot_fragment; do\n"

@@ -49,7 +49,8 @@ struct parts_environment {
  * and put what is exported then into env ("NAME=value" items).  Without the
  * folder env is a copy of what bash would have started with.  A fragment
  * that exits with status 0 ends the phase early: returns 1, env untouched.
- * When one fails, error.code is minus bash's exit status.
+ * When one fails, error.code is minus bash's exit status, and without announce
+ * the last line printed names it.
  */
 int parts_environment(
     const struct parts_environment *p, struct strlist *env, struct error *e);

@@ -22,7 +22,8 @@
 #include "lib/own.h"
 #include "lib/strbuf.h"
 
-#define NO_INTERPRETER ELIBACC /* an errno that exec does not set for it */
+#define NO_INTERPRETER ELIBACC /* errnos that exec does not set for it */
+#define CR_INTERPRETER ELIBBAD /* ... its name ends in a carriage return */
 #define GRACE_SECONDS 5 /* between SIGTERM and SIGKILL */
 #define LINGER_SECONDS 0.5 /* for output that others still hold open */
 
@@ -140,6 +141,18 @@ child_prepare(const struct proc *p)
 	return errno == 0 ? 0 : -1;
 }
 
+/* Whether a script's first line ends as lines of Windows do. */
+static bool
+has_cr(const char *path)
+{
+	own_fd int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char line[256];
+	ssize_t n = fd == -1 ? -1 : read(fd, line, sizeof(line));
+	const char *end = n > 0 ? memchr(line, '\n', (size_t)n) : NULL;
+
+	return end != NULL && end > line && end[-1] == '\r';
+}
+
 static void
 child_exec(const struct proc *p)
 {
@@ -174,7 +187,9 @@ child(const struct proc *p, struct pipes *pipes)
 		lost = errno == ENOENT && strchr(p->argv[0], '/') != NULL &&
 		    access(p->argv[0], F_OK) == 0;
 	}
-	code = lost ? NO_INTERPRETER : errno;
+	code = !lost		 ? errno
+	    : has_cr(p->argv[0]) ? CR_INTERPRETER
+				 : NO_INTERPRETER;
 	if (write(pipes->fail[1], &code, sizeof(code)) == -1)
 		_exit(126);
 	_exit(127);
@@ -488,10 +503,13 @@ start(const struct proc *p, struct pipes *pipes, pid_t *pid, struct error *e)
 	if (code == 0)
 		return 0;
 	waitpid(*pid, NULL, 0);
-	if (code == NO_INTERPRETER)
+	if (code == CR_INTERPRETER || code == NO_INTERPRETER)
 		return error_set(e, ENOENT,
-		    "%s: the interpreter that it names is not there",
-		    p->argv[0]);
+		    "%s: %sthe interpreter that it names is not there",
+		    p->argv[0],
+		    code == NO_INTERPRETER
+			? ""
+			: "its first line ends in a carriage return, so ");
 	errno = code;
 	return error_errno(e, "%s", p->argv[0]);
 }

@@ -31,10 +31,16 @@ one_line(const char *text, struct strlist *env)
 	}
 	if (source_line_read(&line, words.items, words.len, env, &e) == -1)
 		return;
-	if (!path_is_name(line.name) || *line.dest != '/' ||
-	    !path_is_inside(path_relative(line.dest)) || line.type == NULL ||
-	    line.location == NULL)
+	if (!path_is_name(line.name) || line.type == NULL)
 		abort();
+	if (line.dest != NULL &&
+	    (*line.dest != '/' || !path_is_inside(path_relative(line.dest))))
+		abort();
+	if (strcmp(line.type, "package") == 0)
+		return;
+	if (line.dest == NULL || line.location == NULL)
+		abort();
+	free(source_rebased(&line, env));
 }
 
 int

@@ -90,8 +90,109 @@ fi
 has "ERROR: Element 'tiny-os' not found" "$T/stdout"
 grep -q ' set ' one.env || fail "without -c the environment is passed on"
 
+# ---- variables, as scripts find them --------------------------------------------
+mkdir -p "$T/elements/early/environment.d"
+echo "export DIB_DEFAULT_INSTALLTYPE=\${DIB_DEFAULT_INSTALLTYPE:-package}" \
+	>"$T/elements/early/environment.d/05-early.bash"
+echo manifests >"$T/elements/early/element-deps"
+element early install 50-early <<'EOF'
+#!/bin/bash
+echo "install: $DIB_DEFAULT_INSTALLTYPE ${TARGET_ROOT-none}" \
+	"${GLOBIGNORE-none} ${RUBYLIB-none} $DIB_CHECKSUM $DIB_NO_TMPFS"
+EOF
+export GLOBIGNORE=x RUBYLIB=y
+build env DIB_CHECKSUM=sha256 DIB_NO_TMPFS=yes DIB_SECRET_WORD='a
+b' DIB_WORDS="say \"\$1\"" disk-image-create -n -o vars -t raw tiny-os early
+has "install: package none none none sha256 yes" "$T/stdout"
+# Declarations as bash writes them, which it can read again; but for secrets.
+saved=vars.d/dib-manifests/dib_environment
+# shellcheck disable=SC2016
+[ "$(env -i bash -c '. "./$1"; echo "$DIB_WORDS $DIB_CHECKSUM"' - "$saved")" = \
+	'say "$1" sha256' ] || fail "$(cat "$saved")"
+has 'declare -x DIB_SECRET_WORD="********"' "$saved"
+grep -qx 'b"' "$saved" && fail "half of a secret: $(cat "$saved")"
+has "-o vars -t raw tiny-os early" vars.d/dib-manifests/dib_arguments
+unset GLOBIGNORE RUBYLIB
+build env DIB_DEFAULT_INSTALLTYPE=repo disk-image-create -n -o vars -t raw \
+	tiny-os early
+has "install: repo none none none 0 0" "$T/stdout"
+build disk-image-create -n --install-type other -o vars -t raw tiny-os early
+has "install: other none" "$T/stdout"
+
+mkdir "$T/elements/vm" "$T/elements/block-device-efi" \
+	"$T/elements/block-device-mbr"
+for arch in aarch64:efi arm64:efi amd64:mbr; do
+	build disk-image-create -n --dry-run -a "${arch%:*}" vm tiny-os
+	has "block-device-${arch#*:}" "$T/stdout"
+done
+rm -r "$T/elements/vm" "$T/elements/block-device-"*
+build env ELEMENTS_PATH= disk-image-create --dry-run debian
+
+# ---- what is no script is told with -x, phases on the host always --------------
+mkdir -p "$T/elements/odd/post-root.d/50-folder"
+touch "$T/elements/odd/post-root.d/10-mode" "$T/elements/odd/post-root.d/20-m"
+element odd post-root 50-name.sh </dev/null
+element odd post-root 60-says <<'EOF'
+#!/bin/bash
+status=0
+"$_LIB/dib-run-parts" /no/such 2>&1 || status=$?
+mkdir -p x.d/one.d
+touch x.d/one.d/{10-mode,20-name.sh}
+chmod +x x.d/one.d/20-name.sh
+echo "status $status"
+"$_LIB/dib-run-parts" x.d/one.d
+EOF
+build env DIB_NO_TIMESTAMP=1 disk-image-create -x -n -o odd -t raw tiny-os odd
+for line in "Ignoring non-executable files: 10-mode 20-m" \
+	"Ignoring non-conforming filenames: 50-name.sh" \
+	"Scripts directory [/no/such] must exist and be a directory" \
+	"Ignoring non-executable files: 10-mode" \
+	"Ignoring non-conforming filenames: 20-name.sh"; do
+	grep -qx "dib-run-parts $(echo "$line" | sed 's/[][]/\\&/g')" "$T/stdout" ||
+		fail "not said: $line: $(cat "$T/stdout")"
+done
+grep -q '^Running hooks from .*/hooks/post-root.d$' "$T/stdout" ||
+	fail "the phase on the host"
+build env DIB_NO_TIMESTAMP=1 disk-image-create -n -o odd -t raw tiny-os odd
+! grep -q Ignoring "$T/stdout" || fail "that is for -x"
+
+# ---- a root file system of the layout's own type has that type's options ---------
+layout='[{local_loop: {name: image0}}, {mkfs: {base: image0, name: mkfs_root,
+	type: ext4, mount: {mount_point: /, fstab: {}}}}]'
+build env DIB_BLOCK_DEVICE_CONFIG="$layout" FS_TYPE=xfs disk-image-create -n \
+	-o typed -t raw tiny-os
+dumpe2fs -h typed.raw 2>/dev/null | grep -q 'Total journal size: *64M' ||
+	fail "no journal of 64 MiB"
+build env DIB_RELEASE=trusty disk-image-create -n -o typed -t raw tiny-os
+! dumpe2fs -h typed.raw 2>/dev/null | grep -q metadata_csum ||
+	fail "trusty's kernel cannot read that"
+
+# ---- what packages are called: in the image, by a program ------------------------
+mkdir -p "$T/elements/maps"
+echo pkg-map >"$T/elements/maps/element-deps"
+echo '{"default": {"one": "first second"}, "release": {"tiny": {"8": {"new": "n8"}}}}' \
+	>"$T/elements/maps/pkg-map"
+mkdir -p "$T/elements/maps/environment.d"
+echo 'export DIB_RELEASE=8-stream' >"$T/elements/maps/environment.d/90-release"
+element maps install 50-maps <<'EOF'
+#!/bin/bash
+pkg-map one --element maps new --missing-ok 'gone*'
+for wrong in "--element" "--pkg-map /x one" "one"; do
+	pkg-map $wrong 2>/dev/null && echo "worked: $wrong"
+done
+exit 0
+EOF
+build env DIB_NO_TIMESTAMP=1 disk-image-create -n -o maps -t raw tiny-os maps
+grep -A 3 'Running .*50-maps' "$T/stdout" | tail -n 3 | tr '\n' ' ' |
+	grep -qx 'first second n8 gone\* ' || fail "pkg-map: $(cat "$T/stdout")"
+! grep -q '^worked' "$T/stdout" || fail "pkg-map takes what is wrong"
+
 # ---- what cannot be ----------------------------------------------------------
 if disk-image-create >"$T/stdout" 2>&1; then fail "no elements"; fi
+has "ERROR: At least one distribution root element must be specified" "$T/stdout"
+if IMAGE_ELEMENT=" " disk-image-create "" >"$T/stdout" 2>&1; then
+	fail "no elements"
+fi
 has "ERROR: At least one distribution root element must be specified" "$T/stdout"
 status=0
 disk-image-create --no-such-option tiny-os >"$T/stdout" 2>&1 || status=$?
@@ -158,7 +259,9 @@ build disk-image-create -n -o seven tiny-os no-final-image
 [ ! -e seven.qcow2 ] || fail "no-final-image"
 
 # ---- containers -----------------------------------------------------------------
-build disk-image-create -n -o nine -t docker --docker-target me/nine:3 tiny-os
+build disk-image-create -n -o nine -t docker --docker-target me/nine:2 tiny-os
+build env OVERWRITE_OLD_IMAGE=1 disk-image-create -n -o nine -t docker \
+	--docker-target me/nine:3 tiny-os
 tar -xOf nine.docker.tar manifest.json | jq -e '.[0].RepoTags == ["me/nine:3"]' \
 	>/dev/null || fail "--docker-target"
 

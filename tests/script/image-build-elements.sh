@@ -70,7 +70,7 @@ mkdir "$T/e/höhe.1+2"
 bear element-info tiny-os höhe.1+2
 has "höhe.1+2" "$T/out"
 printf 'tiny-os\0hidden\n' >"$T/e/leads/element-deps"
-bear element-info leads
+refuse "e/leads/element-deps: this is no text" element-info leads
 
 # ---- files ----------------------------------------------------------------------
 rm "$T/e/leads/element-deps"

@@ -42,6 +42,15 @@ refuse "Element 'absent' not found (wanted by element orphan)" tiny-os orphan
 refuse "Please include an operating system element" base
 refuse "no such image type: vhdx9" -t vhdx9 tiny-os
 refuse "--image-size: not a size in GiB: much" --image-size much tiny-os
+refuse "extra size in MB: no such number: much" --image-extra-size much tiny-os
+refuse "extra size in MB: no such number: -5" --image-extra-size -5 tiny-os
+DIB_IMAGE_SIZE=much refuse "image size in GiB: no such number: much" tiny-os
+DIB_MIN_TMPFS=much refuse "DIB_MIN_TMPFS: much is no number" tiny-os
+DIB_DEBUG_TRACE=-1 refuse "DIB_DEBUG_TRACE: -1 is no number" tiny-os
+DIB_BLOCK_SIZE=4k refuse "DIB_BLOCK_SIZE: 4k is no number" tiny-os
+refuse "',' names no image type" -t , tiny-os
+refuse "'' is no name for an image" -o "" tiny-os
+refuse "'$T/' is no name for an image" -o "$T/" tiny-os
 
 element fails install 50-boom <<'EOF'
 #!/bin/bash
@@ -66,11 +75,25 @@ refuse "post-install.d/50-noshell (element noshell)" tiny-os noshell
 
 mkdir -p "$T/elements/badenv/environment.d"
 echo 'false' >"$T/elements/badenv/environment.d/50-bad"
-refuse "environment.d" tiny-os badenv
+refuse "root.d/environment.d (element badenv): " tiny-os badenv
+has "environment.d/50-bad ended with status 1" "$T/last"
+echo 'exit 7' >"$T/elements/badenv/environment.d/50-bad"
+refuse "environment.d/50-bad ended with status 7" tiny-os badenv
+echo "echo \$NOT_SET" >"$T/elements/badenv/environment.d/50-bad"
+refuse "NOT_SET: unbound variable" tiny-os badenv
+
+printf '#!/bin/bash\r\necho no\r\n' | element windows install 50-cr
+refuse "50-cr: its first line ends in a carriage return" tiny-os windows
 
 mkdir -p "$T/elements/twin1" "$T/elements/twin2"
 element twin1 install 50-same </dev/null
 element twin2 install 50-same </dev/null
+refuse "There is a duplicated hook in your elements: install.d/50-same (in twin1 and twin2)" \
+	tiny-os twin1 twin2
+
+# A link that leads to a script is one.
+mv "$T/elements/twin1/install.d/50-same" "$T/elements/twin1/script"
+ln -s ../script "$T/elements/twin1/install.d/50-same"
 refuse "There is a duplicated hook in your elements: install.d/50-same (in twin1 and twin2)" \
 	tiny-os twin1 twin2
 

@@ -38,6 +38,8 @@ for p in root extra-data post-root block-device pre-finalise cleanup; do
 	[ "$(dirname "${TMP_MOUNT_PATH##*.}")" = 0 ]
 	[ -d "$TMP_HOOKS_PATH/bin" ]
 	[ "$PWD" = "$OUT" ]
+	grep -q "^mount-base: $TMP_MOUNT_PATH\$" "$DIB_BLOCK_DEVICE_PARAMS_YAML"
+	grep -q mkfs_root "$(sed -n 's/^config: //p' "$DIB_BLOCK_DEVICE_PARAMS_YAML")"
 	EOF
 done
 for p in pre-install install post-install finalise; do

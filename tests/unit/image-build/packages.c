@@ -100,6 +100,14 @@ check_plans(void)
 		    "a: when: wants VAR = value or VAR != value" },
 		{ "a: {arch: a, not-arch: b}\n",
 		    "a: arch: given together with not-arch" },
+		/* What is left out by the rest asks for no variable. */
+		{ "a: {arch: arm64, when: SHAPE = round}\n", "" },
+		{ "a: {when: [COLOUR = blue, SHAPE = round]}\n",
+		    "a: when: SHAPE is not set" },
+		{ "a: {arch: [amd64, arm64]}\n", "a: arch: wants a string" },
+		{ "a: {not-arch: {}}\n", "a: not-arch: wants a string" },
+		{ "a: {phase: [install.d]}\n", "a: phase: wants a string" },
+		{ "a: {installtype: yes}\n", "a: installtype: wants a string" },
 		{ "- a\n", "wants a map, not a list" },
 		{ "a: 5\n", "a: wants a map of parameters, not a number" },
 	};
@@ -150,6 +158,39 @@ check_map(void)
 	}
 }
 
+/* A map that is none is refused, not read as an empty one. */
+static void
+check_bad_maps(void)
+{
+	static const struct {
+		const char *text, *want;
+	} all[] = {
+		{ "[]", "wants a map, not a list" },
+		{ "{\"default\": []}", "default: wants a map, not a list" },
+		{ "{\"default\": {\"a\": [\"b\"]}}",
+		    "default: a: wants a string, not a list" },
+		{ "{\"default\": {\"a\": null}}",
+		    "default: a: wants a string, not null" },
+		{ "{\"distro\": {\"debian\": \"a\"}}",
+		    "distro: debian: wants a map, not a string" },
+		{ "{\"release\": {\"debian\": {\"12\": {\"a\": 5}}}}",
+		    "release: debian: 12: a: wants a string, not a number" },
+	};
+	own_free char *path = path_join(root, "map");
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		ownp(doc_free) struct doc *d = doc_new();
+		struct error e = { 0 };
+
+		must(file_replace(AT_FDCWD, path, 0644, all[i].text,
+			 strlen(all[i].text), &e),
+		    &e);
+		CHECK(packages_map_load(d, path, &e) == NULL);
+		if (strstr(e.text, all[i].want) == NULL)
+			CHECK_STR(e.text, all[i].want);
+	}
+}
+
 int
 main(void)
 {
@@ -159,6 +200,7 @@ main(void)
 		return 1;
 	check_plans();
 	check_map();
+	check_bad_maps();
 	CHECK(tree_remove(AT_FDCWD, root, &e) == 0);
 	return check_result();
 }

@@ -84,6 +84,10 @@ main(void)
 		{ web, "web: {default: x}\n", "debian",
 		    "web already found in services list" },
 		{ "- a\n", NULL, "debian", "wants a map, not a list" },
+		{ "a: b\n", NULL, "debian", "a: wants a map, not a string" },
+		{ "a: {debian: [b, c]}\n", NULL, "ubuntu",
+		    "a: debian: wants a string, not a list" },
+		{ key, NULL, "rhel7", "key: two\n" },
 	};
 
 	if (mkdtemp(root) == NULL)

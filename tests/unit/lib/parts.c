@@ -227,9 +227,14 @@ static const struct {
 	{ "says", "echo out; echo err >&2", "", 0, "start", "out|err|", NULL },
 	{ "lines", "export X='two\nlines'", "", 0, "two\nlines", "", NULL },
 	{ "path", "export PATH=/nowhere", "export X=b", 0, "b", "", NULL },
-	{ "fails", "false", "export X=b", -1, "(none)", "", "exit status 1" },
-	{ "unset", "echo $UNSET_HERE", "", -1, "(none)", NULL, "exit status" },
-	{ "pipe", "false | true", "", -1, "(none)", "", "exit status 1" },
+	{ "fails", "false", "export X=b", -1, "(none)",
+	    "/100-a.sh ended with status 1|", "exit status 1" },
+	{ "unset", "echo $UNSET_HERE", "", -1, "(none)", "UNSET_HERE: unbound",
+	    "exit status" },
+	{ "pipe", "false | true", "", -1, "(none)",
+	    "/100-a.sh ended with status 1|", "exit status 1" },
+	{ "status", "", "exit 7", -1, "(none)", "/20-b ended with status 7|",
+	    "exit status 7" },
 	{ "leaves", "exit 0", "export X=b", 1, "(none)", "", NULL },
 };
 
@@ -250,8 +255,11 @@ fragments_are_sourced(void)
 		CHECK(environment(sourced[i].folder, &x, &said, &e) ==
 		    sourced[i].r);
 		CHECK_STR(x, sourced[i].x);
-		if (sourced[i].said != NULL)
+		if (sourced[i].r != -1)
 			CHECK_STR(strbuf_text(&said), sourced[i].said);
+		else
+			CHECK(strstr(strbuf_text(&said), sourced[i].said) !=
+			    NULL);
 		if (sourced[i].error != NULL)
 			CHECK(strstr(e.text, sourced[i].error) != NULL);
 	}

@@ -164,10 +164,9 @@ what_cannot_start_says_so(void)
 
 /* The script is there: it is not what is missing. */
 static void
-a_lost_interpreter_is_told(void)
+a_lost_interpreter_is_told(const char *text, const char *why)
 {
-	static const char text[] = "#!/bin/sh\r\nexit 0\r\n";
-	char path[] = "/tmp/proc.XXXXXX", want[128];
+	char path[] = "/tmp/proc.XXXXXX", want[192];
 	own(strlist_clear) struct strlist argv = { 0 };
 	int fd = mkstemp(path);
 	struct proc p = { .argv = words(&argv, path, NULL, NULL) };
@@ -177,8 +176,7 @@ a_lost_interpreter_is_told(void)
 	CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 	CHECK(fchmod(fd, 0755) == 0 && close(fd) == 0);
 	CHECK(proc_run(&p, &s, &e) == -1 && e.code == ENOENT);
-	snprintf(want, sizeof(want),
-	    "%s: the interpreter that it names is not there", path);
+	snprintf(want, sizeof(want), "%s: %s", path, why);
 	CHECK_STR(e.text, want);
 	p.cwd = "/nowhere";
 	CHECK(proc_run(&p, &s, &e) == -1 && e.code == ENOENT);
@@ -436,7 +434,11 @@ main(void)
 	unread_input_is_no_failure();
 	surroundings_are_chosen();
 	what_cannot_start_says_so();
-	a_lost_interpreter_is_told();
+	a_lost_interpreter_is_told("#!/no/such/shell\nexit 0\r\n",
+	    "the interpreter that it names is not there");
+	a_lost_interpreter_is_told("#!/bin/sh\r\nexit 0\r\n",
+	    "its first line ends in a carriage return, so the interpreter that "
+	    "it names is not there");
 	time_limit_ends_the_group();
 	left_behind_is_killed();
 	escaped_talker_is_left();
