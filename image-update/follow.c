@@ -127,17 +127,18 @@ read_text(const struct value *image, const char *name, const char **text,
 	    : error_set(e, EINVAL, "metadata: image.%s is no text", name);
 }
 
-/* What is asked for wrongly is told, not passed over. */
+/*
+ * What is asked for wrongly is told, not passed over.  Without a url it is
+ * not for us: a cloud's own metadata may have a name of an image there.
+ */
 static int
 read_wish(const struct value *metadata, struct wish *w, struct error *e)
 {
 	const struct value *image = member_of(metadata, "image"), *kexec;
 
 	*w = (struct wish){ 0 };
-	if (image == NULL)
+	if (member_of(image, "url") == NULL)
 		return 0;
-	if (image->kind != VALUE_MAP)
-		return error_set(e, EINVAL, "metadata: image is no map");
 	if (read_text(image, "url", &w->url, e) == -1 ||
 	    read_text(image, "manifest-key", &w->key, e) == -1 ||
 	    read_number(image, "version", &w->version, e) == -1 ||
@@ -149,7 +150,7 @@ read_wish(const struct value *metadata, struct wish *w, struct error *e)
 		return error_set(e, EINVAL,
 		    "metadata: image.kexec is neither true nor false");
 	w->kexec = kexec != NULL && kexec->truth;
-	if (w->url == NULL || *w->url == '\0' || w->version == 0)
+	if (*w->url == '\0' || w->version == 0)
 		return error_set(e, EINVAL, "metadata: image has no %s",
 		    w->version == 0 ? "version" : "url");
 	return 0;

@@ -319,9 +319,8 @@ wrong() { # WORDS IMAGE
 	update follow >"$T/out" 2>&1 && fail "followed: $2"
 	has "metadata: image$1" "$T/out"
 }
-wrong " is no map" '"http://images/two.contents"'
-wrong " has no version" '{}'
-wrong " has no url" '{"version": 9}'
+wrong " has no version" '{"url": "x"}'
+wrong " has no url" '{"version": 9, "url": ""}'
 wrong ".url is no text" '{"version": 9, "url": ["x"]}'
 wrong ".version: 9x is no number" '{"version": "9x", "url": "x"}'
 wrong ".version: 9.5 is no number" '{"version": 9.5, "url": "x"}'
@@ -336,9 +335,14 @@ wrong ".manifest-key is no text" '{"version": 9, "url": "x", "manifest-key": 1}'
 asks '"9"'
 quiet follow
 has "update to image version 9 begins" "$T/out"
-echo '{"image": null}' >"$M/var/lib/os-collect-config/x.json"
-quiet follow
-has "image version 1 runs" "$T/out"
+# What others call an image is not for it: no update, no error.
+for image in null '"ocid1.image.oc1"' '{"name": "debian"}'; do
+	rm -f "$T/later"
+	echo "{\"image\": $image}" >"$M/var/lib/os-collect-config/x.json"
+	quiet follow
+	has "image version 1 runs" "$T/out"
+	[ ! -e "$T/later" ] || fail "an update was begun: $image"
+done
 asks 9
 
 # ---- on trial: checks that fail, and the time is over
