@@ -22,7 +22,7 @@
 #include "lib/strbuf.h"
 
 #define GRACE_SECONDS 5 /* between SIGTERM and SIGKILL */
-#define LINGER_SECONDS 0.5 /* for output that others still hold open */
+#define LINGER_SECONDS 1 /* for what others still print */
 
 struct stream {
 	int fd;
@@ -140,7 +140,9 @@ struct run {
 	int pidfd;
 	struct stream out, err, answer;
 	struct feed feed;
-	double start, limit, killed, ended;
+	double start, limit, killed;
+	double gone; /* the child ended, or 0 */
+	double ended; /* nothing of it runs any more, or 0 */
 };
 
 static bool
@@ -205,7 +207,7 @@ reap(struct run *r)
 	    (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	r->status->peak_kib = u.ru_maxrss;
 	r->ended = clock_seconds();
-	r->status->seconds = r->ended - r->start;
+	r->status->seconds = r->gone - r->start;
 	proc_shut(&r->pidfd);
 }
 
@@ -218,11 +220,18 @@ forsaken(const struct run *r, bool quiet)
 	return r->ended > 0 && clock_seconds() - r->ended > wait;
 }
 
-/* Whether the child's end is to be seen: not while others still print. */
+/*
+ * Whether those that the child leaves are given no more time: a filter of its
+ * output, "exec > >(tee log)", has yet to read what is in its pipe.
+ */
 static bool
-ends(const struct run *r)
+is_over(const struct run *r)
 {
-	return !r->p->await_out || r->out.fd == -1 || r->killed != 0;
+	if (r->killed != 0 || (r->out.fd == -1 && r->err.fd == -1))
+		return true;
+	if (r->p->await_out)
+		return r->out.fd == -1;
+	return clock_seconds() - r->gone > LINGER_SECONDS;
 }
 
 /* One turn of the loop.  Returns false when all is over. */
@@ -233,7 +242,7 @@ turn(struct run *r)
 	struct pollfd fds[6] = {
 		{ .fd = r->out.fd, .events = POLLIN },
 		{ .fd = r->err.fd, .events = POLLIN },
-		{ .fd = ends(r) ? r->pidfd : -1, .events = POLLIN },
+		{ .fd = r->gone == 0 ? r->pidfd : -1, .events = POLLIN },
 		{ .fd = r->feed.fd, .events = POLLOUT },
 		{ .fd = p->ready != NULL ? p->ready_fd : -1, .events = POLLIN },
 		{ .fd = r->answer.fd, .events = POLLIN },
@@ -243,7 +252,7 @@ turn(struct run *r)
 	if (r->out.fd == -1 && r->err.fd == -1 && r->answer.fd == -1 &&
 	    r->pidfd == -1)
 		return false;
-	n = poll(fds, 6, r->ended > 0 ? 50 : 250);
+	n = poll(fds, 6, r->gone > 0 ? 50 : 250);
 	if (n > 0) {
 		if (fds[0].revents)
 			stream_read(p, &r->out);
@@ -254,8 +263,10 @@ turn(struct run *r)
 		if (fds[3].revents)
 			feed_write(&r->feed);
 		if (fds[2].revents)
-			reap(r);
+			r->gone = clock_seconds();
 	}
+	if (r->gone > 0 && r->ended == 0 && is_over(r))
+		reap(r);
 	if (p->ready != NULL)
 		p->ready(p->ctx);
 	if (r->ended == 0)

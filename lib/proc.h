@@ -2,8 +2,9 @@
 /*
  * Run a program: argument vector, chosen environment, output by line, and
  * always a time limit.  The child leads a process group of its own; when it
- * ends (await_out: and so does its output), or its time does, what is left of
- * the group is killed, and of its cgroup if it was given one.
+ * ends and its output is closed or a second is over (await_out: when its
+ * standard output is closed), or its time is over, what is left of the group is
+ * killed, and of its cgroup if it was given one.
  */
 #ifndef LIB_PROC_H
 #define LIB_PROC_H

@@ -66,6 +66,8 @@ static const struct row rows[] = {
 	{ "exit 3", "", "exit status 3", 3, 0 },
 	{ "kill -TERM $$", "", "killed by signal 15 (Terminated)", 0, 15 },
 	{ "exec >&- 2>&-; exit 4", "", "exit status 4", 4, 0 },
+	{ "bash -c 'exec > >(cat); echo to a filter; exit 5'", "1:to a filter|",
+	    "exit status 5", 5, 0 },
 	{ "ls /proc/self/fd | wc -l", "1:4|", NULL, 0, 0 },
 	{ "trap", "", NULL, 0, 0 },
 };
