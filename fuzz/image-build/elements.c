@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever stands in element-deps: names without blanks around, each once. */
+/*
+ * Whatever stands in element-deps: names without blanks around, each once; NUL
+ * bytes, and nothing else, are refused.
+ */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,12 +43,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	own_free char *file = NULL;
 	struct element el = { .path = dir };
 	struct error e;
+	bool taken, nul = size > 0 && memchr(data, '\0', size) != NULL;
 
 	if (mkdtemp(dir) == NULL)
 		return 0;
 	file = path_join(dir, "element-deps");
-	if (file_replace(AT_FDCWD, file, 0644, data, size, &e) == -1 ||
-	    elements_names(&el, &names, NULL, &e) == -1)
+	if (file_replace(AT_FDCWD, file, 0644, data, size, &e) == -1)
+		abort();
+	taken = elements_names(&el, &names, NULL, &e) == 0;
+	if (taken == nul)
 		abort();
 	check_names(&names);
 	if (tree_remove(AT_FDCWD, dir, &e) == -1)
