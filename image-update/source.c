@@ -29,7 +29,7 @@
 #include "lib/strbuf.h"
 
 #define ENDING ".contents"
-#define FIRST 256 /* bytes that tell whether anything is new */
+#define FIRST 640 /* bytes that tell whether anything is new */
 #define HEAD KIB(4) /* asked for at once, for the rest of the head */
 #define MOST_HEAD MIB(4)
 
