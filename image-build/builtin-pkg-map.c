@@ -61,8 +61,8 @@ copy_map(struct build *b, const struct element *el, struct error *e)
 		return 0;
 	if (file_read(AT_FDCWD, from, LIMIT_TEXT_BYTES, &text, e) == -1)
 		return -1;
-	map = packages_map_load(d, from, e);
-	if (map == NULL)
+	map = doc_parse(d, strbuf_text(&text), text.len, from, e);
+	if (map == NULL || packages_map_check(map, from, e) == -1)
 		return -1;
 	resolve(b, map, &lines);
 	if (target_put(b->tree, to, 0644, &text, e) == -1)

@@ -476,6 +476,10 @@ int packages_lists(const struct build *b, const char *phase, bool removal,
 int packages_map(const struct build *b, const struct strlist *env,
     const struct package_list *list, struct strlist *names, struct error *e);
 
+/* Whether what was read from path is a pkg-map: 0 or -1. */
+int
+packages_map_check(const struct value *map, const char *path, struct error *e);
+
 /* A pkg-map file, or NULL: it is none. */
 const struct value *
 packages_map_load(struct doc *d, const char *path, struct error *e);

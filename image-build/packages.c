@@ -477,34 +477,36 @@ check_names(
 	return 0;
 }
 
-const struct value *
-packages_map_load(struct doc *d, const char *path, struct error *e)
+int
+packages_map_check(const struct value *map, const char *path, struct error *e)
 {
 	static const struct {
 		const char *name;
 		unsigned depth;
 	} sections[] = { { "default", 1 }, { "family", 2 }, { "distro", 2 },
 		{ "release", 3 } };
-	const struct value *map = doc_load(d, AT_FDCWD, path, e);
 
-	if (map == NULL)
-		return NULL;
-	if (map->kind != VALUE_MAP) {
-		error_set(e, EINVAL, "%s: wants a map, not %s", path,
+	if (map->kind != VALUE_MAP)
+		return error_set(e, EINVAL, "%s: wants a map, not %s", path,
 		    value_kind_name(map));
-		return NULL;
-	}
 	for (size_t i = 0; i < sizeof(sections) / sizeof(*sections); i++) {
 		const struct value *v = value_get(map, sections[i].name);
 
 		if (v != NULL &&
 		    check_names(v, sections[i].name, sections[i].depth, e) ==
-			-1) {
-			error_prefix(e, "%s", path);
-			return NULL;
-		}
+			-1)
+			return error_prefix(e, "%s", path);
 	}
-	return map;
+	return 0;
+}
+
+const struct value *
+packages_map_load(struct doc *d, const char *path, struct error *e)
+{
+	const struct value *map = doc_load(d, AT_FDCWD, path, e);
+
+	return map == NULL || packages_map_check(map, path, e) == -1 ? NULL
+								     : map;
 }
 
 void
