@@ -5,83 +5,22 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/error.h"
-#include "lib/limits.h"
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
-#include "lib/strbuf.h"
 #include "lib/tar-private.h"
-
-#define DISC_BLOCK 16384 /* read at once */
-#define DISC_TIMES 4 /* how often all of a disc may be read */
-#define DISC_SLACK (1 << 20)
 
 struct tar_entry {
 	struct archive *archive;
 	const char *path;
-	uint64_t *left; /* bytes that may still come out, or NULL */
+	uint64_t *left; /* bytes that may still come out */
 };
-
-/*
- * A disc as libarchive reads it.  What is damaged, or made to, can send it
- * round in circles, adding to its memory each time: so reading is bounded by
- * the disc's size.
- */
-struct disc {
-	int fd;
-	uint64_t left; /* bytes that may still be read */
-	char block[DISC_BLOCK];
-};
-
-static la_ssize_t
-disc_read(struct archive *a, void *ctx, const void **data)
-{
-	struct disc *d = ctx;
-	ssize_t n;
-
-	if (d->left == 0) {
-		archive_set_error(a, ELOOP, "leads in circles");
-		return ARCHIVE_FATAL;
-	}
-	do
-		n = read(d->fd, d->block, sizeof(d->block));
-	while (n == -1 && errno == EINTR);
-	if (n == -1) {
-		archive_set_error(a, errno, "%s", strerror(errno));
-		return ARCHIVE_FATAL;
-	}
-	d->left -= (uint64_t)n < d->left ? (uint64_t)n : d->left;
-	*data = d->block;
-	return n;
-}
-
-static la_int64_t
-disc_seek(struct archive *a, void *ctx, la_int64_t offset, int whence)
-{
-	struct disc *d = ctx;
-	off_t at = lseek(d->fd, offset, whence);
-
-	if (at == -1)
-		archive_set_error(a, errno, "%s", strerror(errno));
-	return at == -1 ? ARCHIVE_FATAL : at;
-}
-
-static la_int64_t
-disc_skip(struct archive *a, void *ctx, la_int64_t n)
-{
-	struct disc *d = ctx;
-
-	(void)a;
-	return n > 0 && lseek(d->fd, n, SEEK_CUR) != -1 ? n : 0;
-}
 
 static void
 own_archive(struct archive **a)
@@ -103,72 +42,6 @@ tar_failed(struct archive *a, const char *path, struct error *e)
 		    e, code, "%s: %s (%s)", path, what, strerror(code));
 	return error_set(e, code, "%s: %s", path, what);
 }
-
-static int
-walk(struct archive *a, const char *path, tar_visit *visit, void *ctx,
-    struct error *e)
-{
-	struct archive_entry *entry;
-	int r;
-
-	while ((r = archive_read_next_header(a, &entry)) == ARCHIVE_OK ||
-	    r == ARCHIVE_WARN) {
-		const char *name = archive_entry_pathname(entry);
-		struct tar_entry t = { .archive = a, .path = name };
-
-		if (name == NULL || archive_entry_filetype(entry) != AE_IFREG ||
-		    !path_is_inside(name))
-			continue;
-		r = visit(ctx, name, &t, e);
-		if (r == -1)
-			return error_prefix(e, "%s", path);
-		if (r == 1)
-			return 0;
-	}
-	return r == ARCHIVE_EOF ? 0 : tar_failed(a, path, e);
-}
-
-int
-tar_walk_iso(
-    int dir, const char *path, tar_visit *visit, void *ctx, struct error *e)
-{
-	own_fd int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
-	own_free struct disc *disc = mem_alloc(sizeof(*disc));
-	own(own_archive) struct archive *a = archive_read_new();
-	off_t size = fd == -1 ? -1 : lseek(fd, 0, SEEK_END);
-
-	if (size == -1 || lseek(fd, 0, SEEK_SET) == -1)
-		return error_errno(e, "%s", path);
-	disc->fd = fd;
-	disc->left = (uint64_t)size * DISC_TIMES + DISC_SLACK;
-	archive_read_support_format_iso9660(a);
-	archive_read_set_read_callback(a, disc_read);
-	archive_read_set_seek_callback(a, disc_seek);
-	archive_read_set_skip_callback(a, disc_skip);
-	archive_read_set_callback_data(a, disc);
-	if (archive_read_open1(a) != ARCHIVE_OK)
-		return tar_failed(a, path, e);
-	return walk(a, path, visit, ctx, e);
-}
-
-int
-tar_read(struct tar_entry *t, size_t max, struct strbuf *b, struct error *e)
-{
-	char buf[16384];
-	size_t total = 0;
-	ssize_t n;
-
-	while ((n = archive_read_data(t->archive, buf, sizeof(buf))) > 0) {
-		total += (size_t)n;
-		if (total > max)
-			return error_set(e, EFBIG, "%s: longer than %zu bytes",
-			    t->path, max);
-		strbuf_add(b, buf, (size_t)n);
-	}
-	return n < 0 ? tar_failed(t->archive, t->path, e) : 0;
-}
-
-/* ---- an archive as it comes --------------------------------------------------- */
 
 struct stream {
 	tar_source *read;
@@ -283,9 +156,8 @@ tar_next(struct tar_entry *t, void *to, size_t n, struct error *e)
 
 	if (r < 0)
 		return damaged(t->archive, t->path, e);
-	if (t->left != NULL && (uint64_t)r > *t->left)
+	if ((uint64_t)r > *t->left)
 		return error_set(e, EFBIG, "more than such an image holds");
-	if (t->left != NULL)
-		*t->left -= (uint64_t)r;
+	*t->left -= (uint64_t)r;
 	return r;
 }

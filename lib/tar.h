@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Archives and disc images read without mounting; the only user of
- * libarchive.
+ * Archives, walked as they come, unpacked, and made.  What lies behind this
+ * header is the only user of libarchive.
  */
 #ifndef LIB_TAR_H
 #define LIB_TAR_H
@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 struct error;
-struct strbuf;
 struct tar_entry;
 
 /*
@@ -20,17 +19,6 @@ struct tar_entry;
  */
 typedef int tar_visit(
     void *ctx, const char *path, struct tar_entry *entry, struct error *e);
-
-/*
- * Visit the files of an ISO 9660 image or device.  One whose folders lead in
- * circles is an error before it costs much time or memory.
- */
-int tar_walk_iso(
-    int dir, const char *path, tar_visit *visit, void *ctx, struct error *e);
-
-/* Within visit: add the file's bytes, at most max, to b. */
-int tar_read(
-    struct tar_entry *entry, size_t max, struct strbuf *b, struct error *e);
 
 /* The next bytes of an archive: how many, 0 at its end, -1 on error. */
 typedef ssize_t tar_source(void *ctx, void *to, size_t n, struct error *e);
