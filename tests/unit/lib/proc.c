@@ -397,35 +397,41 @@ ignored_sigchld_is_put_right(void)
 	CHECK(s.code == 6);
 }
 
-/* A parent that is killed takes its child along. */
+/*
+ * A parent that is killed takes its child along.  The child says that it runs,
+ * and waits for a line, which it is sent when its parent is gone: one that was
+ * left alive would answer.
+ */
 static void
 child_dies_with_the_parent(void)
 {
-	int fds[2];
+	int says[2], hears[2];
 	pid_t pid = 0;
-	char c;
+	char c = 0;
 
-	CHECK(pipe(fds) == 0);
+	CHECK(pipe2(says, O_CLOEXEC) == 0 && pipe2(hears, O_CLOEXEC) == 0);
 	pid = fork();
 	if (pid == 0) {
-		own_free char *line =
-		    mem_printf("exec >/proc/%d/fd/%d; sleep 20; echo late",
-			(int)getpid(), fds[1]);
+		own_free char *line = mem_printf(
+		    "exec >/proc/%d/fd/%d </proc/%d/fd/%d; printf r; read x; "
+		    "printf l",
+		    (int)getpid(), says[1], (int)getpid(), hears[0]);
 		own(strlist_clear) struct strlist argv = { 0 };
 		struct error e;
 
-		close(fds[0]);
-		fcntl(fds[1], F_SETFD, FD_CLOEXEC);
 		proc_do(words(&argv, "sh", "-c", line), &e);
 		_exit(0);
 	}
-	close(fds[1]);
-	usleep(300000);
+	close(says[1]);
+	CHECK(read(says[0], &c, 1) == 1 && c == 'r');
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	CHECK(write(hears[1], "\n", 1) == 1);
 	/* The child holds the other end: its death is the end of file. */
-	CHECK(read(fds[0], &c, 1) == 0);
-	close(fds[0]);
+	CHECK(read(says[0], &c, 1) == 0);
+	close(says[0]);
+	close(hears[0]);
+	close(hears[1]);
 }
 
 int
