@@ -104,7 +104,7 @@ struct rendered {
 	size_t mark_count;
 	uint32_t *partials; /* numbers of the renderer's partials, each once */
 	size_t partial_count, partial_cap;
-	struct stat made; /* the file that it became; st_mode 0: not yet */
+	struct stat made; /* the file that it is or became; st_mode 0: none */
 };
 
 void rendered_free(struct rendered *r); /* NULL is fine */

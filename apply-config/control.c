@@ -135,14 +135,65 @@ static const struct key {
 	{ "backup", set_backup },
 };
 
+/* Where the system would see less of a text than is there. */
+static bool
+has_nul(const struct value *v)
+{
+	for (uint32_t i = 0; v->kind == VALUE_LIST && i < v->len; i++)
+		if (has_nul(v->items[i]))
+			return true;
+	return v->kind == VALUE_STRING && memchr(v->text, '\0', v->len) != NULL;
+}
+
 static int
 set_member(const struct setter *s, struct member m)
 {
+	if (memchr(m.name, '\0', m.len) != NULL || has_nul(m.value))
+		return error_set(
+		    s->error, EINVAL, "%.200s: a NUL byte is in it", m.name);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (strcmp(keys[i].name, m.name) == 0)
 			return keys[i].set(s, m.value);
 	return error_set(
 	    s->error, EINVAL, "unrecognised file control key '%.200s'", m.name);
+}
+
+/* How much of a control file's name is its template's. */
+static size_t
+template_length(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot == NULL ? strlen(name) : (size_t)(dot - name);
+}
+
+/*
+ * The older program says what was wrong and where as Python prints a pair,
+ * and means the template.
+ */
+static int
+blame(const struct settings *s, const char *name, struct error *e)
+{
+	own(strbuf_clear) struct strbuf b = { 0 };
+
+	if (!s->compat)
+		return error_prefix(e, "%s", name);
+	strbuf_putc(&b, '(');
+	python_repr_text(e->text, strlen(e->text), &b);
+	strbuf_puts(&b, ", ");
+	python_repr_text(name, template_length(name), &b);
+	strbuf_putc(&b, ')');
+	return error_set(e, e->code, "%s", strbuf_text(&b));
+}
+
+static int
+refuse_kind(const struct settings *s, const char *name, struct error *e)
+{
+	if (!s->compat)
+		return error_set(e, EINVAL, "header is not a dict: %s", name);
+	error_set(e, EINVAL, "header is not a dict: %.*s",
+	    (int)template_length(name), name);
+	return blame(s, name, e);
 }
 
 int
@@ -160,10 +211,10 @@ control_parse(const struct settings *s, const char *text, size_t len,
 	if (!values_truth(v))
 		return 0;
 	if (v->kind != VALUE_MAP)
-		return error_set(e, EINVAL, "header is not a dict: %s", name);
+		return refuse_kind(s, name, e);
 	for (uint32_t i = 0; i < v->len; i++)
 		if (set_member(&setter, value_member(v, i)) == -1)
-			return error_prefix(e, "%s", name);
+			return blame(s, name, e);
 	return 0;
 }
 

@@ -78,7 +78,8 @@ last_number(const struct state *st, uint64_t *n, struct error *e)
 	return 0;
 }
 
-uint64_t
+/* In milliseconds, time asleep included. */
+static uint64_t
 time_since_boot(void)
 {
 	struct timespec t;

@@ -77,7 +77,4 @@ int pending_miss(const struct state *st, struct error *e);
 bool pending_is_missed(const struct state *st);
 int pending_forget(const struct state *st, struct error *e);
 
-/* Milliseconds since the machine was started, time asleep included. */
-uint64_t time_since_boot(void);
-
 #endif

@@ -87,7 +87,8 @@ tree_length(const struct strlist *trees, const char *path)
 	return 0;
 }
 
-char *
+/* Where the file or folder at path is staged; the caller's. */
+static char *
 journal_staged(const struct journal *j, const char *path)
 {
 	size_t n = tree_length(&j->trees, path);

@@ -56,9 +56,6 @@ void journal_clear(struct journal *j);
  */
 void journal_place(struct journal *j);
 
-/* The same for one of the folders; the caller's. */
-char *journal_staged(const struct journal *j, const char *path);
-
 int journal_write(const struct journal *j, const struct state *st,
     const char *name, struct error *e);
 

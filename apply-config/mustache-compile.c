@@ -272,6 +272,7 @@ argument_add(struct compiler *c, const struct open_tag *o, const struct tag *t)
 {
 	struct program *p = c->p;
 	struct argument *a = mem_alloc(sizeof(*a));
+	struct place place = program_place(p, (uint32_t)o->content);
 	size_t end = t->line_start ? t->begin - t->white : t->begin;
 	bool lines = o->content > 0 && p->text[o->content - 1] == '\n';
 
@@ -280,7 +281,8 @@ argument_add(struct compiler *c, const struct open_tag *o, const struct tag *t)
 	a->name = o->name;
 	a->len = (uint32_t)o->len;
 	a->body = (struct body){ .name = p->body->name,
-		.line = program_line(p, (uint32_t)o->content),
+		.line = place.line,
+		.column = place.column,
 		.delimiters = o->delimiters,
 		.dialect = p->body->dialect };
 	a->body.text =

@@ -51,6 +51,13 @@ struct render {
 static int
 render(struct render *r, const struct program *p, uint32_t from, uint32_t to);
 
+static int
+too_deep(const struct render *r, const struct program *p, uint32_t at)
+{
+	return program_error(
+	    p, at, r->error, "nested more than %d deep", LIMIT_TEMPLATE_DEPTH);
+}
+
 /* ---- names ------------------------------------------------------------- */
 
 /* The member of a map, or, where that is allowed, the item of a list. */
@@ -124,16 +131,21 @@ find(struct render *r, const struct program *p, uint32_t at, uint16_t parts)
 	return found;
 }
 
-/* In strict rendering, note a name that nothing has. */
+/*
+ * In strict rendering, note a name that nothing has, once.  Only a text with
+ * more than one indentation has nodes that stand in the same place.
+ */
 static void
 note_missing(struct render *r, const struct program *p, const struct node *n)
 {
 	own(strbuf_clear) struct strbuf b = { 0 };
 
-	if (r->job->missing == NULL)
+	if (r->job->missing == NULL || n->missed)
 		return;
-	program_place(p, n->at, &b);
-	if (!strlist_has(r->job->missing, strbuf_text(&b)))
+	p->nodes[n - p->nodes].missed = true;
+	program_tell(p, n->at, &b);
+	if (p->body->count <= 1 ||
+	    !strlist_has(r->job->missing, strbuf_text(&b)))
 		strlist_take(r->job->missing, strbuf_take(&b));
 }
 
@@ -253,6 +265,16 @@ render_inverted(struct render *r, const struct program *p, const struct node *n)
 
 /* ---- partials, parents and blocks --------------------------------------- */
 
+/* Render what the tag n of p stands for. */
+static int
+render_other(struct render *r, const struct program *p, const struct node *n,
+    const struct program *other)
+{
+	if (r->nesting == LIMIT_TEMPLATE_DEPTH)
+		return too_deep(r, p, n->at);
+	return render(r, other, 0, (uint32_t)other->count);
+}
+
 /* The template that a tag names; *m is NULL when there is none. */
 static int
 find_partial(struct render *r, const struct program *p, const struct node *n,
@@ -279,7 +301,7 @@ find_partial(struct render *r, const struct program *p, const struct node *n,
 	    r->job->partial(r->job->ctx, name, len, m, r->error) == -1) {
 		own(strbuf_clear) struct strbuf b = { 0 };
 
-		program_place(p, n->at, &b);
+		program_tell(p, n->at, &b);
 		return error_prefix(r->error, "%s", strbuf_text(&b));
 	}
 	if (*m == NULL)
@@ -300,9 +322,7 @@ render_partial(struct render *r, const struct program *p, const struct node *n)
 	if (m == NULL)
 		return 0;
 	other = program_get(&m->body, indent, white, false, r->error);
-	if (other == NULL)
-		return -1;
-	return render(r, other, 0, (uint32_t)other->count);
+	return other == NULL ? -1 : render_other(r, p, n, other);
 }
 
 static int
@@ -349,9 +369,7 @@ render_block(struct render *r, const struct program *p, const struct node *n)
 		return render(r, p, (uint32_t)(n - p->nodes) + 1, n->next);
 	other = program_get(
 	    &a->body, b->indent, b->indent_len, b->inside, r->error);
-	if (other == NULL)
-		return -1;
-	return render(r, other, 0, (uint32_t)other->count);
+	return other == NULL ? -1 : render_other(r, p, n, other);
 }
 
 /* ---- the walk ---------------------------------------------------------- */
@@ -401,8 +419,7 @@ render(struct render *r, const struct program *p, uint32_t from, uint32_t to)
 	uint32_t at = from > 0 ? p->nodes[from - 1].at : 0;
 
 	if (r->nesting == LIMIT_TEMPLATE_DEPTH)
-		return program_error(p, at, r->error,
-		    "nested more than %d deep", LIMIT_TEMPLATE_DEPTH);
+		return too_deep(r, p, at);
 	if (count_step(r, p, at) == -1)
 		return -1;
 	r->nesting++;

@@ -96,26 +96,23 @@ static bool
 find_mark(const struct scan *s, size_t start, char mark, size_t *none,
     size_t *name_end, size_t *end)
 {
-	const char *lf;
-	size_t limit;
+	size_t at = start;
 
 	if (start < *none)
 		return false;
-	lf = memchr(s->text + start, '\n', s->len - start);
-	limit = lf == NULL ? s->len : (size_t)(lf - s->text);
-	for (size_t at = start + 1; at < limit; at++) {
+	while (at < s->len && s->text[at] != '\n') {
 		size_t after;
 
-		if (s->text[at] != mark)
+		if (s->text[at++] != mark || at == start + 1)
 			continue;
-		after = scan_blanks(s, at + 1);
+		after = scan_blanks(s, at);
 		if (!closes(s, after))
 			continue;
-		*name_end = at;
+		*name_end = at - 1;
 		*end = after + s->delimiters.close_len;
 		return true;
 	}
-	*none = limit;
+	*none = at;
 	return false;
 }
 

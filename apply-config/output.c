@@ -169,7 +169,9 @@ output_mkdir(struct output *o, const char *path, struct error *e)
 		return -1;
 	if (mkdirat(dir, path_base(path), 0777) == 0)
 		return 0;
-	if (errno != EEXIST || output_remove(o, path, e) == -1)
+	if (errno != EEXIST)
+		return output_failed(o, path, e);
+	if (output_remove(o, path, e) == -1)
 		return -1;
 	return make_folder(o, path, e);
 }

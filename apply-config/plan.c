@@ -222,7 +222,9 @@ plan_change(struct output *o, const struct settings *s, struct rendered *r,
 	dir = output_dir(o, path, e);
 	if (dir == -1)
 		return -1;
-	if (!is_same(dir, path_base(path), &self, &want, &r->body))
+	if (is_same(dir, path_base(path), &self, &want, &r->body))
+		r->made = self;
+	else
 		add(c, CHANGE_UPDATE, r, &want);
 	return 0;
 }

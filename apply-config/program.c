@@ -16,32 +16,29 @@
 
 /* ---- places ------------------------------------------------------------ */
 
-uint32_t
-program_line(const struct program *p, uint32_t at)
+/*
+ * Most places are asked for in order, so the search goes on from the last.  A
+ * column counts characters, from 0.
+ */
+struct place
+program_place(const struct program *p, uint32_t at)
 {
-	const char *s = p->text, *end = p->text + at;
-	uint32_t line = p->body->line;
+	struct place *last = p->place;
 
-	while ((s = memchr(s, '\n', (size_t)(end - s))) != NULL) {
-		line++;
-		s++;
+	if (at < last->at || last->line == 0)
+		*last = (struct place){ .line = p->body->line,
+			.column = p->body->column };
+	for (; last->at < at; last->at++) {
+		unsigned char c = (unsigned char)p->text[last->at];
+
+		if (c == '\n') {
+			last->line++;
+			last->column = 0;
+		} else {
+			last->column += (c & 0xc0) != 0x80;
+		}
 	}
-	return line;
-}
-
-/* Characters from the start of the line, from 1, less the indentation. */
-static unsigned
-column_of(const struct program *p, uint32_t at)
-{
-	const char *s = p->text + at, *start = s;
-	unsigned column = 1;
-
-	while (start > p->text && start[-1] != '\n')
-		start--;
-	for (; start < s; start++)
-		column += ((unsigned char)*start & 0xc0) != 0x80;
-	return column > p->indent_len ? column - (unsigned)p->indent_len
-				      : column;
+	return *last;
 }
 
 /* The tag at that place, shortened, without line breaks. */
@@ -66,10 +63,15 @@ tag_length(const struct program *p, uint32_t at)
 }
 
 void
-program_place(const struct program *p, uint32_t at, struct strbuf *b)
+program_tell(const struct program *p, uint32_t at, struct strbuf *b)
 {
-	strbuf_printf(b, "%s:%u:%u: %.*s", p->body->name, program_line(p, at),
-	    column_of(p, at), tag_length(p, at), p->text + at);
+	struct place place = program_place(p, at);
+	uint32_t column = place.column;
+
+	if (column >= p->indent_len)
+		column -= (uint32_t)p->indent_len;
+	strbuf_printf(b, "%s:%u:%u: %.*s", p->body->name, place.line,
+	    column + 1, tag_length(p, at), p->text + at);
 }
 
 int
@@ -83,7 +85,7 @@ program_error(
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	program_place(p, at, &b);
+	program_tell(p, at, &b);
 	return error_set(e, EINVAL, "%s: %s", strbuf_text(&b), text);
 }
 
@@ -129,6 +131,7 @@ program_free(struct program *p)
 	free(p->partials);
 	free(p->blocks);
 	free(p->arguments);
+	free(p->place);
 	free(p);
 }
 
@@ -138,6 +141,7 @@ program_new(struct body *b, const char *indent, size_t n, bool inside)
 	struct program *p = mem_alloc(sizeof(*p));
 
 	p->body = b;
+	p->place = mem_alloc(sizeof(*p->place));
 	p->text = b->text;
 	p->len = b->len;
 	p->inside = inside;

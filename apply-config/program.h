@@ -23,6 +23,7 @@ enum node_kind {
 
 struct node {
 	uint8_t kind;
+	bool missed; /* in strict rendering, was said to be missing */
 	uint16_t parts; /* of the name; 0 is "." */
 	uint32_t at; /* where the text or the tag begins in the program's */
 	uint32_t next; /* the node after all that is inside */
@@ -65,6 +66,7 @@ struct body {
 	char *text;
 	size_t len;
 	uint32_t line; /* of the first byte, from 1 */
+	uint32_t column; /* characters before it on that line */
 	struct delimiters delimiters; /* in force at the first byte */
 	struct mustache_dialect dialect;
 	struct program **programs;
@@ -86,8 +88,14 @@ struct block {
 	bool inside; /* the first line is indented already */
 };
 
+/* Where a byte of a program's text stands. */
+struct place {
+	uint32_t at, line, column;
+};
+
 struct program {
 	struct body *body;
+	struct place *place; /* the last that was asked for; line 0: none */
 	char *indent; /* NULL when there is none */
 	size_t indent_len;
 	bool inside;
@@ -126,11 +134,11 @@ int program_compile(struct program *p, struct error *e);
 int program_error(const struct program *p, uint32_t at, struct error *e,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* The line of a place, from 1. */
-uint32_t program_line(const struct program *p, uint32_t at);
+/* Lines count from 1, columns from 0. */
+struct place program_place(const struct program *p, uint32_t at);
 
 /* Add "name:line:column: text" of the tag at that place to b. */
-void program_place(const struct program *p, uint32_t at, struct strbuf *b);
+void program_tell(const struct program *p, uint32_t at, struct strbuf *b);
 
 /* ---- tags in text (mustache-scan.c) ------------------------------------ */
 

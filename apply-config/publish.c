@@ -324,6 +324,29 @@ finish(struct publication *p, struct changed *done, struct error *e)
 	return state_rename(p->state, "commit", name, e);
 }
 
+/*
+ * Renaming a file moves its change time.  Whatever else is in its place by now
+ * is not the one that was made.
+ */
+static void
+note_times(struct publication *p, const struct changes *c)
+{
+	for (size_t i = 0; i < c->len; i++) {
+		const char *path = c->items[i].path;
+		struct error ignored;
+		struct stat st;
+		int dir;
+
+		if (c->items[i].made == NULL || p->journal->items[i].in_tree)
+			continue;
+		dir = output_dir(p->output, path, &ignored);
+		if (dir != -1 &&
+		    fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) ==
+			0)
+			c->items[i].made->st_ctim = st.st_ctim;
+	}
+}
+
 static void
 publication_clear(struct publication *p)
 {
@@ -345,7 +368,10 @@ publish(const struct settings *s, struct output *o, const struct state *st,
 		return -1;
 	if (note_all(&p, c, e) == -1 || prepare(&p, c, e) == -1)
 		return -1;
-	return finish(&p, done, e);
+	if (finish(&p, done, e) == -1)
+		return -1;
+	note_times(&p, c);
+	return 0;
 }
 
 /* ---- after a crash --------------------------------------------------------------- */

@@ -82,8 +82,4 @@ bool identity_is(const struct identity *is, const char *was);
  */
 bool identity_is_settled(const struct identity *i, int64_t looked);
 
-/* The output of a template; its change time moves when it is renamed. */
-struct identity record_made(const struct stat *st);
-struct identity record_output(struct output *o, const char *path);
-
 #endif

@@ -107,9 +107,7 @@ encode_rendered(struct saver *v, const struct rendered *rendered)
 	struct strbuf *b = &v->piece;
 	const struct template *t = rendered->template;
 	struct identity template = t->file,
-			output = rendered->made.st_mode != 0
-	    ? record_made(&rendered->made)
-	    : record_output(v->run->output, t->path);
+			output = identity_of(&rendered->made);
 
 	/* Whom a name means may change: such a file is looked at each time. */
 	if (rendered->control.uid != (uid_t)-1 ||

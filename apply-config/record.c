@@ -44,17 +44,9 @@ record_clock(void)
 	return clock_ns(&t);
 }
 
-struct identity
-record_made(const struct stat *st)
-{
-	struct identity i = identity_of(st);
-
-	i.changed = 0;
-	return i;
-}
-
-struct identity
-record_output(struct output *o, const char *path)
+/* What is there now. */
+static struct identity
+output_identity(struct output *o, const char *path)
 {
 	struct error ignored;
 	struct stat st = { 0 };
@@ -63,7 +55,7 @@ record_output(struct output *o, const char *path)
 	if (dir == -1 ||
 	    fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return (struct identity){ 0 };
-	return record_made(&st);
+	return identity_of(&st);
 }
 
 /* ---- digests of values ------------------------------------------------------- */
@@ -192,9 +184,8 @@ record_is_current(struct record *r, const struct template *t, struct output *o)
 	    any(&item->depends, l->changed, l->mark_count) ||
 	    any(&item->partials, l->partial_changed, l->partial_count))
 		return false;
-	output = record_output(o, t->path);
-	return identity_is(&output, item->output) &&
-	    identity_is_settled(&output, l->saved);
+	output = output_identity(o, t->path);
+	return identity_is(&output, item->output) && output.modified < l->saved;
 }
 
 size_t
@@ -209,7 +200,7 @@ record_spans(struct record *r, const char *path, const struct stat *st,
 {
 	const struct layer *l;
 	const struct item *item = record_find(r, path, &l);
-	struct identity i = record_made(st);
+	struct identity i = identity_of(st);
 
 	if (item == NULL || !identity_is(&i, item->output))
 		return false;

@@ -27,6 +27,7 @@ struct partial {
 	char *name;
 	size_t len;
 	struct stat st; /* st_mode 0: there is none */
+	const char *problem; /* why it cannot be opened though it is there */
 	struct mustache *template; /* NULL: not loaded, or there is none */
 };
 
@@ -173,6 +174,28 @@ open_partial(struct renderer *r, const char *name)
 	return fd;
 }
 
+static bool
+is_there(const struct renderer *r, const char *name)
+{
+	own_fd int fd = file_open_in(r->partials_fd, name, O_PATH | O_NOFOLLOW);
+
+	return fd != -1;
+}
+
+/* Why one could not be opened, as errno says; NULL: there is none. */
+static const char *
+partial_problem(const struct renderer *r, const char *name)
+{
+	const int code = errno;
+	own_free char *longer = mem_printf("%s.mustache", name);
+
+	if (code != ENOENT && code != ENOTDIR && code != ENAMETOOLONG)
+		return strerror(code);
+	if (r->partials_fd != -1 && (is_there(r, longer) || is_there(r, name)))
+		return "leads to nothing in the folder of partials";
+	return NULL;
+}
+
 uint32_t
 renderer_partial(struct renderer *r, const char *name, size_t len)
 {
@@ -189,6 +212,8 @@ renderer_partial(struct renderer *r, const char *name, size_t len)
 	fd = open_partial(r, p->name);
 	if (fd != -1)
 		(void)fstat(fd, &p->st);
+	else
+		p->problem = partial_problem(r, p->name);
 	return (uint32_t)r->partial_count++;
 }
 
@@ -257,6 +282,8 @@ get_partial(void *ctx, const char *name, size_t len, struct mustache **m,
 	number = renderer_partial(r, name, len);
 	note_partial(r->now, number);
 	p = &r->partials[number];
+	if (p->problem != NULL)
+		return error_set(e, EINVAL, "partial %s: %s", copy, p->problem);
 	if (p->template == NULL && p->st.st_mode != 0 &&
 	    load_partial(r, p, e) == -1)
 		return -1;
@@ -353,12 +380,10 @@ run_program(
 		return -1;
 	if (proc_check(&status, &why) == 0)
 		return 0;
-	if (talk.len > 0)
-		strbuf_cut(&talk, talk.len - 1); /* the last line feed */
 	secrets_mask(&r->secret_texts, &talk);
 	return error_set(e, why.code,
-	    "config script failed: %s: %.100s, with output: %.600s", path,
-	    why.text, strbuf_text(&talk));
+	    "config script failed: %s: %.100s, with output: %s", path, why.text,
+	    parts_last(&talk, LIMIT_SHOWN_BYTES));
 }
 
 static int
@@ -416,6 +441,22 @@ keep_marks(struct renderer *r, struct rendered *to)
 		memcpy(to->marks, marks, to->mark_count * sizeof(*marks));
 }
 
+/* Most errors begin with the template's name, those in partials do not. */
+static void
+blame(const char *name, struct error *e)
+{
+	const struct error why = *e;
+	size_t n = strlen(name);
+
+	if (strncmp(why.text, name, n) == 0 && why.text[n] == ':')
+		error_set(e, why.code, "could not render moustache template %s",
+		    why.text);
+	else
+		error_set(e, why.code,
+		    "could not render moustache template %s: %s", name,
+		    why.text);
+}
+
 struct rendered *
 renderer_run(struct renderer *r, const struct template *t, struct error *e)
 {
@@ -428,7 +469,7 @@ renderer_run(struct renderer *r, const struct template *t, struct error *e)
 		if (render_program(r, name, to, e) == -1)
 			return NULL;
 	} else if (render_mustache(r, t, name, to, e) == -1) {
-		error_prefix(e, "could not render moustache template");
+		blame(name, e);
 		return NULL;
 	}
 	keep_marks(r, to);
@@ -457,6 +498,9 @@ render_loose(
 		return render_program(r, path, to, e);
 	if (file_read_fd(fd, path, LIMIT_TEMPLATE_BYTES, &text, e) == -1)
 		return -1;
+	if (text.len == 0 && S_ISFIFO(st.st_mode))
+		return error_set(
+		    e, ENODATA, "%s: nothing is in the pipe", path);
 	return run_mustache(r, path, &text, to, e);
 }
 

@@ -113,7 +113,9 @@ secrets_within(const struct secrets *s, const struct value *v)
 	return false;
 }
 
-#define SHORTEST 4 /* bytes of a secret that is looked for in a text */
+/* Bytes of a secret, of a line of one, that are looked for in a text. */
+#define SHORTEST 4
+#define SHORTEST_LINE 8
 
 static void
 add_text(struct strlist *texts, const char *s, size_t n)
@@ -127,6 +129,23 @@ add_text(struct strlist *texts, const char *s, size_t n)
 	strlist_addn(texts, s, n);
 }
 
+/* Of a key in several lines a program may show one. */
+static void
+add_lines(struct strlist *texts, const char *s, size_t n)
+{
+	const char *end = s + n, *next;
+
+	if (memchr(s, '\n', n) == NULL)
+		return;
+	for (; s < end; s = next + 1) {
+		next = memchr(s, '\n', (size_t)(end - s));
+		if (next == NULL)
+			next = end;
+		if (next - s >= SHORTEST_LINE)
+			add_text(texts, s, (size_t)(next - s));
+	}
+}
+
 static void
 add_scalar(const struct value *v, struct strlist *texts)
 {
@@ -135,6 +154,7 @@ add_scalar(const struct value *v, struct strlist *texts)
 	if (v->kind != VALUE_STRING && v->kind != VALUE_NUMBER)
 		return;
 	add_text(texts, v->text, v->len);
+	add_lines(texts, v->text, v->len);
 	value_print(v, STYLE_PYTHON, &b);
 	if (v->kind == VALUE_STRING)
 		add_text(texts, b.s + 1, b.len - 2);

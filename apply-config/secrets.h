@@ -37,7 +37,8 @@ bool secrets_within(const struct secrets *s, const struct value *v);
 
 /*
  * Add the texts of all secret values that are long enough to be known by
- * them, as they are and as they stand in JSON.
+ * them, as they are and as they stand in JSON, and the lines of those that
+ * have several.
  */
 void secrets_texts(
     const struct secrets *s, const struct value *v, struct strlist *texts);

@@ -81,11 +81,9 @@ validate_run(struct output *o, const struct change *c, const char *staged,
 		return error_prefix(e, "%s: validate", name);
 	if (proc_check(&status, &why) == 0)
 		return 0;
-	if (talk.len > 0)
-		strbuf_cut(&talk, talk.len - 1); /* the last line feed */
 	return error_set(e, why.code,
-	    "%s: refused by %s: %.100s, with output: %.600s", name,
-	    argv.items[0], why.text,
+	    "%s: refused by %s: %.100s, with output: %s", name, argv.items[0],
+	    why.text,
 	    c->secret ? "(not shown: there are secrets in the file)"
-		      : strbuf_text(&talk));
+		      : parts_last(&talk, LIMIT_SHOWN_BYTES));
 }

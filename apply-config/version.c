@@ -350,10 +350,15 @@ version_move(
 int
 version_remove(struct output *o, const char *path, struct error *e)
 {
+	struct stat st;
 	int dir = output_dir(o, path, e);
 
 	if (dir == -1)
 		return is_gone(e) ? 0 : -1;
+	/* A disk that may not be written to says so before it looks. */
+	if (fstatat(dir, path_base(path), &st, AT_SYMLINK_NOFOLLOW) == -1 &&
+	    errno == ENOENT)
+		return 0;
 	if (unlinkat(dir, path_base(path), 0) == -1 && errno != ENOENT)
 		return output_failed(o, path, e);
 	return 0;

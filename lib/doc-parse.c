@@ -345,7 +345,7 @@ parse_member(struct parser *p)
 static struct value *
 end_map(struct parser *p, size_t first)
 {
-	const struct member *members = p->members + first;
+	const struct member *members;
 	size_t n = p->member_count - first;
 	struct value **recent;
 	uint32_t names = 0;
@@ -353,7 +353,8 @@ end_map(struct parser *p, size_t first)
 	p->at++;
 	p->member_count = first;
 	if (n == 0)
-		return value_map(p->doc);
+		return value_map(p->doc); /* members may be NULL yet */
+	members = p->members + first;
 	for (size_t i = 0; i < n; i++)
 		names += members[i].hash;
 	recent = &p->recent[names % RECENT];

@@ -10,6 +10,9 @@
 
 #include "lib/doc-private.h"
 #include "lib/mem.h"
+#include "lib/strbuf.h"
+#include "lib/strlist.h"
+#include "lib/utf8.h"
 
 /* ---- making values ----------------------------------------------------- */
 
@@ -90,6 +93,25 @@ struct value *
 value_string(struct doc *d, const char *text)
 {
 	return value_stringn(d, text, strlen(text));
+}
+
+struct value *
+value_foreign(struct doc *d, const char *bytes, size_t n)
+{
+	own(strbuf_clear) struct strbuf clean = { 0 };
+
+	utf8_clean(&clean, bytes, n);
+	return value_stringn(d, strbuf_text(&clean), clean.len);
+}
+
+struct value *
+value_strings(struct doc *d, const struct strlist *l)
+{
+	struct value *v = value_list(d);
+
+	for (size_t i = 0; i < l->len; i++)
+		value_add(d, v, value_string(d, l->items[i]));
+	return v;
 }
 
 struct value *

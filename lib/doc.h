@@ -23,6 +23,7 @@
 
 struct error;
 struct strbuf;
+struct strlist;
 struct doc;
 
 enum value_kind {
@@ -90,6 +91,12 @@ struct value *value_string(struct doc *d, const char *text);
 struct value *value_stringn(struct doc *d, const char *text, size_t n);
 struct value *value_list(struct doc *d);
 struct value *value_map(struct doc *d);
+
+/* A string of foreign bytes: what is not UTF-8 becomes U+FFFD. */
+struct value *value_foreign(struct doc *d, const char *bytes, size_t n);
+
+/* A list of strings, those of l. */
+struct value *value_strings(struct doc *d, const struct strlist *l);
 
 /* Append to a list; set a member of a map, replacing one that is there. */
 void value_add(struct doc *d, struct value *list, struct value *item);

@@ -34,6 +34,7 @@
 #define LIMIT_LINE_BYTES KIB(64) /* one line of a child's output */
 #define LIMIT_CAPTURE_BYTES MIB(64) /* output kept whole */
 #define LIMIT_TAIL_BYTES KIB(4) /* output kept for a report */
+#define LIMIT_SHOWN_BYTES 600 /* of it, in an error */
 #define LIMIT_ENV_BYTES MIB(4) /* an environment that bash printed */
 
 /* Names and counts. */

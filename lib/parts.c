@@ -285,3 +285,17 @@ parts_tail(struct strbuf *tail, const char *line, size_t len)
 		strbuf_cut(tail, LIMIT_TAIL_BYTES);
 	}
 }
+
+const char *
+parts_last(struct strbuf *tail, size_t most)
+{
+	const char *end, *line;
+
+	if (tail->len > 0 && tail->s[tail->len - 1] == '\n')
+		strbuf_cut(tail, tail->len - 1);
+	end = strbuf_text(tail) + tail->len;
+	if (tail->len <= most)
+		return strbuf_text(tail);
+	line = memchr(end - most - 1, '\n', most + 1);
+	return line != NULL ? line + 1 : end - most;
+}

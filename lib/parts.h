@@ -58,4 +58,10 @@ int parts_environment(
 /* The end of a child's output, kept for a report. */
 void parts_tail(struct strbuf *tail, const char *line, size_t len);
 
+/*
+ * Of that end the last lines that have most bytes together; of a line that
+ * alone has more, its end.  Points into tail, whose last line feed goes.
+ */
+const char *parts_last(struct strbuf *tail, size_t most);
+
 #endif

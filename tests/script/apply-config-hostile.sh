@@ -37,9 +37,9 @@ awk 'BEGIN { for (i = 0; i < 10000; i++) printf "{{#v}}"
 	for (i = 0; i < 10000; i++) printf "{{/v}}" }' >"$tmp/t/b"
 try "nested sections" "b:1:1537: {{#v}}: nested more than 256 deep"
 
-printf '{{>loop}}' >"$tmp/partials/loop.mustache"
+printf 'a {{>loop}}' >"$tmp/partials/loop.mustache"
 printf '{{>loop}}' >"$tmp/t/b"
-try "a partial in itself" "partial loop:1:1: {{>loop}}: nested more than 256"
+try "a partial in itself" "partial loop:1:3: {{>loop}}: nested more than 256"
 
 awk 'BEGIN { for (i = 0; i < 200; i++) printf "{{#l}}"
 	for (i = 0; i < 200; i++) printf "{{/l}}" }' >"$tmp/t/b"
@@ -57,6 +57,8 @@ printf 'a\0b' >"$tmp/t/b"
 try "a NUL byte" "b: a NUL byte is in the text"
 
 mkfifo "$tmp/t/b"
+refused "a FIFO that nobody writes to" "b: nothing is in the pipe" \
+    apply-config --render "$tmp/t/b" -m --fallback-metadata
 try "a FIFO" "b: is no regular file"
 
 ln -s nothing "$tmp/t/b"
@@ -94,6 +96,23 @@ try "an alias to itself in a control file" "a.oac:1:"
 
 printf '&a [&b [&c [&d [&e [&f [&g [&h [' >"$tmp/t/a.oac"
 try "a control file that does not end" "a.oac:"
+
+# Much in one line, and much that is missing, take no more than their length.
+# Sanitizers look at all of the rest of a text when a tag is looked for in it.
+case $(command -v apply-config) in
+*build-san/*) many=100000 ;;
+*) many=2000000 ;;
+esac
+yes '{{{v}}} ' | head -n "$many" | tr -d '\n' >"$tmp/b"
+timeout 40 apply-config --render "$tmp/b" -m --fallback-metadata >/dev/null ||
+    say "many tags in one line: exit status $?"
+seq -f '{{m%.0f}}' 200000 >"$tmp/b"
+timeout 40 apply-config --strict --render "$tmp/b" -m --fallback-metadata \
+    2>"$tmp/said"
+status=$?
+[ $status -eq 1 ] || say "many missing names: exit status $status"
+grep -q "b:200000:1: {{m200000}}: is missing" "$tmp/said" ||
+    say "many missing names: $(tail -n 2 "$tmp/said")"
 
 # A folder where the file should be; the error comes before any change.
 mkdir "$tmp/t/dir"
@@ -140,6 +159,8 @@ if mount -t tmpfs -o size=64k none "$tmp/full" 2>/dev/null &&
 		echo old >"$tmp/full/$f"
 		echo old >"$tmp/ro/$f"
 	done
+	mkdir "$tmp/t/new"
+	echo x >"$tmp/t/new/x"
 	mount -o remount,ro "$tmp/ro"
 	for d in full ro; do
 		apply-config --state "$tmp/state" -t "$tmp/t" -o "$tmp/$d" -m \
@@ -153,6 +174,14 @@ if mount -t tmpfs -o size=64k none "$tmp/full" 2>/dev/null &&
 		[ "$(find "$tmp/$d" -type f | wc -l)" -eq 4 ] ||
 		    say "$d: left something over"
 	done
+	rm -r "$tmp/t/new"
+	# With nothing to do the read-only one is no error afterwards.
+	for f in a b c d; do echo old >"$tmp/t/$f"; done
+	apply-config --state "$tmp/state" -t "$tmp/t" -o "$tmp/ro" -m \
+	    2>"$tmp/said" || say "ro, nothing to do: $(cat "$tmp/said")"
+	rm -r "$tmp/t"
+	mkdir "$tmp/t"
+	for f in a b c d; do echo new >"$tmp/t/$f"; done
 else
 	echo "not tried: a full disk, a read-only one (mount is not allowed)"
 fi

@@ -174,6 +174,22 @@ check_metadata(void)
 	}
 }
 
+/* Other bytes in the same file, with the times that it had. */
+static void
+edit_unseen(const char *path)
+{
+	own_fd int fd = openat(top_fd, path, O_WRONLY | O_CLOEXEC);
+	struct timespec times[2];
+	struct stat st;
+
+	CHECK(fstat(fd, &st) == 0);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	settle();
+	CHECK(pwrite(fd, "#", 1, 0) == 1);
+	CHECK(futimens(fd, times) == 0);
+}
+
 static void
 check_files(void)
 {
@@ -182,6 +198,13 @@ check_files(void)
 	put("t/f", "{{>p}}{{>none}}");
 	apply(json_text);
 	CHECK(is_current(json_text));
+	edit_unseen("o/f");
+	CHECK(!is_current(json_text));
+	apply(json_text);
+	edit_unseen("t/f");
+	CHECK(!is_current(json_text));
+	put("t/f", "{{>p}}{{>none}}");
+	apply(json_text);
 	put("o/f", "changed by somebody");
 	CHECK(!is_current(json_text));
 	apply(json_text);

@@ -206,6 +206,8 @@ malformed_text_is_replaced(void)
 	own(strbuf_clear) struct strbuf a = { 0 }, b = { 0 };
 	const struct value *v = value_stringn(d, "a\xff\xe2\x82z\xc3", 6);
 
+	CHECK_STR(value_foreign(d, v->text, v->len)->text,
+	    "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\xef\xbf\xbd");
 	value_print(v, STYLE_PYTHON, &a);
 	value_print(v, STYLE_UTF8, &b);
 	CHECK_STR(a.s, "\"a\\ufffd\\ufffd\\ufffdz\\ufffd\"");
