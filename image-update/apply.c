@@ -15,6 +15,23 @@
 #include "lib/own.h"
 #include "lib/path.h"
 
+/* What a machine needs of an image to start it, and to know it again. */
+static int
+check_machine(const struct contents *new, struct error *e)
+{
+	own_free char *folder = path_dir(CONTENTS_INSIDE);
+	const struct contents_entry *t = contents_find(new, folder);
+
+	if (new->kernel == NULL)
+		return error_set(e, ENOEXEC,
+		    "image %s: it names no kernel to start", new->name);
+	if (t == NULL || t->type != 'd')
+		return error_set(e, ENOTDIR,
+		    "image %s: it has no /%s to tell what it is", new->name,
+		    folder);
+	return 0;
+}
+
 int
 apply_check(struct slots *s, const struct source *from,
     const struct trust *trust, struct error *e)
@@ -23,9 +40,8 @@ apply_check(struct slots *s, const struct source *from,
 
 	if (schema_check(s, new, trust, e) == -1)
 		return -1;
-	if (s->machine != NULL && new->kernel == NULL)
-		return error_set(e, ENOEXEC,
-		    "image %s: it names no kernel to start", new->name);
+	if (s->machine != NULL && check_machine(new, e) == -1)
+		return -1;
 	if (s->current == NULL || from->unchanged || trust->older_too)
 		return 0;
 	old = slots_current(s, e);
@@ -40,12 +56,27 @@ apply_check(struct slots *s, const struct source *from,
 	return 0;
 }
 
+/* Whether every byte of the staging tree is right. */
+static int
+check_staging(
+    struct journal *j, struct slots *s, struct source *from, struct error *e)
+{
+	source_done(from);
+	slots_forget(s);
+	if (journal_note(j, s, "STAGED", from->contents, e) == -1 ||
+	    slots_reread(s, e) == -1)
+		return -1;
+	return slots_verify(s, STAGING, from->contents, e);
+}
+
 /* Fill, sync and verify a slot for the image; nothing points to it yet. */
 static int
 stage(struct journal *j, struct slots *s, struct source *from, struct error *e)
 {
 	const struct contents *old = NULL, *c = from->contents;
 	struct plan plan;
+	bool shares;
+	int r;
 
 	if (s->current != NULL && (old = slots_current(s, e)) == NULL)
 		return -1;
@@ -55,14 +86,20 @@ stage(struct journal *j, struct slots *s, struct source *from, struct error *e)
 	log_info("stage %s: %zu of %zu files, %llu bytes", c->name,
 	    plan.added + plan.changed + plan.attributes, c->n,
 	    (unsigned long long)plan.bytes);
+	shares = old != NULL && !slots_apart(s);
 	if (journal_note(j, s, "FETCHED", c, e) == -1 ||
 	    slots_begin(s, e) == -1 || fill(s, from, old, e) == -1)
 		return -1;
-	source_done(from);
-	slots_forget(s);
-	if (journal_note(j, s, "STAGED", c, e) == -1 ||
-	    slots_reread(s, e) == -1 || slots_verify(s, STAGING, c, e) == -1 ||
-	    slots_settle(s, c, e) == -1)
+	r = check_staging(j, s, from, e);
+	if (r == -1 && e->code == EBADMSG && shares) {
+		/* What has rotted there must not keep the machine on it. */
+		log_warn("%s; the current slot is damaged: what is wrong is "
+			 "brought anew",
+		    e->text);
+		r = fill(s, from, NULL, e) == -1 ? -1
+						 : check_staging(j, s, from, e);
+	}
+	if (r == -1 || slots_settle(s, c, e) == -1)
 		return -1;
 	return journal_note(j, s, "VERIFIED", c, e);
 }
@@ -84,14 +121,20 @@ switch_to(struct journal *j, struct slots *s, const struct contents *c,
 	return slots_exchange(s, e);
 }
 
+bool
+apply_is_there(const struct slots *s, const struct contents *c)
+{
+	return s->previous != NULL && strcmp(s->previous, c->id) == 0;
+}
+
 static int
 run(struct journal *j, struct slots *s, struct source *from,
     const struct trial *trial, struct error *e)
 {
 	const struct contents *c = from->contents;
 
-	if (s->previous != NULL && strcmp(s->previous, c->id) == 0) {
-		/* It was here before: read it again, each byte. */
+	if (apply_is_there(s, c)) {
+		/* Read it again, each byte. */
 		if (slots_verify(s, c->id, c, e) == -1 ||
 		    journal_note(j, s, "VERIFIED", c, e) == -1)
 			return -1;
@@ -101,9 +144,9 @@ run(struct journal *j, struct slots *s, struct source *from,
 	return switch_to(j, s, c, trial, e);
 }
 
-/* An image on trial needs the other slot to go back to. */
-static int
-check_trial(const struct journal *j, const struct slots *s, struct error *e)
+int
+apply_check_trial(
+    const struct journal *j, const struct slots *s, struct error *e)
 {
 	const char *id = journal_text(j, "id", "");
 
@@ -119,23 +162,31 @@ check_trial(const struct journal *j, const struct slots *s, struct error *e)
 	    journal_text(j, "name", "?"));
 }
 
-/*
- * Who asked by metadata is told of what could not even begin, as of what
- * fails later.
- */
+/* Who asked by metadata is told; a server that is away may come back. */
+static void
+tell(const struct error *why)
+{
+	if (getenv(FOLLOWING) == NULL)
+		return;
+	machine_report();
+	if (why->code == EAGAIN)
+		machine_retry();
+}
+
+/* What could not even begin is told, too, as what fails later. */
 static void
 tell_refusal(struct journal *j, const struct slots *s, const struct contents *c,
-    const char *why)
+    const struct error *why)
 {
 	struct error e;
 
 	if (getenv(FOLLOWING) == NULL || journal_text(j, "state", NULL) != NULL)
 		return;
 	if (journal_note(j, s, "FAILED", c, &e) == -1 ||
-	    journal_end(j, s, "FAILED", why, &e) == -1)
+	    journal_end(j, s, "FAILED", why->text, &e) == -1)
 		log_warn("%s", e.text);
 	else
-		machine_report();
+		tell(why);
 }
 
 void
@@ -146,7 +197,7 @@ apply_refused(struct slots *s, const char *place, const struct error *why)
 	struct error e;
 
 	if (journal_load(&j, s, &e) == 0)
-		tell_refusal(&j, s, c, why->text);
+		tell_refusal(&j, s, c, why);
 }
 
 int
@@ -157,11 +208,11 @@ apply(struct slots *s, struct source *from, const struct trust *trust,
 	struct error ignored;
 	bool noted;
 
-	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
+	if (journal_load(&j, s, e) == -1 || apply_check_trial(&j, s, e) == -1 ||
 	    journal_recover(&j, s, e) == -1 || slots_tidy(s, false, e) == -1)
 		return -1;
 	if (apply_check(s, from, trust, e) == -1) {
-		tell_refusal(&j, s, from->contents, e->text);
+		tell_refusal(&j, s, from->contents, e);
 		return -1;
 	}
 	if (s->current != NULL && strcmp(s->current, from->contents->id) == 0) {
@@ -173,8 +224,8 @@ apply(struct slots *s, struct source *from, const struct trust *trust,
 		/* What the network cut off is gone on with. */
 		(void)slots_tidy(s, e->code != EAGAIN, &ignored);
 		/* What is not noted would be begun anew by the report. */
-		if (noted && getenv(FOLLOWING) != NULL)
-			machine_report();
+		if (noted)
+			tell(e);
 		return -1;
 	}
 	/* Where slots are booted, the boot goes on from here. */
@@ -200,7 +251,7 @@ rollback(struct slots *s, const struct trust *trust, struct error *e)
 	own(journal_clear) struct journal j = { 0 };
 	ownp(contents_free) struct contents *c = NULL;
 
-	if (journal_load(&j, s, e) == -1 || check_trial(&j, s, e) == -1 ||
+	if (journal_load(&j, s, e) == -1 || apply_check_trial(&j, s, e) == -1 ||
 	    journal_recover(&j, s, e) == -1)
 		return -1;
 	if (s->current == NULL || s->previous == NULL)

@@ -8,15 +8,16 @@
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
-/* The line whose first field is that of line, or NULL. */
+/* The line whose first field, or all, is that of line; or NULL. */
 static const char *
-find_line(const struct strlist *lines, const char *line)
+find_line(const struct strlist *lines, const char *line, enum etc_lines kind)
 {
-	size_t n = strcspn(line, ":");
+	size_t n = strcspn(line, kind == ETC_WHOLE ? "" : ":");
 
 	for (size_t i = 0; i < lines->len; i++)
 		if (strncmp(lines->items[i], line, n) == 0 &&
-		    (lines->items[i][n] == ':' || lines->items[i][n] == '\0'))
+		    (lines->items[i][n] == '\0' ||
+			(lines->items[i][n] == ':' && kind != ETC_WHOLE)))
 			return lines->items[i];
 	return NULL;
 }
@@ -77,7 +78,7 @@ check_numbers(const struct strlist *all, const struct strlist *new,
 
 void
 etc_merge_lines(const char *old, const char *new, const char *mine,
-    bool numbers, struct strbuf *text, struct strlist *conflicts)
+    enum etc_lines kind, struct strbuf *text, struct strlist *conflicts)
 {
 	own(strlist_clear) struct strlist o = { 0 }, n = { 0 }, m = { 0 },
 					  all = { 0 };
@@ -87,20 +88,20 @@ etc_merge_lines(const char *old, const char *new, const char *mine,
 	strlist_split(&n, new, "\n");
 	strlist_split(&m, mine, "\n");
 	for (size_t i = 0; i < n.len; i++) {
-		line = choose_line(find_line(&o, n.items[i]), n.items[i],
-		    find_line(&m, n.items[i]), conflicts);
+		line = choose_line(find_line(&o, n.items[i], kind), n.items[i],
+		    find_line(&m, n.items[i], kind), conflicts);
 		if (line != NULL)
 			strlist_add(&all, line);
 	}
 	for (size_t i = 0; i < m.len; i++) {
-		if (find_line(&n, m.items[i]) != NULL)
+		if (find_line(&n, m.items[i], kind) != NULL)
 			continue;
-		line = choose_line(
-		    find_line(&o, m.items[i]), NULL, m.items[i], conflicts);
+		line = choose_line(find_line(&o, m.items[i], kind), NULL,
+		    m.items[i], conflicts);
 		if (line != NULL)
 			strlist_add(&all, line);
 	}
-	if (numbers)
+	if (kind == ETC_NUMBERED)
 		check_numbers(&all, &n, &m, conflicts);
 	for (size_t i = 0; i < all.len; i++)
 		strbuf_printf(text, "%s\n", all.items[i]);

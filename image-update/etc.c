@@ -121,9 +121,10 @@ has_template(const struct merge *m, const char *path)
 
 static const struct accounts {
 	const char *path;
-	bool numbers; /* the third field must be nobody else's */
-} accounts[] = { { "passwd", true }, { "group", true }, { "shadow", false },
-	{ "gshadow", false }, { "subuid", false }, { "subgid", false } };
+	enum etc_lines kind;
+} accounts[] = { { "passwd", ETC_NUMBERED }, { "group", ETC_NUMBERED },
+	{ "shadow", ETC_NAMED }, { "gshadow", ETC_NAMED },
+	{ "subuid", ETC_WHOLE }, { "subgid", ETC_WHOLE } };
 
 static const struct accounts *
 find_accounts(const char *path)
@@ -163,30 +164,28 @@ static void clear_three(struct strbuf (*text)[3])
 		strbuf_clear(&(*text)[i]);
 }
 
+/* The lines of all three; owner and mode are those of one of them. */
 static int
 merge_accounts(const struct merge *m, const struct accounts *a, int old_etc,
-    struct error *e)
+    const struct contents_entry *owner, struct error *e)
 {
 	__attribute__((cleanup(clear_three))) struct strbuf text[3] = { { 0 } };
 	own(strbuf_clear) struct strbuf out = { 0 };
 	own(strlist_clear) struct strlist why = { 0 };
 	struct file_writer w = { .fd = -1 };
-	struct stat st;
 
 	if (read_three(m, old_etc, a->path, text, e) == -1)
 		return -1;
 	etc_merge_lines(strbuf_text(&text[0]), strbuf_text(&text[1]),
-	    strbuf_text(&text[2]), a->numbers, &out, &why);
+	    strbuf_text(&text[2]), a->kind, &out, &why);
 	for (size_t i = 0; i < why.len; i++)
 		conflict(m, a->path, why.items[i]);
 	if (m->to == -1 || why.len > 0)
 		return 0;
-	if (fstatat(m->upper, a->path, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return error_errno(e, "/etc/%s", a->path);
-	if (file_begin(&w, m->to, a->path, st.st_mode & 07777, e) == -1)
+	if (file_begin(&w, m->to, a->path, owner->mode, e) == -1)
 		return -1;
-	w.uid = st.st_uid;
-	w.gid = st.st_gid;
+	w.uid = owner->uid;
+	w.gid = owner->gid;
 	file_add(&w, strbuf_text(&out), out.len);
 	return file_publish(&w, e);
 }
@@ -215,8 +214,13 @@ choose(const struct merge *m, const struct contents_entry *mine,
 	if (is_left(old, new) || is_backup(path) || has_template(m, path))
 		return CHOICE_MINE;
 	if (find_accounts(path) != NULL && old != NULL && new != NULL &&
-	    mine->type == 'f' && old->type == 'f' && new->type == 'f')
+	    mine->type == 'f' && old->type == 'f' && new->type == 'f') {
+		if (!same_attributes(old, new) && !same_attributes(mine, old) &&
+		    !same_attributes(mine, new))
+			conflict(m, path,
+			    "its owner or mode changed here and by the image");
 		return CHOICE_LINES;
+	}
 	if (new == NULL)
 		conflict(m, path, "changed here, removed by the image");
 	else if (old == NULL)
@@ -274,7 +278,8 @@ merge_entry(const struct merge *m, const struct contents_entry *mine,
 	case CHOICE_LINES:
 		if (m->new_tree == -1)
 			return 0;
-		return merge_accounts(m, find_accounts(mine->path), old_etc, e);
+		return merge_accounts(m, find_accounts(mine->path), old_etc,
+		    same_attributes(mine, old) ? new : mine, e);
 	default:
 		return 0;
 	}

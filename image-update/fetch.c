@@ -82,14 +82,15 @@ leave(struct fetch *f)
 {
 	int status = 0;
 
+	/* First, or it would complain of what has nobody to read it. */
+	if (f->child > 0)
+		(void)kill(f->child, SIGKILL);
 	if (f->fd != -1)
 		close(f->fd);
 	f->fd = -1;
-	if (f->child > 0) {
-		(void)kill(f->child, SIGKILL);
-		while (waitpid(f->child, &status, 0) == -1 && errno == EINTR)
-			;
-	}
+	while (f->child > 0 && waitpid(f->child, &status, 0) == -1 &&
+	    errno == EINTR)
+		;
 	f->child = 0;
 	f->asked = false;
 	f->block = 0;
@@ -122,7 +123,8 @@ open_here(struct fetch *f, struct error *e)
 
 	if (f->fd != -1)
 		return 0;
-	f->fd = open(f->place, O_RDONLY | O_CLOEXEC);
+	/* A pipe that nobody writes to is not waited for. */
+	f->fd = open(f->place, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	size = f->fd == -1 ? -1 : lseek(f->fd, 0, SEEK_END);
 	if (size == -1)
 		return error_errno(e, "%s", f->place);

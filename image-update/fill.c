@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "image-update/update.h"
@@ -256,7 +257,14 @@ open_trees(
 	if (!*fresh && errno != EEXIST)
 		return error_errno(e, STAGING);
 	f->staging = openat(s->dir, STAGING, OPEN_DIR);
-	return f->staging == -1 ? error_errno(e, STAGING) : 0;
+	if (f->staging == -1)
+		return error_errno(e, STAGING);
+	/* What the folder of slots hands down is nothing of the image's. */
+	if (*fresh) {
+		(void)fremovexattr(f->staging, "system.posix_acl_default");
+		(void)fremovexattr(f->staging, "system.posix_acl_access");
+	}
+	return 0;
 }
 
 static int

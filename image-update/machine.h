@@ -139,8 +139,15 @@ int etc_merge(const struct etc_places *at, const struct contents *old,
 int etc_look(struct slots *s, const struct source *from,
     struct strlist *conflicts, struct error *e);
 
+/* What makes a line of such a list what it is. */
+enum etc_lines {
+	ETC_NUMBERED, /* its first field; the third is nobody else's */
+	ETC_NAMED, /* its first field */
+	ETC_WHOLE, /* all of it: a name may have several */
+};
+
 /* Lines of users and groups; text is the result.  Pure. */
 void etc_merge_lines(const char *old, const char *new, const char *mine,
-    bool numbers, struct strbuf *text, struct strlist *conflicts);
+    enum etc_lines kind, struct strbuf *text, struct strlist *conflicts);
 
 #endif

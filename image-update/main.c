@@ -24,8 +24,9 @@
 #include "lib/strbuf.h"
 
 static struct {
-	const char *slots, *root, *contents, *name, *number, *expires, *sign;
+	const char *slots, *root, *contents, *name, *number, *last, *sign;
 	const char *from, *output;
+	int64_t version, expires; /* number and last; 0: not given */
 	struct trust trust;
 	struct trial trial;
 	bool plan, json, no_reboot, attributes, verbose, quiet;
@@ -64,7 +65,7 @@ static const struct option_def defs[] = {
 	    "describe: the image's name (TREE's)" },
 	{ 0, "image-version", "N", OPTION_STRING, &opt.number, NULL,
 	    "describe: its version (seconds since 1970); apply: none other" },
-	{ 0, "expires", "N", OPTION_STRING, &opt.expires, NULL,
+	{ 0, "expires", "N", OPTION_STRING, &opt.last, NULL,
 	    "describe: its last second since 1970" },
 	{ 0, "sign", "KEY", OPTION_STRING, &opt.sign, NULL,
 	    "describe: sign with a private key" },
@@ -104,34 +105,55 @@ print_json(const struct value *v)
 
 /* ---- describe ------------------------------------------------------------ */
 
+/* What the shell added to the name of a folder is not a part of it. */
+static char *
+name_of(const char *tree)
+{
+	size_t n = strlen(tree);
+	own_free char *path = NULL;
+
+	while (n > 1 && tree[n - 1] == '/')
+		n--;
+	path = mem_dupn(tree, n);
+	return mem_dup(opt.name != NULL ? opt.name : path_base(path));
+}
+
+/* Contents that nobody could read would be found out on the machines only. */
+static int
+print_contents(const struct contents *c, const char *tree, struct error *e)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	ownp(contents_free) struct contents *again = NULL;
+
+	contents_print(c, &text);
+	again = contents_parse(text.s, text.len, "its contents", e);
+	if (again == NULL)
+		return error_prefix(e, "%s", tree);
+	return file_write_all(1, text.s, text.len) == -1
+	    ? error_errno(e, "standard output")
+	    : 0;
+}
+
 static int
 do_describe(const char *tree, struct error *e)
 {
 	own_fd int dir = open(tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ownp(contents_free) struct contents *c = NULL;
-	own(strbuf_clear) struct strbuf text = { 0 };
-	int64_t version = time(NULL), expires = 0;
+	own_free char *name = name_of(tree);
 
 	if (dir == -1)
 		return error_errno(e, "%s", tree);
-	if (options_number("--image-version", opt.number, &version, e) == -1 ||
-	    options_number("--expires", opt.expires, &expires, e) == -1)
-		return -1;
-	c = contents_scan(dir, opt.name != NULL ? opt.name : path_base(tree),
-	    CONTENTS_DIGESTS, e);
+	c = contents_scan(dir, name, CONTENTS_DIGESTS, e);
 	if (c == NULL)
 		return error_prefix(e, "%s", tree);
-	c->version = (uint64_t)version;
-	c->expires = expires;
+	c->version = (uint64_t)(opt.number != NULL ? opt.version : time(NULL));
+	c->expires = opt.expires;
 	if (contents_describe(c, dir, e) == -1)
 		return error_prefix(e, "%s", tree);
 	contents_seal(c);
 	if (opt.sign != NULL && contents_sign(c, opt.sign, e) == -1)
 		return -1;
-	contents_print(c, &text);
-	if (file_write_all(1, text.s, text.len) == -1)
-		return error_errno(e, "standard output");
-	return 0;
+	return print_contents(c, tree, e);
 }
 
 /* ---- verify ---------------------------------------------------------------- */
@@ -185,8 +207,8 @@ print_slot(const char *what, const struct value *v)
 	if (v->kind == VALUE_NULL)
 		return;
 	(void)value_to_int(value_get(v, "version"), &version);
-	printf("%-9s %.12s  %s  version %lld\n", what, value_text(v, "id", ""),
-	    value_text(v, "name", ""), version);
+	print_line("%-9s %.12s  %s  version %lld", what,
+	    value_text(v, "id", ""), value_text(v, "name", ""), version);
 }
 
 static int
@@ -222,7 +244,7 @@ do_status(const struct slots *s, const struct journal *j, struct error *e)
 	if (form > 0)
 		printf("state     form %u\n", form);
 	if (update->kind == VALUE_MAP)
-		printf("update    %.12s  %s  %s\n",
+		print_line("update    %.12s  %s  %s",
 		    value_text(update, "id", ""),
 		    value_text(update, "name", ""),
 		    value_text(update, "state", "?"));
@@ -242,7 +264,7 @@ do_history(const struct journal *j)
 		const struct value *v = all->items[i];
 		const char *why = value_text(v, "error", NULL);
 
-		printf("%s  %-10s  %-12.12s  %s%s%s\n",
+		print_line("%s  %-10s  %-12.12s  %s%s%s",
 		    value_text(v, "ended", "?"), value_text(v, "state", "?"),
 		    value_text(v, "id", "?"), value_text(v, "name", "?"),
 		    why ? ": " : "", why ? why : "");
@@ -296,6 +318,16 @@ open_to_look(struct slots *s, struct error *e)
 	return open_slots(s, false, e);
 }
 
+static int
+check_trial(const struct slots *s, struct error *e)
+{
+	own(journal_clear) struct journal j = { 0 };
+
+	return s->dir == -1		   ? 0
+	    : journal_load(&j, s, e) == -1 ? -1
+					   : apply_check_trial(&j, s, e);
+}
+
 /* The plan is shown even if it cannot be carried out. */
 static int
 do_plan(const char *place, struct error *e)
@@ -307,15 +339,19 @@ do_plan(const char *place, struct error *e)
 	ownp(doc_free) struct doc *d = doc_new();
 	const struct contents *old = NULL;
 	struct plan plan;
+	bool there;
 
-	if (open_to_look(&s, e) == -1 ||
+	if (open_to_look(&s, e) == -1 || check_trial(&s, e) == -1 ||
 	    source_open(&from, place, opt.contents, &s, &opt.trust, e) == -1 ||
 	    apply_check(&s, &from, &opt.trust, e) == -1)
 		return -1;
 	if (s.current != NULL && (old = slots_current(&s, e)) == NULL)
 		return -1;
 	plan_make(&plan, d, old, from.contents);
-	plan.fetch = source_cost(&from, old, plan.bytes);
+	there = apply_is_there(&s, from.contents);
+	if (there)
+		plan.bytes = 0;
+	plan.fetch = there ? 0 : source_cost(&from, old, plan.bytes);
 	if (schema_read(&s, &plan.form, e) == -1)
 		return -1;
 	if (s.machine != NULL) {
@@ -331,7 +367,7 @@ do_plan(const char *place, struct error *e)
 		return error_set(e, EEXIST,
 		    "%zu conflict%s in /etc: it would be refused",
 		    conflicts.len, conflicts.len > 1 ? "s" : "");
-	return s.dir != -1 ? plan_fits(&plan, &s, &from, e) : 0;
+	return s.dir != -1 && !there ? plan_fits(&plan, &s, &from, e) : 0;
 }
 
 static int
@@ -340,9 +376,7 @@ do_apply(const char *path, struct error *e)
 	own(slots_clear) struct slots s = SLOTS_NONE;
 	own(source_clear) struct source from = { 0 };
 
-	if (options_number(
-		"--image-version", opt.number, &opt.trust.version, e) == -1)
-		return -1;
+	opt.trust.version = opt.version;
 	if (opt.plan)
 		return do_plan(path, e);
 	/* Only who reboots it can do it so. */
@@ -413,7 +447,7 @@ run(const char *verb, const char *operand, struct error *e)
 					     : do_show(verb, e);
 }
 
-/* Returns -1 unless there is a verb, with an operand where it wants one. */
+/* Returns -1 unless there is a verb, with all that it wants and no more. */
 static int
 check_operands(int n, char **operands, struct error *e)
 {
@@ -436,7 +470,23 @@ check_operands(int n, char **operands, struct error *e)
 				: "no operand");
 	if (i == 3 && opt.output == NULL)
 		return error_set(e, EINVAL, "pack needs --output");
-	return 0;
+	/* Who asks for a plan must not get the deed. */
+	if (i > 0 && opt.plan)
+		return error_set(e, EINVAL, "--plan is for apply alone");
+	if (options_number("--image-version", opt.number, &opt.version, e) ==
+	    -1)
+		return -1;
+	return options_number("--expires", opt.last, &opt.expires, e);
+}
+
+/* What was printed has to have come out, too. */
+static int
+finish(struct error *e)
+{
+	errno = EIO;
+	return fflush(stdout) == 0 && !ferror(stdout)
+	    ? 0
+	    : error_errno(e, "standard output");
 }
 
 int
@@ -460,7 +510,7 @@ main(int argc, char **argv)
 		log_error(&e);
 		return 2;
 	}
-	if (run(argv[first], argv[first + 1], &e) == 0 && fflush(stdout) == 0)
+	if (run(argv[first], argv[first + 1], &e) == 0 && finish(&e) == 0)
 		return 0;
 	log_error(&e);
 	return e.code == EAGAIN ? 75 : 1;

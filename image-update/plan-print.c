@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an update would do, for people or as JSON. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "image-update/machine.h"
 #include "lib/doc.h"
 #include "lib/own.h"
+#include "lib/plain.h"
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 
@@ -19,14 +21,20 @@ kind_of(const struct activation *a)
 	return kinds[a->kind];
 }
 
-static struct value *
-list_of(struct doc *d, const struct strlist *l)
+void
+print_line(const char *format, ...)
 {
-	struct value *v = value_list(d);
+	own(strbuf_clear) struct strbuf line = { 0 };
+	own_free char *text = NULL;
+	va_list args;
+	int n;
 
-	for (size_t i = 0; i < l->len; i++)
-		value_add(d, v, value_string(d, l->items[i]));
-	return v;
+	va_start(args, format);
+	n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n > 0)
+		plain_add(&line, text, (size_t)n);
+	puts(strbuf_text(&line));
 }
 
 /* ---- for people ------------------------------------------------------------- */
@@ -53,11 +61,11 @@ print_text(const struct outlook *o)
 	own_free char *units = strlist_join(&a->units, " ");
 
 	for (size_t i = 0; i < p->paths->len; i++)
-		printf("%-10s %s\n",
+		print_line("%-10s %s",
 		    value_text(p->paths->items[i], "change", ""),
 		    value_text(p->paths->items[i], "path", ""));
 	for (size_t i = 0; i < o->conflicts->len; i++)
-		printf("%-10s %s\n", "conflict", o->conflicts->items[i]);
+		print_line("%-10s %s", "conflict", o->conflicts->items[i]);
 	printf("%zu added, %zu removed, %zu changed, %zu with other "
 	       "attributes; %llu bytes\n",
 	    p->added, p->removed, p->changed, p->attributes,
@@ -66,7 +74,7 @@ print_text(const struct outlook *o)
 		printf("%llu bytes to fetch\n", (unsigned long long)p->fetch);
 	print_state(o);
 	if (a->why != NULL)
-		printf("activation: %s%s%s (%s)\n", kind_of(a),
+		print_line("activation: %s%s%s (%s)", kind_of(a),
 		    a->units.len > 0 ? " of " : "", units, a->why);
 }
 
@@ -93,7 +101,7 @@ activation_value(struct doc *d, const struct activation *a)
 
 	value_set_text(d, v, "kind", kind_of(a));
 	value_set_text(d, v, "why", a->why);
-	value_set(d, v, "units", list_of(d, &a->units));
+	value_set(d, v, "units", value_strings(d, &a->units));
 	return v;
 }
 
@@ -110,7 +118,7 @@ print_json(const struct outlook *o, struct doc *d)
 	if (o->plan->fetch != UINT64_MAX)
 		value_set_number(d, v, "fetch", o->plan->fetch);
 	value_set(d, v, "paths", o->plan->paths);
-	value_set(d, v, "conflicts", list_of(d, o->conflicts));
+	value_set(d, v, "conflicts", value_strings(d, o->conflicts));
 	value_set(d, v, "state", state_value(d, o));
 	if (o->activation->why != NULL)
 		value_set(

@@ -171,6 +171,27 @@ slots_reread(struct slots *s, struct error *e)
 	return slots_apart(s) ? machine_reread(s, e) : 0;
 }
 
+/* What no other tree has a name for. */
+static int
+add_own(void *ctx, const struct tree_entry *t, struct error *e)
+{
+	uint64_t *bytes = ctx;
+
+	(void)e;
+	if (S_ISREG(t->st->st_mode) && t->st->st_nlink == 1)
+		*bytes += (uint64_t)t->st->st_blocks * 512;
+	return 0;
+}
+
+static int
+add_tree(
+    const struct slots *s, const char *name, uint64_t *bytes, struct error *e)
+{
+	return file_is_dir(s->dir, name)
+	    ? tree_walk(s->dir, name, add_own, bytes, e)
+	    : 0;
+}
+
 int
 slots_room(const struct slots *s, uint64_t *bytes, struct error *e)
 {
@@ -181,7 +202,10 @@ slots_room(const struct slots *s, uint64_t *bytes, struct error *e)
 	if (fstatvfs(s->dir, &fs) == -1)
 		return error_errno(e, "slots");
 	*bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	return 0;
+	if (s->machine != NULL && s->previous != NULL &&
+	    add_tree(s, s->previous, bytes, e) == -1)
+		return -1;
+	return add_tree(s, STAGING, bytes, e);
 }
 
 int
@@ -235,18 +259,14 @@ slots_exchange(struct slots *s, struct error *e)
 
 /* The slot's own copy, for who looks from inside; its folder is listed. */
 static int
-put_inside(const struct slots *s, int tree, const struct contents *c,
-    const struct strbuf *text, struct error *e)
+put_inside(int tree, const struct contents *c, const struct strbuf *text,
+    struct error *e)
 {
 	own_free char *folder = path_dir(CONTENTS_INSIDE);
 	const struct contents_entry *t = contents_find(c, folder);
 
-	if ((t == NULL || t->type != 'd') && s->machine == NULL)
-		return 0;
 	if (t == NULL || t->type != 'd')
-		return error_set(e, ENOTDIR,
-		    "image %s: it has no /%s to tell what it is", c->name,
-		    folder);
+		return 0;
 	return file_replace(tree, CONTENTS_INSIDE, 0644, text->s, text->len, e);
 }
 
@@ -260,7 +280,7 @@ slots_settle(struct slots *s, const struct contents *c, struct error *e)
 	if (tree == -1)
 		return error_errno(e, STAGING);
 	contents_print(c, &text);
-	if (put_inside(s, tree, c, &text, e) == -1)
+	if (put_inside(tree, c, &text, e) == -1)
 		return -1;
 	if (syncfs(tree) == -1)
 		return error_errno(e, STAGING ": sync");

@@ -29,8 +29,15 @@
 #include "lib/strlist.h"
 #include "lib/tree.h"
 
-#define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define IDLE "60" /* seconds */
+
+/*
+ * Small blocks and a high level take a quarter from what travels; but both
+ * ends remember each block, so large files have large ones.
+ */
+#define SMALL_BLOCKS "--block-size=512"
+#define LARGE_BLOCKS "--block-size=65536"
+#define LARGE MIB(256)
 
 /* rsync://host/module/path, or [user@]host:path by way of ssh. */
 bool
@@ -60,25 +67,24 @@ judge(
 		if (status->code == later[i] || status->timed_out)
 			code = EAGAIN;
 	if (*r->said != '\0')
-		return error_set(e, code, "rsync: %s", r->said);
+		return error_set(e, code, "%s%s",
+		    strncmp(r->said, "rsync", 5) == 0 ? "" : "rsync: ",
+		    r->said);
 	e->code = code;
 	return error_prefix(e, "rsync");
 }
 
-/*
- * The files in list, each ended by a NUL, from place into the folder.  Small
- * blocks and a high level take a fifth from what travels.
- */
+/* The files in list, each ended by a NUL, from place into the folder. */
 static int
-run_rsync(struct confined *r, const char *place, const struct strbuf *list,
-    struct error *e)
+run_rsync(struct confined *r, const char *place, const char *blocks,
+    const struct strbuf *list, struct error *e)
 {
 	own_free char *from = mem_printf("%s/", place);
 	own_free char *to = mem_printf("%s/", r->folder);
 	const char *const argv[] = { "rsync", "--ignore-times", "--from0",
 		"--files-from=-", "--no-implied-dirs", "--partial",
-		"--compress", "--compress-level=9", "--block-size=1024",
-		"--no-motd", "--timeout=" IDLE, "--", from, to, NULL };
+		"--compress", "--compress-level=9", "--no-motd",
+		"--timeout=" IDLE, blocks, "--", from, to, NULL };
 	struct proc_status status;
 
 	if (confined_run(r, argv, list, &status, e) == -1)
@@ -105,7 +111,7 @@ rsync_get(
 	path = path_join(folder, file);
 	strbuf_printf(&list, "./%s", file);
 	strbuf_add(&list, "", 1);
-	r = run_rsync(&run, place, &list, e);
+	r = run_rsync(&run, place, SMALL_BLOCKS, &list, e);
 	if (r == 0)
 		r = file_read(AT_FDCWD, path, LIMIT_CONTENTS_BYTES, b, e);
 	(void)tree_remove(AT_FDCWD, folder, &ignored);
@@ -158,13 +164,15 @@ put_bases(const struct filling *f, int to, struct error *e)
 	return r;
 }
 
+/* Those of the files that are large, or those that are not. */
 static void
-list_wanted(const struct filling *f, struct strbuf *list, struct confined *r)
+list_wanted(const struct filling *f, bool large, struct strbuf *list,
+    struct confined *r)
 {
 	for (size_t i = 0; i < f->new->n; i++) {
 		const struct contents_entry *t = &f->new->entries[i];
 
-		if (!fill_wants(f, i))
+		if (!fill_wants(f, i) || (t->size > LARGE) != large)
 			continue;
 		/* "./" since "#" and ";" at its start would be a comment. */
 		strbuf_printf(list, "./%s", t->path);
@@ -177,18 +185,22 @@ static int
 bring(struct carrier *c, const struct source *s, struct filling *f,
     struct error *e)
 {
-	own(strbuf_clear) struct strbuf list = { 0 };
+	own(strbuf_clear) struct strbuf small = { 0 }, large = { 0 };
 	own(confined_clear) struct confined run = { .dir = -1 };
 	struct error why;
-	int r;
+	int r = 0;
 
 	(void)s;
 	if (confined_open(&run, f->staging, e) == -1 ||
 	    confined_take(&run, f, e) == -1 || put_bases(f, run.dir, e) == -1)
 		return -1;
-	list_wanted(f, &list, &run);
+	list_wanted(f, false, &small, &run);
+	list_wanted(f, true, &large, &run);
 	log_info("rsync %zu files from %s", f->left, c->place);
-	r = run_rsync(&run, c->place, &list, &why);
+	if (small.len > 0)
+		r = run_rsync(&run, c->place, SMALL_BLOCKS, &small, &why);
+	if (r == 0 && large.len > 0)
+		r = run_rsync(&run, c->place, LARGE_BLOCKS, &large, &why);
 	if (confined_take(&run, f, e) == -1)
 		return -1;
 	if (r == -1)

@@ -29,8 +29,7 @@
 #include "lib/strbuf.h"
 
 #define ENDING ".contents"
-#define FIRST 640 /* bytes that tell whether anything is new */
-#define HEAD KIB(4) /* asked for at once, for the rest of the head */
+#define HEAD KIB(4) /* asked for at once, of a head that is not known */
 #define MOST_HEAD MIB(4)
 
 /* ---- judge ------------------------------------------------------------------------ */
@@ -97,18 +96,19 @@ head_more(struct head *h, size_t n, struct error *e)
 	return fetch_all(h->from, n, &h->text, e);
 }
 
-/* Whether it begins as the contents of the current slot do. */
-static bool
-is_current(const struct head *h, const struct contents *old)
+/*
+ * How the contents of the current slot begin, digest of the root included:
+ * what begins so is nothing new.
+ */
+static void
+print_first(const struct contents *old, struct strbuf *first)
 {
-	own(strbuf_clear) struct strbuf text = { 0 };
-	const char *root;
+	const char *end;
 
-	contents_print_first(old, h->text.len, &text);
-	root = strstr(text.s, "\nentries ");
-	return root != NULL && h->text.len >= (size_t)(root - text.s) &&
-	    h->text.len <= text.len &&
-	    memcmp(text.s, h->text.s, h->text.len) == 0;
+	contents_print_head(old, first);
+	end = strstr(strbuf_text(first), "\nentries ");
+	if (end != NULL)
+		strbuf_cut(first, (size_t)(end - first->s) + 1);
 }
 
 /* All of the head: then its digest, without the signature, is the id. */
@@ -222,16 +222,19 @@ static int
 open_published(struct source *s, struct slots *slots, struct error *e)
 {
 	own(head_clear) struct head h = { .from = fetch_new(s->place) };
+	own(strbuf_clear) struct strbuf first = { 0 };
 	const struct contents *old = NULL;
 
 	if (slots->current != NULL) {
 		old = slots_current(slots, e);
 		if (old == NULL)
 			return -1;
+		print_first(old, &first);
 	}
-	if (head_more(&h, FIRST, e) == -1)
+	if (head_more(&h, old != NULL ? first.len : HEAD, e) == -1)
 		return -1;
-	if (old != NULL && is_current(&h, old)) {
+	if (old != NULL && h.text.len >= first.len &&
+	    memcmp(h.text.s, first.s, first.len) == 0) {
 		s->contents = take(slots->contents);
 		s->unchanged = true;
 		return 0;
@@ -252,6 +255,8 @@ beside(const char *place)
 	while (n > 1 && stem[n - 1] == '/')
 		stem[--n] = '\0';
 	ending = strstr(stem + (path_base(stem) - stem), ".tar");
+	if (ending != NULL && ending[4] != '\0' && ending[4] != '.')
+		ending = NULL; /* ".target" */
 	for (size_t i = 0; ending == NULL && image_endings[i] != NULL; i++)
 		if (ends_with(stem, image_endings[i]))
 			ending = strrchr(stem, '.');
@@ -330,26 +335,27 @@ source_open(struct source *s, const char *place, const char *contents,
 	r = contents == NULL && ends_with(place, ENDING)
 	    ? open_published(s, slots, e)
 	    : open_single(s, contents, e);
+	if (r == -1 && strncmp(e->text, place, strlen(place)) != 0)
+		error_prefix(e, "contents of %s", place);
 	if (r == -1)
-		return error_prefix(e, "contents of %s", place);
+		return -1;
 	return judge(s->contents, trust, e);
 }
 
 void
 source_done(struct source *s)
 {
-	for (size_t i = 0; i < s->ncarriers; i++) {
+	for (size_t i = 0; i < s->ncarriers; i++)
 		if (s->carriers[i].kind->clear != NULL)
 			s->carriers[i].kind->clear(&s->carriers[i]);
-		free(s->carriers[i].place);
-	}
-	s->ncarriers = 0;
 }
 
 void
 source_clear(struct source *s)
 {
 	source_done(s);
+	for (size_t i = 0; i < s->ncarriers; i++)
+		free(s->carriers[i].place);
 	contents_free(s->contents);
 	*s = (struct source){ 0 };
 }

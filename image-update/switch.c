@@ -30,6 +30,7 @@
 #include "lib/tree.h"
 
 #define RESERVE_BYTES (256 * 1024)
+#define RETRY_SECONDS "600"
 #define BUSY_SECONDS 600 /* to wait for a run of refresh-config */
 #define REBOOT_SECONDS 30 /* for a reboot in order */
 
@@ -195,20 +196,32 @@ put_reserve(const struct slots *s, struct error *e)
 	return 0;
 }
 
-/* By the hook that follows the metadata, once the machine has booted. */
-void
-machine_report(void)
+static void
+run_later(const char *unit, const char *when)
 {
 	own(strlist_clear) struct strlist argv = { 0 };
 	struct error e;
 
-	strlist_split(&argv,
-	    "systemd-run --quiet --collect --no-block "
-	    "--unit=image-update-report --property=After=multi-user.target "
-	    "refresh-config --quiet",
-	    " ");
+	strlist_split(&argv, "systemd-run --quiet --collect --no-block", " ");
+	strlist_printf(&argv, "--unit=image-update-%s", unit);
+	strlist_add(&argv, when);
+	strlist_split(&argv, "refresh-config --quiet", " ");
 	if (proc_do(strlist_argv(&argv), &e) == -1)
-		log_warn("report: systemd-run: %s", e.text);
+		log_warn("%s: systemd-run: %s", unit, e.text);
+}
+
+/* By the hook that follows the metadata, once the machine has booted. */
+void
+machine_report(void)
+{
+	run_later("report", "--property=After=multi-user.target");
+}
+
+/* By the same hook, if the metadata still ask for it. */
+void
+machine_retry(void)
+{
+	run_later("retry", "--on-active=" RETRY_SECONDS);
 }
 
 /* ---- the switch ------------------------------------------------------------------- */

@@ -65,7 +65,10 @@ keep_line(void *ctx, int stream, const char *line, size_t len)
 	strbuf_add(&c->last, line, len < 500 ? len : 500);
 }
 
-/* One program, with what is left of the time.  why tells what it said. */
+/*
+ * One program, with what is left of the time, in whole seconds and no less.
+ * why tells what it said.
+ */
 static int
 run_check(const char *folder, const char *name, double left, struct strbuf *why)
 {
@@ -73,7 +76,7 @@ run_check(const char *folder, const char *name, double left, struct strbuf *why)
 	char *argv[] = { path, NULL };
 	struct check c = { .name = name };
 	const struct proc run = { .argv = argv,
-		.seconds = left > 1 ? (unsigned)left : 1,
+		.seconds = left > 0 ? (unsigned)left + 1 : 1,
 		.line = keep_line,
 		.ctx = &c,
 		.stop = &stopped };

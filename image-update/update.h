@@ -77,7 +77,10 @@ bool slots_is_slot(const struct slots *s, const char *id);
 /* Whether each slot has a partition of its own, and shares nothing. */
 bool slots_apart(const struct slots *s);
 
-/* How many bytes a new slot may have. */
+/*
+ * How many bytes a new slot may have: what is free, what the staging tree has
+ * already, and what goes before it is filled.
+ */
 int slots_room(const struct slots *s, uint64_t *bytes, struct error *e);
 
 /* Whether every byte of the slot is what its contents say. */
@@ -195,7 +198,7 @@ int source_open(struct source *s, const char *place, const char *contents,
     struct slots *slots, const struct trust *trust, struct error *e);
 void source_clear(struct source *s);
 
-/* All was brought: only the contents are needed any more. */
+/* All was brought: memory is for the work that follows. */
 void source_done(struct source *s);
 
 /*
@@ -345,7 +348,13 @@ struct outlook {
 	const struct strlist *conflicts; /* in /etc */
 };
 
-/* Of plan-print.c: onto standard output. */
+/*
+ * Of plan-print.c: a line on standard output.  Names and reasons are others'
+ * words, so what could steer a terminal or begin a line of its own goes.
+ */
+__attribute__((format(printf, 1, 2))) void print_line(const char *format, ...);
+
+/* Onto standard output. */
 void plan_print(const struct outlook *o, struct doc *d, bool json);
 
 /* Refuse what would not fit before anything is written. */
@@ -374,6 +383,9 @@ trial_watch(const char *root, const struct trial *trial, struct strbuf *why);
 /* Have refresh-config run, so that its report tells how the update ended. */
 void machine_report(void);
 
+/* Have it run in ten minutes: what failed begins again, if still asked for. */
+void machine_retry(void);
+
 /*
  * By kexec if a kernel is loaded; away from an image that is bad whether its
  * services end or not.  Does not come back, unless it fails.
@@ -400,6 +412,13 @@ void apply_refused(struct slots *s, const char *place, const struct error *why);
 /* Whether an image may follow the current one. */
 int apply_check(struct slots *s, const struct source *from,
     const struct trust *trust, struct error *e);
+
+/* An image on trial, or in use, needs the other slot. */
+int apply_check_trial(
+    const struct journal *j, const struct slots *s, struct error *e);
+
+/* Whether it was here before, so that nothing has to be brought. */
+bool apply_is_there(const struct slots *s, const struct contents *c);
 
 /* ---- schema.c: the form of the machine's data ---------------------------------- */
 

@@ -267,10 +267,11 @@ write_grub(int esp, const struct boot_entry *t, const struct boot_about *about,
 }
 
 /*
- * In place, as GRUB itself does it: all that counts is in the first sector,
- * which a disk writes whole or not at all.
+ * Which slot GRUB starts; trial 0: none, else it is started first, as long as
+ * it has tries left.  In place, as GRUB itself does it: all that counts is in
+ * the first sector, which a disk writes whole or not at all.
  */
-int
+static int
 boot_grub_choose(int esp, char slot, char trial, int tries, struct error *e)
 {
 	own(strbuf_clear) struct strbuf text = { 0 };

@@ -68,12 +68,7 @@ void boot_options(char slot, const struct boot_about *about, struct strbuf *b);
 /* The tree that a slot's entry starts; the caller's, or NULL: none. */
 char *boot_entry_tree(int esp, char slot);
 
-/*
- * GRUB's part that stays, and which slot it starts; trial 0: none, else it is
- * started first, as long as it has tries left.
- */
+/* GRUB's part that stays. */
 int boot_grub_config(int esp, struct error *e);
-int
-boot_grub_choose(int esp, char slot, char trial, int tries, struct error *e);
 
 #endif

@@ -180,7 +180,8 @@ copy_stat(const struct stat *st, struct contents_entry *to)
 		to->size = st->st_rdev;
 }
 
-const char *
+/* The path of an entry of a list. */
+static const char *
 look_path(const struct tree_entry *t)
 {
 	return *t->path != '\0' ? t->path : ".";

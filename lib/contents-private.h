@@ -43,9 +43,6 @@ int look_walk(struct contents_look *l, int dir, tree_visit *visit, void *ctx,
 int look_at(struct contents_look *l, const struct tree_entry *t, size_t number,
     struct contents_entry *to, struct error *e);
 
-/* The path of an entry of a list. */
-const char *look_path(const struct tree_entry *t);
-
 /* 1 for what is mounted on a folder, which a visit does not enter; else 0. */
 int look_is_mount(const struct contents_look *l, const struct tree_entry *t);
 

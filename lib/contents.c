@@ -181,22 +181,13 @@ contents_print_entries(const struct contents *c, struct strbuf *b)
 }
 
 void
-contents_print_first(const struct contents *c, size_t n, struct strbuf *b)
+contents_print(const struct contents *c, struct strbuf *b)
 {
-	size_t start = b->len;
-
 	contents_print_head(c, b);
 	if (c->signature != NULL)
 		strbuf_printf(b, "signature %s\n", c->signature);
 	strbuf_putc(b, '\n');
-	for (size_t i = 0; i < c->n && b->len - start < n; i++)
-		contents_print_entry(&c->entries[i], b);
-}
-
-void
-contents_print(const struct contents *c, struct strbuf *b)
-{
-	contents_print_first(c, SIZE_MAX, b);
+	contents_print_entries(c, b);
 }
 
 /* ---- seal and sign ------------------------------------------------------- */

@@ -126,11 +126,10 @@ int contents_sign(struct contents *c, const char *key, struct error *e);
 int contents_check(const struct contents *c, const char *key, struct error *e);
 
 /*
- * Add the text; or its first n bytes and the rest of their line; or only the
- * head, without the signature; or the lines of the entries.
+ * Add the text; or only the head, without the signature; or the lines of the
+ * entries.
  */
 void contents_print(const struct contents *c, struct strbuf *b);
-void contents_print_first(const struct contents *c, size_t n, struct strbuf *b);
 void contents_print_head(const struct contents *c, struct strbuf *b);
 void contents_print_entries(const struct contents *c, struct strbuf *b);
 

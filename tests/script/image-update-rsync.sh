@@ -92,6 +92,31 @@ awk '$4 == "send" { n += $NF } END { exit !(n > 0 && n < 1000000) }' "$T/log" ||
 }
 grep -q "usr/large" "$T/log" && fail "what did not change was asked for"
 
+# Large files have blocks of their own size, so that both ends can bear them.
+mkdir "$T/bin"
+cat >"$T/bin/rsync" <<END
+#!/bin/sh
+printf '%s\n' "\$*" | grep -o 'block-size=[0-9]*' >"$T/said"
+exec "$(command -v rsync)" "\$@"
+END
+chmod +x "$T/bin/rsync"
+mkfifo "$T/said" # it may write nowhere else
+exec 3<>"$T/said"
+truncate -s 257M "$T/b/usr/larger"
+mv "$T/b.contents" "$T/small.contents"
+image-update --image-version 2 --name web --sign "$T/key" \
+	describe "$T/b" >"$T/b.contents"
+begin
+PATH=$T/bin:$PATH update --contents "$T/b.contents" apply "$U"
+applied "a large file"
+echo end >&3
+[ "$(sed '/^end$/Q' <&3 | paste -sd' ')" = "block-size=512 block-size=65536" ] ||
+	fail "blocks of one size"
+exec 3>&-
+rm "$T/b/usr/larger"
+mv "$T/small.contents" "$T/b.contents"
+rm -rf "$S"
+
 # By way of a remote shell.
 cat >"$T/rsh" <<'END'
 #!/bin/sh

@@ -7,13 +7,20 @@ set -eu
 need_root
 scratch
 device=
-trap '[ -z "$device" ] || losetup -d "$device" || true; rm -rf "$T"' EXIT
 M=$T/machine
 trees=$M/run/image-update/trees
+clean() {
+	umount "$trees" 2>/dev/null || true
+	[ -z "$device" ] || losetup -d "$device" || true
+	rm -rf "$T"
+}
+trap clean EXIT
 umask 022
 
 mkdir -p "$T/bin" "$M/dev/disk/by-partlabel" "$M/proc" "$M/state/etc-a/upper" \
 	"$trees" "$T/mnt"
+# There is room for two images, not for three.
+mount -t tmpfs -o size=13m none "$trees" || skip "needs to mount"
 for name in refresh-config systemd-run; do
 	printf '#!/bin/sh\nexit 0\n' >"$T/bin/$name"
 done
@@ -68,6 +75,7 @@ image() { # NAME VERSION
 	echo "initrd of $1" >"$t/boot/initrd.img-6.$2"
 	echo "root=LABEL=x ro console=ttyS0" >"$t/etc/kernel/cmdline"
 	echo "in every image" >"$t/etc/same"
+	head -c 5000000 /dev/urandom >"$t/usr/share/own"
 	echo "page of $1" >"$t/usr/share/web/page"
 	echo "/usr/share/web web.service" >"$t/usr/lib/ingot/restart.d/web"
 	describe "$1" "$2"

@@ -248,12 +248,116 @@ describe "$T/c" 9
 update apply "$T/c" 2>/dev/null || fail "no way on without a slot to go back to"
 update rollback
 
+# What is there already is not brought again.
+update apply --plan --json "$T/c" | jq -e '.bytes == 0 and .fetch == 0 and
+	(.paths | length) > 0' >/dev/null || fail "the plan of what is there"
+
+# Who asks for a plan does not get the deed; misuse has its own status.
+misused() { # WORDS ARGUMENT...
+	words=$1 status=0
+	shift
+	before=$(readlink "$S/current")
+	update "$@" >"$T/out" 2>"$T/err" || status=$?
+	[ "$status" = 2 ] || fail "$*: status $status"
+	has "$words" "$T/err"
+	[ "$(readlink "$S/current")" = "$before" ] || fail "$*: it was done"
+}
+misused "--plan is for apply alone" --plan rollback
+misused "--image-version: -1 is no number" --image-version -1 apply "$T/c"
+misused "--expires: soon is no number" --expires soon describe "$T/c"
+update status >/dev/full 2>"$T/err" && fail "nobody got the status"
+has "standard output: No space left on device" "$T/err"
+
 # A slot that rots is not gone back to.
 echo rotten >"$S/previous/new/file"
 refused "new/file" rollback
+
+# A current slot that rots does not keep the machine from the next image,
+# and is not written to.
+cp -a "$T/c" "$T/next"
+echo next >"$T/next/etc/last"
+describe "$T/next" 10
+rot=$(readlink "$S/current")
+echo rotten >"$S/current/etc/same"
+chmod 644 "$S/current/etc/change"
+image-update --slots "$S" --key "$T/pub" apply "$T/next" 2>"$T/err" ||
+	fail "kept on a damaged slot: $(cat "$T/err")"
+has "the current slot is damaged" "$T/err"
+is_linked same link || fail "no hard link any more"
+[ "$(cat "$S/current/etc/same" "$S/$rot/etc/same" | tr '\n' ' ')" = "same rotten " ] ||
+	fail "what was brought anew"
+image-update --unsigned --contents "$T/next.contents" verify "$S/current"
+refused ": has another content" rollback
 
 # Only one at a time.
 mkdir -p "$T/none"
 flock "$S/lock" image-update -q --slots "$S" rollback 2>"$T/err" && fail "two at once"
 image-update frobnicate 2>/dev/null && fail "a verb that is none"
+
+# A pack is of the trees that the contents tell of, or there is none.
+cp -a "$T/c" "$T/moved"
+describe "$T/moved" 3
+echo moved >>"$T/moved/etc/last"
+image-update -q -o "$T/pack" pack "$T/moved" 2>"$T/err" && fail "a pack of other bytes"
+has "$T/moved: etc/last: is not what the contents say" "$T/err"
+image-update -q --from "$T/moved" -o "$T/pack" pack "$T/c" 2>"$T/err" &&
+	fail "a pack from other bytes"
+[ ! -e "$T/pack" ] || fail "it was written"
+
+# A pipe is no source, and is not waited for.
+mkfifo "$T/pipe.contents"
+timeout 60 image-update -q --unsigned --slots "$T/odds" apply "$T/pipe.contents" \
+	2>"$T/err" && fail "a pipe was taken"
+has "pipe.contents: Illegal seek" "$T/err"
+
+# What others call things cannot steer a terminal, nor begin a line.
+mkdir "$T/odd"
+touch "$T/odd/$(printf 'a\nadded      b\033[31m')"
+image-update describe --name "$(printf 'x\033[31mx\ncurrent   y')" "$T/odd" >"$T/odd.contents"
+odd() { image-update -q --unsigned --slots "$T/odds" "$@"; }
+odd --plan apply "$T/odd" >"$T/out"
+odd apply "$T/odd"
+odd status >>"$T/out"
+odd history >>"$T/out"
+[ "$(wc -l <"$T/out")" = 6 ] || fail "lines: $(cat -v "$T/out")"
+LC_ALL=C grep "$(printf '\033')" "$T/out" && fail "an escape sequence"
+
+# The folder of slots hands nothing down to what is in them.
+mkdir "$T/lists"
+setfacl -d -m u:12:rwx "$T/lists"
+image-update -q --slots "$T/lists" --key "$T/pub" apply "$T/c" ||
+	fail "an access control list of the folder"
+
+# Contents that nobody could read are not written; a folder has its own name.
+image-update describe --name "" "$T/c" 2>"$T/err" && fail "an image without a name"
+has "$T/c: its contents:2: no name" "$T/err"
+image-update describe "$T/c/" >"$T/out"
+has "name c" "$T/out"
+cp -a "$T/c" "$T/web.target"
+describe "$T/web.target" 1
+update verify "$T/web.target"
+
+# A disk that is damaged: what is wrong is told in words.
+truncate -s 8M "$T/c.raw"
+mkfs.ext4 -q -d "$T/c" "$T/c.raw"
+block=$(dumpe2fs "$T/c.raw" 2>/dev/null |
+	sed -n 's/.*Inode table at \([0-9]*\).*/\1/p' | head -1)
+size=$(dumpe2fs -h "$T/c.raw" 2>/dev/null | sed -n 's/^Block size: *//p')
+printf broken | dd of="$T/c.raw" bs=1 seek=$((block * size + 256)) conv=notrunc 2>/dev/null
+rm -rf "$T/none"
+image-update -q --unsigned --slots "$T/none" apply "$T/c.raw" 2>"$T/err" && fail "a damaged disk"
+has "checksum does not match" "$T/err"
+
+# What was fetched before a cut needs no room again.
+mkdir -p "$T/d/usr" "$T/small"
+head -c 3000000 /dev/urandom >"$T/d/usr/one"
+head -c 3000000 /dev/urandom >"$T/d/usr/two"
+describe "$T/d" 1
+mount -t tmpfs -o size=8m none "$T/small" || skip "needs to mount"
+trap 'umount "$T/small"; rm -rf "$T"' EXIT
+mkdir -p "$T/small/s/staging/usr"
+cp -p "$T/d/usr/one" "$T/small/s/staging/usr/one"
+image-update -q --slots "$T/small/s" --key "$T/pub" apply --plan "$T/d" >"$T/plan"
+image-update -q --slots "$T/small/s" --key "$T/pub" apply "$T/d"
+cmp "$T/d/usr/one" "$T/small/s/current/usr/one"
 exit 0
