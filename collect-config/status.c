@@ -46,7 +46,7 @@ set_time(struct doc *d, struct value *map, const char *name, int64_t boot_ms)
 static struct value *
 source_status(struct doc *d, const struct source *s)
 {
-	struct value *v = value_map(d), *names = value_list(d);
+	struct value *v = value_map(d);
 
 	value_set(d, v, "name", value_string(d, s->kind->name));
 	value_set(d, v, "state", value_string(d, state_name(s)));
@@ -58,25 +58,21 @@ source_status(struct doc *d, const struct source *s)
 	set_number(d, v, "rounds", s->rounds);
 	set_number(d, v, "requests", s->requests);
 	set_number(d, v, "failures", s->failures);
-	for (size_t i = 0; i < s->names.len; i++)
-		value_add(d, names, value_string(d, s->names.items[i]));
-	value_set(d, v, "documents", names);
+	value_set(d, v, "documents", value_strings(d, &s->names));
 	return v;
 }
 
 static struct value *
 command_status(struct doc *d, const struct agent *a)
 {
-	struct value *v = value_map(d), *pending = value_list(d);
+	struct value *v = value_map(d);
 
 	value_set(d, v, "line", value_string(d, a->line));
 	value_set(d, v, "running", value_bool(d, a->command.pid != 0));
 	value_set(d, v, "wanted", value_bool(d, a->wanted));
 	set_number(d, v, "runs", a->runs);
 	value_set(d, v, "last_status", value_int(d, a->status));
-	for (size_t i = 0; i < a->pending.len; i++)
-		value_add(d, pending, value_string(d, a->pending.items[i]));
-	value_set(d, v, "pending", pending);
+	value_set(d, v, "pending", value_strings(d, &a->pending));
 	return v;
 }
 

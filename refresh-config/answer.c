@@ -36,15 +36,6 @@ answer_keep(struct strbuf *tail, const char *data, size_t n, size_t max)
 	strbuf_add(tail, data, n);
 }
 
-static struct value *
-make_text(struct doc *d, const struct strbuf *text)
-{
-	own(strbuf_clear) struct strbuf clean = { 0 };
-
-	utf8_clean(&clean, strbuf_text(text), text->len);
-	return value_stringn(d, strbuf_text(&clean), clean.len);
-}
-
 /* The map that it printed, or NULL. */
 static struct value *
 parse(struct doc *d, const struct strbuf *out)
@@ -96,8 +87,10 @@ answer_make(struct doc *d, const struct ending *end)
 	answer = parse(d, end->out);
 	if (answer == NULL) {
 		answer = value_map(d);
-		value_set(d, answer, STDOUT, make_text(d, end->out));
-		value_set(d, answer, STDERR, make_text(d, end->err));
+		value_set(d, answer, STDOUT,
+		    value_foreign(d, strbuf_text(end->out), end->out->len));
+		value_set(d, answer, STDERR,
+		    value_foreign(d, strbuf_text(end->err), end->err->len));
 		value_set(d, answer, CODE, value_int(d, end->status));
 	}
 	if (end->status != 0 && value_get(answer, CODE) == NULL)

@@ -165,16 +165,12 @@ struct group {
 extern const struct group group_script, group_apply_config, group_json_file,
     group_hiera, group_ansible, group_puppet, group_cfn_init,
     group_docker_compose, group_podman, group_salt, group_chef;
-extern const struct group *const groups[]; /* ends with NULL */
 
 /* Serve a hook: item on standard input, answer on standard output. */
 int group_serve(const char *name, const char *root, struct error *e);
 
 /* What a group does before its deployments: clean up after those gone. */
 int group_sweep(const char *name, const struct settings *s, struct error *e);
-
-/* The groups, one a line, on standard output. */
-void group_list(void);
 
 /* ---- what groups have in common (group-tools.c) ------------------------ */
 

@@ -18,11 +18,11 @@
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/own.h"
-#include "lib/utf8.h"
+#include "lib/strbuf.h"
 #include "refresh-config/deploy.h"
 #include "refresh-config/refresh.h"
 
-const struct group *const groups[] = {
+static const struct group *const groups[] = {
 	&group_script,
 	&group_apply_config,
 	&group_json_file,
@@ -37,20 +37,19 @@ const struct group *const groups[] = {
 	NULL,
 };
 
-void
-group_list(void)
-{
-	for (size_t i = 0; groups[i] != NULL; i++)
-		printf("%-16s %s\n", groups[i]->name, groups[i]->summary);
-}
-
 static const struct group *
 find(const char *name, struct error *e)
 {
-	for (size_t i = 0; groups[i] != NULL; i++)
+	own(strbuf_clear) struct strbuf known = { 0 };
+
+	for (size_t i = 0; groups[i] != NULL; i++) {
 		if (strcmp(groups[i]->name, name) == 0)
 			return groups[i];
-	error_set(e, EINVAL, "no such group: %s", name);
+		strbuf_printf(
+		    &known, "%s%s", i == 0 ? "" : ", ", groups[i]->name);
+	}
+	error_set(e, EINVAL, "no such group: %s (%s are served)", name,
+	    strbuf_text(&known));
 	return NULL;
 }
 
@@ -62,15 +61,6 @@ deploy_clear(struct deploy *d)
 	strlist_clear(&d->env);
 	strbuf_clear(&d->out);
 	strbuf_clear(&d->err);
-}
-
-static struct value *
-make_text(struct doc *d, const struct strbuf *text)
-{
-	own(strbuf_clear) struct strbuf clean = { 0 };
-
-	utf8_clean(&clean, strbuf_text(text), text->len);
-	return value_stringn(d, strbuf_text(&clean), clean.len);
 }
 
 /* An output is what the program wrote to the file of that name, if it did. */
@@ -86,7 +76,8 @@ add_output(const struct deploy *d, const char *name, struct value *answer)
 	if (file_read(AT_FDCWD, path, LIMIT_TEXT_BYTES, &text, &e) == -1)
 		log_warn("%s", e.text);
 	else
-		value_set(d->item.d, answer, name, make_text(d->item.d, &text));
+		value_set(d->item.d, answer, name,
+		    value_foreign(d->item.d, strbuf_text(&text), text.len));
 }
 
 static void
@@ -112,10 +103,10 @@ print_answer(const struct deploy *d, struct error *e)
 	own(strbuf_clear) struct strbuf text = { 0 };
 
 	add_outputs(d, answer);
-	value_set(
-	    d->item.d, answer, "deploy_stdout", make_text(d->item.d, &d->out));
-	value_set(
-	    d->item.d, answer, "deploy_stderr", make_text(d->item.d, &d->err));
+	value_set(d->item.d, answer, "deploy_stdout",
+	    value_foreign(d->item.d, strbuf_text(&d->out), d->out.len));
+	value_set(d->item.d, answer, "deploy_stderr",
+	    value_foreign(d->item.d, strbuf_text(&d->err), d->err.len));
 	value_set(d->item.d, answer, "deploy_status_code",
 	    value_int(d->item.d, d->status));
 	value_print(answer, STYLE_PYTHON, &text);

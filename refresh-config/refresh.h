@@ -227,9 +227,6 @@ int changed_run(const struct settings *s, const char *name, char *const *argv,
 
 /* ---- reports (report.c) ------------------------------------------------ */
 
-/* The report as refresh-report(5) has it. */
-struct value *report_make(struct doc *d, const struct run *r);
-
 /* A time as reports have it. */
 struct value *report_time(struct doc *d, time_t t);
 

@@ -18,7 +18,6 @@
 #include "lib/outbox.h"
 #include "lib/own.h"
 #include "lib/proc.h"
-#include "lib/utf8.h"
 #include "refresh-config/refresh.h"
 
 #define LAST "last.json"
@@ -47,16 +46,13 @@ make_seconds(struct doc *d, double seconds)
 static struct value *
 make_text(struct doc *d, const char *s, size_t n)
 {
-	own(strbuf_clear) struct strbuf clean = { 0 };
-
 	if (n > LIMIT_TAIL_BYTES) {
 		s += n - LIMIT_TAIL_BYTES;
 		n = LIMIT_TAIL_BYTES;
 		while (n > 0 && ((unsigned char)*s & 0xc0) == 0x80)
 			s++, n--;
 	}
-	utf8_clean(&clean, s, n);
-	return value_stringn(d, strbuf_text(&clean), clean.len);
+	return value_foreign(d, s, n);
 }
 
 static struct value *
@@ -101,7 +97,8 @@ make_failed_at(struct doc *d, const struct run *r)
 	return v;
 }
 
-struct value *
+/* As refresh-report(5) has it. */
+static struct value *
 report_make(struct doc *d, const struct run *r)
 {
 	struct value *v = value_map(d), *hooks = value_list(d);

@@ -135,7 +135,7 @@ gather_outbox(struct doc *d, const struct settings *s, struct error *e)
 
 /* ---- all of it --------------------------------------------------------- */
 
-struct value *
+static struct value *
 status_gather(struct doc *d, const struct settings *s, struct error *e)
 {
 	struct value *v = value_map(d), *last = report_last(d, s);

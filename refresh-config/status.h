@@ -20,9 +20,6 @@ struct settings;
 struct strbuf;
 struct value;
 
-struct value *
-status_gather(struct doc *d, const struct settings *s, struct error *e);
-
 /* For people; with colours if asked. */
 void status_text(const struct value *status, bool colours, struct strbuf *b);
 
