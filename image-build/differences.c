@@ -25,7 +25,6 @@
 #include "lib/strbuf.h"
 #include "lib/strlist.h"
 #include "lib/tree.h"
-#include "lib/utf8.h"
 
 #define PIECE (256u << 10) /* of a file, read at a time */
 #define LINK_BYTES 4096
@@ -104,10 +103,7 @@ struct pair {
 static struct value *
 text_value(struct doc *d, const char *s)
 {
-	own(strbuf_clear) struct strbuf clean = { 0 };
-
-	utf8_clean(&clean, s, strlen(s));
-	return value_string(d, strbuf_text(&clean));
+	return value_foreign(d, s, strlen(s));
 }
 
 static void

@@ -17,7 +17,8 @@
 #include "lib/path.h"
 #include "lib/strbuf.h"
 
-bool
+/* Whether name is that of a phase, "install". */
+static bool
 lint_is_phase(const char *name)
 {
 	for (const struct phase *p = phases; p->name != NULL; p++)

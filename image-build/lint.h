@@ -101,7 +101,4 @@ int
 lint_file_read(struct lint_file *f, int dir, const char *path, struct error *e);
 void lint_file_clear(struct lint_file *f);
 
-/* Whether name is that of a phase, "install". */
-bool lint_is_phase(const char *name);
-
 #endif

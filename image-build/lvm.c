@@ -22,7 +22,6 @@
 #define AREA_BYTES (LVM_DATA - AREA)
 #define CRC_START 0xf597a6cfu
 #define ID_LEN 32
-#define ID_TEXT 39 /* with six dashes and a NUL */
 
 static uint32_t
 checksum(const void *data, size_t n)

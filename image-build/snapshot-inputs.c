@@ -317,7 +317,6 @@ inputs_add_observed(const struct build *b, struct doc *d, struct value *inputs,
     const struct watch *w, const char *hooks, struct error *e)
 {
 	own(strlist_clear) struct strlist reads = { 0 }, none = { 0 };
-	struct value *writes = value_list(d);
 	const char *phase = value_text(inputs, "phase", "");
 	const char *step = value_text(inputs, "step", "");
 
@@ -332,9 +331,7 @@ inputs_add_observed(const struct build *b, struct doc *d, struct value *inputs,
 	    files_value(
 		hooks, d, w->blind ? &none : &w->folders, folder_digest));
 	value_set(d, inputs, "mentioned", mentioned_value(b, hooks, d, &reads));
-	for (size_t i = 0; i < w->writes.len; i++)
-		value_add(d, writes, value_string(d, w->writes.items[i]));
-	value_set(d, inputs, "writes", writes);
+	value_set(d, inputs, "writes", value_strings(d, &w->writes));
 	return 0;
 }
 

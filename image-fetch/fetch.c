@@ -22,7 +22,6 @@
 
 #define TRIES 5 /* in a row that bring hardly a byte */
 #define PROGRESS 4096 /* bytes that make a try a good one */
-#define LINE 160
 
 struct fetch {
 	char *url;

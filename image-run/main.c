@@ -188,16 +188,6 @@ plan(const struct job *j, const char *overlay, bool kvm, struct strlist *argv)
 	qemu_plan(&q, argv);
 }
 
-static struct value *
-list_value(struct doc *d, const struct strlist *l)
-{
-	struct value *v = value_list(d);
-
-	for (size_t i = 0; i < l->len; i++)
-		value_add(d, v, value_string(d, l->items[i]));
-	return v;
-}
-
 /* Without effects: ports to be found stay 0, and KVM is not tried. */
 static void
 show_plan(const struct job *j)
@@ -212,8 +202,8 @@ show_plan(const struct job *j)
 	value_set(d, v, "image", value_string(d, j->image));
 	value_set(d, v, "format", value_string(d, j->format));
 	value_set(d, v, "timeout", value_int(d, opt.seconds));
-	value_set(d, v, "overlay", list_value(d, &overlay));
-	value_set(d, v, "machine", list_value(d, &argv));
+	value_set(d, v, "overlay", value_strings(d, &overlay));
+	value_set(d, v, "machine", value_strings(d, &argv));
 	value_print(v, STYLE_PRETTY, &text);
 	puts(strbuf_text(&text));
 }

@@ -216,6 +216,7 @@ ext4_read(const struct ext4_source *from, int to, struct error *e)
 	errcode_t code;
 	int result;
 
+	initialize_ext2_error_table(); /* or its errors have no words */
 	code = ext2fs_open2(name, NULL, EXT2_FLAG_64BITS, 0, 0, ext4_io, &r.fs);
 	if (code != 0)
 		return error_set(e, EINVAL, "%s: its file system: %s",

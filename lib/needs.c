@@ -38,7 +38,8 @@ needs_by_digest(const struct contents *c, size_t *n)
 	return list;
 }
 
-uint32_t
+/* The first entry of a sorted list with a digest, or UINT32_MAX. */
+static uint32_t
 needs_find(const struct contents *c, const uint32_t *sorted, size_t n,
     const uint8_t *sum)
 {

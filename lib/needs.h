@@ -40,8 +40,4 @@ void needs_clear(struct needs *n);
  */
 uint32_t *needs_by_digest(const struct contents *c, size_t *n);
 
-/* The first such entry with a digest, or UINT32_MAX. */
-uint32_t needs_find(const struct contents *c, const uint32_t *sorted, size_t n,
-    const uint8_t *sum);
-
 #endif
