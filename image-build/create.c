@@ -136,18 +136,25 @@ static struct options command = {
 
 /* ---- loading --------------------------------------------------------------- */
 
+/* An element has to be named, as an operand or in the environment. */
+static int
+check_named(const struct settings *s, struct error *e)
+{
+	const char *named = getenv("IMAGE_ELEMENT");
+
+	if (s->elements.len > 0 ||
+	    (named != NULL && named[strspn(named, " \t\n")] != '\0'))
+		return 0;
+	return error_set(e, EINVAL,
+	    "At least one distribution root element must be specified%s",
+	    s->compat ? "" : ", say debian; --help shows more");
+}
+
 static int
 load(struct build *b, struct elements *all, struct error *e)
 {
 	struct settings *s = &settings;
-	const char *named = getenv("IMAGE_ELEMENT");
 
-	if (s->elements.len == 0 &&
-	    (named == NULL || named[strspn(named, " \t\n")] == '\0'))
-		return error_set(e, EINVAL,
-		    "At least one distribution root element must be "
-		    "specified%s",
-		    s->compat ? "" : ", say debian; --help shows more");
 	if (settings_complete(s, e) == -1 ||
 	    elements_index(all, s->elements_path, s->data, e) == -1)
 		return -1;
@@ -193,7 +200,7 @@ join_args(int argc, char **argv)
 int
 image_create(int argc, char **argv, struct error *e)
 {
-	int first, r;
+	int first, r, misused;
 
 	settings.program = path_base(argv[0]);
 	settings.ramdisk =
@@ -202,10 +209,11 @@ image_create(int argc, char **argv, struct error *e)
 	    strcmp(settings.program, "disk-image-create") == 0;
 	if (settings.compat)
 		command.program = settings.program;
+	misused = settings.compat ? 1 : 2;
 	settings.args = join_args(argc, argv);
 	first = options_parse(&command, argc, argv, e);
 	if (first < 0)
-		return first == OPTIONS_SHOWN ? 0 : settings.compat ? 1 : 2;
+		return first == OPTIONS_SHOWN ? 0 : misused;
 	if (settings.logfile != NULL && *settings.logfile == '\0')
 		settings.logfile = NULL;
 	if (settings.clear)
@@ -213,9 +221,9 @@ image_create(int argc, char **argv, struct error *e)
 	/* Operands are split at blanks, and empty ones vanish. */
 	for (int i = first; i < argc; i++)
 		strlist_split(&settings.elements, argv[i], " \t\n");
-	r = compat_open_log(&settings, e);
-	if (r == 0)
-		r = make_image(e);
+	r = compat_open_log(&settings, e) == -1 ? 1
+	    : check_named(&settings, e) == -1	? misused
+						: make_image(e);
 	settings_clear(&settings);
 	return r == -1 ? 1 : r;
 }

@@ -32,16 +32,20 @@ scratch() {
 	trap 'rm -rf "$T"' EXIT
 }
 
-# A script that goes on only while all is well, in an element below
-# $T/elements; its text is on standard input.
-element_script() { # element phase name
+# A program in an element below $T/elements; its text is on standard input.
+element_program() { # element phase name
 	mkdir -p "$T/elements/$1/$2.d"
+	cat >"$T/elements/$1/$2.d/$3"
+	chmod 755 "$T/elements/$1/$2.d/$3"
+}
+
+# The same of a script that goes on only while all is well.
+element_script() { # element phase name
 	{
 		echo '#!/bin/bash'
 		echo 'set -eu'
 		cat
-	} >"$T/elements/$1/$2.d/$3"
-	chmod 755 "$T/elements/$1/$2.d/$3"
+	} | element_program "$@"
 }
 
 # A GnuPG home of the test's own.

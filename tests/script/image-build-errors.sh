@@ -8,12 +8,6 @@ mkdir -p "$T/elements" "$T/tmp" "$T/out"
 export ELEMENTS_PATH="$T/elements:$PWD/tests/elements" TMP_DIR="$T/tmp" \
 	DIB_IMAGE_CACHE="$T/cache"
 
-element() { # name phase script: its body on standard input
-	mkdir -p "$T/elements/$1/$2.d"
-	cat >"$T/elements/$1/$2.d/$3"
-	chmod 755 "$T/elements/$1/$2.d/$3"
-}
-
 # refuse "text of the error" ARGUMENT...: status not 0, the text in the last
 # line, no image, no temporary folder, no mount.
 refuse() {
@@ -36,6 +30,9 @@ refuse "Element 'cahce' not found; did you mean 'cache'?" cahce gc
 refuse "Element '$T/elements/own' not found; elements are named here, and ELEMENTS_PATH" \
 	tiny-os "$T/elements/own"
 refuse "must be specified, say debian" ""
+status=0
+image-build >"$T/stdout" 2>"$T/stderr" || status=$?
+[ $status = 2 ] || fail "no element is misuse: status $status"
 mkdir -p "$T/elements/orphan"
 echo absent >"$T/elements/orphan/element-deps"
 refuse "Element 'absent' not found (wanted by element orphan)" tiny-os orphan
@@ -52,7 +49,7 @@ refuse "',' names no image type" -t , tiny-os
 refuse "'' is no name for an image" -o "" tiny-os
 refuse "'$T/' is no name for an image" -o "$T/" tiny-os
 
-element fails install 50-boom <<'EOF'
+element_program fails install 50-boom <<'EOF'
 #!/bin/bash
 echo some words
 echo the very last words >&2
@@ -62,13 +59,13 @@ refuse "install.d/50-boom (element fails): exit status 3; it said last:" \
 	tiny-os fails
 has "the very last words" "$T/last"
 
-element killed root 60-killed <<'EOF'
+element_program killed root 60-killed <<'EOF'
 #!/bin/bash
 kill -9 $$
 EOF
 refuse "root.d/60-killed (element killed): killed by signal 9" tiny-os killed
 
-element noshell post-install 50-noshell <<'EOF'
+element_program noshell post-install 50-noshell <<'EOF'
 #!/no/such/interpreter
 EOF
 refuse "post-install.d/50-noshell (element noshell)" tiny-os noshell
@@ -82,12 +79,12 @@ refuse "environment.d/50-bad ended with status 7" tiny-os badenv
 echo "echo \$NOT_SET" >"$T/elements/badenv/environment.d/50-bad"
 refuse "NOT_SET: unbound variable" tiny-os badenv
 
-printf '#!/bin/bash\r\necho no\r\n' | element windows install 50-cr
+printf '#!/bin/bash\r\necho no\r\n' | element_program windows install 50-cr
 refuse "50-cr: its first line ends in a carriage return" tiny-os windows
 
 mkdir -p "$T/elements/twin1" "$T/elements/twin2"
-element twin1 install 50-same </dev/null
-element twin2 install 50-same </dev/null
+element_program twin1 install 50-same </dev/null
+element_program twin2 install 50-same </dev/null
 refuse "There is a duplicated hook in your elements: install.d/50-same (in twin1 and twin2)" \
 	tiny-os twin1 twin2
 
@@ -108,7 +105,7 @@ DIB_BLOCK_DEVICE_CONFIG='- local_loop: {name: image0, mkfs: {type: zfs}}' \
 	refuse "mkfs mkfs_image0: no such file system: zfs (ext4, vfat, squashfs, " \
 	tiny-os
 
-element big install 50-big <<'EOF'
+element_program big install 50-big <<'EOF'
 #!/bin/bash
 for ((i = 0; i < 20; i++)); do cat /bin/* >/etc/big.$i; done
 EOF
@@ -125,7 +122,7 @@ fi
 has "cannot write the image here" "$T/stderr"
 
 # A build that is stopped takes its scripts with it.
-element slow install 50-slow <<'EOF'
+element_program slow install 50-slow <<'EOF'
 #!/bin/bash
 sleep 987 &
 touch /etc/started

@@ -9,11 +9,6 @@ export ELEMENTS_PATH="$T/elements:$PWD/tests/elements" TMP_DIR="$T/tmp" \
 	DIB_IMAGE_CACHE="$T/cache" DIB_LOCKFILES="$T/locks"
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a \
 	GIT_COMMITTER_EMAIL=a@b
-element() { # name phase script: its body on standard input
-	mkdir -p "$T/elements/$1/$2.d"
-	cat >"$T/elements/$1/$2.d/$3"
-	chmod 755 "$T/elements/$1/$2.d/$3"
-}
 build() {
 	(cd "$T/out" && image-build -n -o x -t raw "$@" tiny-os archive source) \
 		>"$T/stdout" 2>"$T/stderr" || {
@@ -35,7 +30,7 @@ refuse() { # text, option...: nothing is delivered
 }
 
 # A package manager that has one package in one version, and an apt-cache.
-element archive pre-install 10-dpkg <<'EOF'
+element_program archive pre-install 10-dpkg <<'EOF'
 #!/bin/bash
 mkdir -p /var/lib/dpkg /etc/apt/preferences.d
 version=$(cat "$(dirname "$0")/../archive/version")
@@ -60,7 +55,7 @@ done
 END
 chmod 755 /usr/bin/apt-cache
 EOF
-element archive cleanup 50-look <<'EOF'
+element_program archive cleanup 50-look <<'EOF'
 #!/bin/bash
 ls "$TARGET_ROOT/etc/apt/preferences.d" >pinned
 cat "${INGOT_APT_PREFERENCES:-/dev/null}" >preferences
@@ -77,14 +72,14 @@ echo first >"$T/git/file"
 git -C "$T/git" add file
 git -C "$T/git" commit -q -m first
 echo words >"$T/words"
-element source install 50-nothing </dev/null
+element_program source install 50-nothing </dev/null
 echo source-repositories >"$T/elements/source/element-deps"
 printf '%s\n' "code git /opt/code file://$T/git main" \
 	"words file /opt/words file://$T/words" \
 	>"$T/elements/source/source-repository-code"
 printf '#!/bin/sh\n' >"$T/elements/source/install.d/50-nothing"
 # Copies of links would be links to nowhere in the target.
-element archive extra-data 50-archive <<EOF
+element_program archive extra-data 50-archive <<EOF
 #!/bin/bash
 cd "\$TMP_HOOKS_PATH/archive"
 rm -f version kept

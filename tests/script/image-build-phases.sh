@@ -49,8 +49,8 @@ for p in pre-install install post-install finalise; do
 	echo "$(basename "$(dirname "$0")") target $FROM_ENVIRONMENT $PROBE" >>/etc/notes
 	[ "$HOME" = /root ] && [ "$PWD" = / ]
 	[ -f "$(dirname "$0")/../bin/probe-program" ]
-	! touch "$(dirname "$0")/x" 2>/dev/null
-	! touch /sys/x 2>/dev/null
+	touch "$(dirname "$0")/x" 2>/dev/null && exit 4
+	touch /sys/x 2>/dev/null && exit 5
 	[ -c /dev/null ] && [ -d /proc/1 ] && [ -e /dev/pts/ptmx ]
 	EOF
 done

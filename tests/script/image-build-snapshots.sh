@@ -39,7 +39,7 @@ mount | grep -q ' /mnt/bound ' || exit 7
 echo two >>/etc/two
 EOF
 element_script two finalise 40-two <<'EOF'
-! grep -q /mnt/bound /proc/mounts
+grep /mnt/bound /proc/mounts && exit 8
 echo finalised >/etc/finalised
 EOF
 element_script two cleanup 90-list <<'EOF'
