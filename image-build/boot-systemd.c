@@ -41,13 +41,38 @@ efi_arch(const struct boot_job *job)
 	return strcmp(job->settings->arch, "arm64") == 0 ? "aa64" : NULL;
 }
 
+static bool
+has_partition(const struct boot_job *job, const char *name)
+{
+	const struct disk *disk = &job->layout->disks[job->disk];
+
+	for (size_t i = 0; i < disk->npartitions; i++)
+		if (strcmp(disk->partitions[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Slots are two partitions, or trees of one. */
+static bool
+has_slots(const struct boot_job *job)
+{
+	return has_partition(job, "trees") ||
+	    (has_partition(job, "root-a") && has_partition(job, "root-b"));
+}
+
+/* The loader; Debian 13 has none but with the distribution's signature. */
 static char *
 loader_path(const struct boot_job *job, struct error *e)
 {
 	own_free char *path =
 	    mem_printf(LOADERS "/systemd-boot%s.efi", efi_arch(job));
+	own_free char *with = mem_printf("%s.signed", path);
 
-	return target_path(job->tree, path, e);
+	return target_path(job->tree,
+	    target_exists(job->tree, path) || !target_exists(job->tree, with)
+		? path
+		: with,
+	    e);
 }
 
 /* A tree that fills the ESP's EFI/BOOT itself needs no loader of ours. */
@@ -61,7 +86,8 @@ fits(const struct boot_job *job)
 		return false;
 	loader = loader_path(job, &none);
 	other = path_join(job->esp, "EFI/BOOT");
-	return loader != NULL &&
+	/* Nothing else starts slots: that it is missing is an error then. */
+	return (loader != NULL || has_slots(job)) &&
 	    (job->fd != -1 || !file_exists(AT_FDCWD, other));
 }
 
@@ -232,25 +258,6 @@ stage_entry(const struct boot_job *job, const struct kernel *k, struct error *e)
 		strbuf_printf(&entry, "initrd /ingot/%s/initrd\n", k->release);
 	strbuf_printf(&entry, "options %s\n", strbuf_text(&k->line));
 	return put(job, conf, &entry, e);
-}
-
-static bool
-has_partition(const struct boot_job *job, const char *name)
-{
-	const struct disk *disk = &job->layout->disks[job->disk];
-
-	for (size_t i = 0; i < disk->npartitions; i++)
-		if (strcmp(disk->partitions[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Slots are two partitions, or trees of one. */
-static bool
-has_slots(const struct boot_job *job)
-{
-	return has_partition(job, "trees") ||
-	    (has_partition(job, "root-a") && has_partition(job, "root-b"));
 }
 
 /* The first image's entry is not on trial: there is none to go back to. */

@@ -2,6 +2,7 @@
 /*
  * What it takes to have a new image in use: restarting the units whose files
  * changed, if the image says of each path that changed which these are, else
+ * a soft reboot, if kernel and initramfs stay and both images know of it, else
  * a reboot, by kexec where that is allowed and can be.  Pure.
  */
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/strbuf.h"
+
+#define UNIT_FILES "usr/lib/systemd/system"
 
 struct choosing {
 	struct activation *a;
@@ -136,6 +139,17 @@ what_starts(const struct contents *old, const struct contents *new)
 	    : "another command line of the kernel";
 }
 
+/*
+ * What systemd 254 and later have, and what the element readonly-root has for
+ * it.  The new image needs it, too, or it would not know which slot it is.
+ */
+static bool
+has_soft_reboot(const struct contents *c)
+{
+	return contents_find(c, UNIT_FILES "/soft-reboot.target") != NULL &&
+	    contents_find(c, UNIT_FILES "/next-root.service") != NULL;
+}
+
 static enum activation_kind
 way_of_reboot(const struct activation_means *means)
 {
@@ -154,7 +168,10 @@ activation_choose(struct activation *a, const struct contents *old,
 	*a = (struct activation){ 0 };
 	(void)contents_compare(old, new, visit, &w, &e);
 	if (start != NULL || w.uncovered > 0)
-		a->kind = way_of_reboot(means);
+		a->kind = start == NULL && has_soft_reboot(old) &&
+			has_soft_reboot(new)
+		    ? ACTIVATION_SOFT
+		    : way_of_reboot(means);
 	if (start != NULL)
 		a->why = mem_dup(start);
 	else if (w.uncovered > 0)

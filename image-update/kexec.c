@@ -61,6 +61,6 @@ kexec_load(struct slots *s, const struct contents *c, struct error *e)
 	if (syscall(SYS_kexec_file_load, kernel, initrd, options.len + 1,
 		strbuf_text(&options), flags) == -1)
 		return error_errno(e, "kexec_file_load");
-	m->loaded = true;
+	m->way = "kexec";
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "lib/mem.h"
 #include "lib/own.h"
 #include "lib/path.h"
+#include "lib/strbuf.h"
 
 /* ---- kernel and initramfs ---------------------------------------------------------- */
 
@@ -100,6 +101,16 @@ write_entry(struct slots *s, const struct boot_entry *t,
 	return boot_entry_write(s->machine->esp, t, &about, e);
 }
 
+static int
+forget_next(struct slots *s, struct error *e)
+{
+	s->machine->way = NULL;
+	if (unlinkat(s->machine->root, MACHINE_NEXT, 0) == -1 &&
+	    errno != ENOENT)
+		return error_errno(e, MACHINE_NEXT);
+	return 0;
+}
+
 int
 machine_choose(
     struct slots *s, const struct contents *c, int tries, struct error *e)
@@ -111,9 +122,28 @@ machine_choose(
 	newest.slot = s->machine->other;
 	newest.generation++;
 	newest.tries = tries;
-	if (write_entry(s, &newest, c, e) == -1)
+	if (forget_next(s, e) == -1 || write_entry(s, &newest, c, e) == -1)
 		return -1;
 	s->machine->started = s->machine->chosen = true;
+	return 0;
+}
+
+int
+machine_next(struct slots *s, const struct contents *c, struct error *e)
+{
+	struct machine *m = s->machine;
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own_free char *folder = path_dir(MACHINE_NEXT);
+
+	strbuf_printf(&text, "ingot.slot=%c", m->other);
+	if (m->tree != NULL)
+		strbuf_printf(&text, " ingot.tree=%s", c->id);
+	strbuf_putc(&text, '\n');
+	if (file_mkdirs(m->root, folder, 0700, e) == -1 ||
+	    file_replace(m->root, MACHINE_NEXT, 0600, strbuf_text(&text),
+		text.len, e) == -1)
+		return -1;
+	m->way = "soft-reboot";
 	return 0;
 }
 
@@ -122,7 +152,8 @@ machine_forget(struct slots *s, bool mine, struct error *e)
 {
 	struct machine *m = s->machine;
 
-	if (boot_entry_remove(m->esp, mine ? m->slot : m->other, e) == -1)
+	if (forget_next(s, e) == -1 ||
+	    boot_entry_remove(m->esp, mine ? m->slot : m->other, e) == -1)
 		return -1;
 	m->started = m->started && mine;
 	return 0;

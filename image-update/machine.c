@@ -36,7 +36,49 @@
 
 /* ---- which slot runs --------------------------------------------------------- */
 
-/* The command line's word after name; the caller's, or NULL. */
+/*
+ * A soft reboot leaves the kernel its command line.  So what makes the next
+ * root (the element readonly-root) notes, a line for each of them,
+ * "DEVICE:INODE SECONDS WORDS...", which root it is, when since the kernel's
+ * start that was, and the words in place of the command line's.
+ */
+#define SOFT_REBOOTS "run/image-update/soft-reboots"
+
+/* The last line's fields for the root that this is, or none. */
+static void
+soft_reboot(int root, struct strlist *fields)
+{
+	own(strbuf_clear) struct strbuf text = { 0 };
+	own(strlist_clear) struct strlist lines = { 0 };
+	own_free char *id = NULL;
+	struct stat st;
+	struct error e;
+
+	if (fstat(root, &st) == -1 ||
+	    file_read(root, SOFT_REBOOTS, KIB(64), &text, &e) == -1)
+		return;
+	id = mem_printf("%llu:%llu ", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
+	strlist_split(&lines, strbuf_text(&text), "\n");
+	for (size_t i = 0; i < lines.len; i++)
+		if (strncmp(lines.items[i], id, strlen(id)) == 0) {
+			strlist_clear(fields);
+			strlist_split(fields, lines.items[i], " ");
+		}
+}
+
+double
+machine_started(const char *root)
+{
+	own_fd int dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own(strlist_clear) struct strlist fields = { 0 };
+
+	if (dir != -1)
+		soft_reboot(dir, &fields);
+	return fields.len > 1 ? strtod(fields.items[1], NULL) : 0;
+}
+
+/* What follows name in a word of the command line; the caller's, or NULL. */
 static char *
 running_word(int root, const char *name)
 {
@@ -44,9 +86,12 @@ running_word(int root, const char *name)
 	own(strlist_clear) struct strlist words = { 0 };
 	struct error e;
 
-	if (file_read(root, "proc/cmdline", KIB(64), &text, &e) == -1)
-		return NULL;
-	strlist_split(&words, strbuf_text(&text), " \n");
+	soft_reboot(root, &words);
+	if (words.len == 0) {
+		if (file_read(root, "proc/cmdline", KIB(64), &text, &e) == -1)
+			return NULL;
+		strlist_split(&words, strbuf_text(&text), " \n");
+	}
 	for (size_t i = 0; i < words.len; i++)
 		if (strncmp(words.items[i], name, strlen(name)) == 0)
 			return mem_dup(words.items[i] + strlen(name));

@@ -15,6 +15,7 @@
 
 #define MACHINE_STATE "state/image-update" /* below the root */
 #define MACHINE_TREES "run/image-update/trees"
+#define MACHINE_NEXT "run/image-update/next" /* what a soft reboot starts */
 
 struct machine {
 	const char *where; /* the folder that the machine's paths are below */
@@ -26,11 +27,14 @@ struct machine {
 	char other;
 	bool started; /* an entry starts the other slot */
 	bool chosen; /* what runs is not what is to run: it wants a reboot */
-	bool loaded; /* the kernel to be started is in memory (kexec.c) */
+	const char *way; /* systemctl's word for the least reboot, or NULL */
 };
 
 /* Whether the root's kernel command line names a slot. */
 bool machine_has_slots(const char *root);
+
+/* Seconds from the kernel's start to the soft reboot that led here, or 0. */
+double machine_started(const char *root);
 
 /* Open its folder as slots_open does. */
 int
@@ -61,6 +65,9 @@ machine_check_boot(struct slots *s, const struct contents *c, struct error *e);
 int machine_choose(
     struct slots *s, const struct contents *c, int tries, struct error *e);
 
+/* A soft reboot would start the other slot; undone with the choice. */
+int machine_next(struct slots *s, const struct contents *c, struct error *e);
+
 /* No entry starts the other slot (or, with mine, the running one). */
 int machine_forget(struct slots *s, bool mine, struct error *e);
 
@@ -79,6 +86,7 @@ int machine_keep(
 
 enum activation_kind {
 	ACTIVATION_RESTART, /* of the units, if there are any */
+	ACTIVATION_SOFT, /* a soft reboot: the kernel goes on */
 	ACTIVATION_KEXEC, /* the new kernel is started by the running one */
 	ACTIVATION_REBOOT
 };

@@ -303,7 +303,7 @@ start(struct slots *s, bool bad, struct error *e)
 		log_info("the next boot starts the image");
 		return 0;
 	}
-	return machine_reboot(s->machine->loaded, bad, e);
+	return machine_reboot(s->machine->way, bad, e);
 }
 
 /* ---- apply --------------------------------------------------------------------- */

@@ -14,7 +14,8 @@
 static const char *
 kind_of(const struct activation *a)
 {
-	static const char *const kinds[] = { "restart", "kexec", "reboot" };
+	static const char *const kinds[] = { "restart", "soft-reboot", "kexec",
+		"reboot" };
 
 	if (a->kind == ACTIVATION_RESTART && a->units.len == 0)
 		return "nothing";

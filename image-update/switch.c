@@ -308,6 +308,15 @@ back_from_live(struct journal *j, struct slots *s, const struct activation *a,
 	return error_set(e, ECANCELED, "back to the old image: %s", why);
 }
 
+static void
+arrange_soft(struct slots *s, const struct contents *c)
+{
+	struct error e;
+
+	if (machine_next(s, c, &e) == -1)
+		log_warn("no soft reboot: %s", e.text);
+}
+
 /* A reboot in the midst of it starts the new image, on trial. */
 static int
 go_live(struct journal *j, struct slots *s, const struct contents *c,
@@ -322,6 +331,7 @@ go_live(struct journal *j, struct slots *s, const struct contents *c,
 		return back_from_live(j, s, a, strbuf_text(&why), e);
 	if (machine_choose(s, c, -1, e) == -1)
 		return -1;
+	arrange_soft(s, c);
 	s->machine->chosen = false; /* it is in use already */
 	journal_set_live(j, c);
 	return journal_end(j, s, "COMMITTED", NULL, e);
@@ -332,23 +342,26 @@ static int
 switch_quiesced(struct journal *j, struct slots *s, const struct contents *c,
     const struct activation *a, struct error *e)
 {
-	int tries = BOOT_TRIES - (a->kind == ACTIVATION_KEXEC ? 1 : 0);
+	bool counted =
+	    a->kind != ACTIVATION_KEXEC && a->kind != ACTIVATION_SOFT;
 
 	/* What changed in /etc since it was first merged counts, too. */
 	if (merge_etc(s, c, true, e) == -1 ||
 	    journal_note(j, s, "QUIESCED", c, e) == -1 ||
 	    journal_note(j, s, "SWITCHED", c, e) == -1)
 		return -1;
-	return machine_choose(s, c, tries, e);
+	return machine_choose(s, c, BOOT_TRIES - (counted ? 0 : 1), e);
 }
 
 /* What cannot be started so is started by the loader. */
 static void
-load(struct slots *s, const struct contents *c)
+prepare(struct slots *s, const struct contents *c, const struct activation *a)
 {
 	struct error e;
 
-	if (kexec_load(s, c, &e) == -1)
+	if (a->kind == ACTIVATION_SOFT)
+		arrange_soft(s, c);
+	if (a->kind == ACTIVATION_KEXEC && kexec_load(s, c, &e) == -1)
 		log_warn("no kexec: %s", e.text);
 }
 
@@ -356,7 +369,8 @@ int
 switch_machine(struct journal *j, struct slots *s, const struct contents *c,
     const struct trial *trial, struct error *e)
 {
-	static const char *const names[] = { "no reboot", "kexec", "reboot" };
+	static const char *const names[] = { "no reboot", "soft reboot",
+		"kexec", "reboot" };
 	own(activation_clear) struct activation a = { 0 };
 	ownp(contents_free) struct contents *old =
 	    slots_contents(s, s->current, e);
@@ -377,8 +391,7 @@ switch_machine(struct journal *j, struct slots *s, const struct contents *c,
 		resume_services();
 		return -1;
 	}
-	if (a.kind == ACTIVATION_KEXEC)
-		load(s, c);
+	prepare(s, c, &a);
 	return a.kind != ACTIVATION_RESTART ? 0
 					    : go_live(j, s, c, &a, trial, e);
 }
@@ -422,13 +435,13 @@ limit_shutdown(void)
 }
 
 int
-machine_reboot(bool loaded, bool bad, struct error *e)
+machine_reboot(const char *way, bool bad, struct error *e)
 {
 	if (bad)
 		limit_shutdown();
 	/* Now it may end us: what is left to do is done if it cannot. */
 	(void)signal(SIGTERM, SIG_DFL);
-	if (!loaded || systemctl("kexec", e) == -1)
+	if (way == NULL || systemctl(way, e) == -1)
 		(void)systemctl("reboot", e);
 	/* A service that does not end must not keep the machine. */
 	for (unsigned i = 0; i < REBOOT_SECONDS; i++)

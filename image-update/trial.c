@@ -37,6 +37,7 @@ stop(int signal)
 	stopped = 1;
 }
 
+/* Of the kernel. */
 static double
 since_boot(void)
 {
@@ -114,26 +115,29 @@ run_checks(const char *folder, double until, struct strbuf *why)
 }
 
 /*
- * 0: they held long enough; -1: they did not, and why.  What they look at may
- * change while a round goes on, so the time between two counts: from the end
- * of the first that held to the start of the last.
+ * 0: they held long enough within the limit from start on; -1: they did not,
+ * and why.  What they look at may change while a round goes on, so the time
+ * between two counts: from the end of the first that held to the start of the
+ * last.
  */
 static int
-watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
+watch_checks(const char *folder, double start, const struct trial *trial,
+    struct strbuf *why)
 {
+	const double until = start + trial->limit;
 	double good = -1;
 	bool any = false; /* a round has failed in its time */
 
 	strbuf_cut(why, 0);
-	strbuf_printf(why, "it was not up within %.0f s", limit);
-	while (!stopped && since_boot() < limit) {
+	strbuf_printf(why, "it was not up within %u s", trial->limit);
+	while (!stopped && since_boot() < until) {
 		double now = since_boot();
 		own_free char *before = mem_dup(strbuf_text(why));
 
-		if (run_checks(folder, limit, why) == -1) {
+		if (run_checks(folder, until, why) == -1) {
 			good = -1;
 			/* That the time is over is no reason of its own. */
-			if (any && since_boot() >= limit) {
+			if (any && since_boot() >= until) {
 				strbuf_cut(why, 0);
 				strbuf_puts(why, before);
 				break;
@@ -144,7 +148,7 @@ watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
 		} else if (good < 0) {
 			good = since_boot();
 			log_info("all checks hold");
-		} else if (now - good >= hold) {
+		} else if (now - good >= trial->hold) {
 			return 0;
 		}
 		for (unsigned i = 0; i < PAUSE && !stopped; i++)
@@ -152,7 +156,8 @@ watch_checks(const char *folder, double limit, double hold, struct strbuf *why)
 	}
 	if (good >= 0) {
 		strbuf_cut(why, 0);
-		strbuf_printf(why, "its checks held, but not for %.0f s", hold);
+		strbuf_printf(
+		    why, "its checks held, but not for %u s", trial->hold);
 	}
 	return -1;
 }
@@ -166,8 +171,7 @@ trial_watch(const char *root, const struct trial *trial, struct strbuf *why)
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
 	setenv("IMAGE_UPDATE_LIVE", "1", 1);
-	return watch_checks(
-	    folder, since_boot() + trial->limit, trial->hold, why);
+	return watch_checks(folder, since_boot(), trial, why);
 }
 
 /* ---- the three ends of a trial ---------------------------------------------------- */
@@ -222,6 +226,10 @@ try_image(struct journal *j, struct slots *s, const char *root, struct error *e)
 	own_free char *folder = path_join(root, HEALTH);
 	own(strbuf_clear) struct strbuf why = { 0 };
 	const struct sigaction act = { .sa_handler = stop };
+	const struct trial trial = {
+		.limit = (unsigned)journal_int(j, "limit", 600),
+		.hold = (unsigned)journal_int(j, "hold", 30),
+	};
 	int tries;
 
 	if (c == NULL || machine_tries(s, &tries, e) == -1 ||
@@ -231,8 +239,7 @@ try_image(struct journal *j, struct slots *s, const char *root, struct error *e)
 		return commit(j, s, c, e); /* all but the last word was said */
 	sigaction(SIGTERM, &act, NULL);
 	sigaction(SIGINT, &act, NULL);
-	if (watch_checks(folder, (double)journal_int(j, "limit", 600),
-		(double)journal_int(j, "hold", 30), &why) == 0)
+	if (watch_checks(folder, machine_started(root), &trial, &why) == 0)
 		return commit(j, s, c, e);
 	return stopped ? give_back(j, s, c, e)
 		       : go_back(j, s, strbuf_text(&why), e);

@@ -387,10 +387,11 @@ void machine_report(void);
 void machine_retry(void);
 
 /*
- * By kexec if a kernel is loaded; away from an image that is bad whether its
- * services end or not.  Does not come back, unless it fails.
+ * By systemctl's word, "kexec" or "soft-reboot", or NULL and where that fails
+ * by the loader; away from an image that is bad whether its services end or
+ * not.  Does not come back, unless it fails.
  */
-int machine_reboot(bool loaded, bool bad, struct error *e);
+int machine_reboot(const char *way, bool bad, struct error *e);
 
 /* What is to be done at each boot. */
 int trial_boot(struct slots *s, const char *root, struct error *e);

@@ -497,3 +497,92 @@ has "back to the old image: 10-web: the page is not there" "$T/out"
 page.service web.service page of three" ] || fail "restarts: $(cat "$T/restarts")"
 state_is ROLLEDBACK
 entries_are "ingot-b-5.conf "
+
+# ---- a soft reboot: the kernel stays, both images know how
+rm "$checks/10-web"
+later() { # NAME VERSION FROM: an image that differs in what no unit covers
+	rm -rf "${T:?}/$1"
+	cp -a "$T/$3" "$T/$1"
+	echo "$1" >"$T/$1/usr/bin/program"
+	describe "$1" "$2"
+}
+later six 6 four
+update apply --plan "$T/six" >"$T/out"
+has "activation: reboot (1 paths changed for which no restart is enough" "$T/out"
+mkdir -p "$T/six/usr/lib/systemd/system"
+touch "$T/six/usr/lib/systemd/system/soft-reboot.target" \
+	"$T/six/usr/lib/systemd/system/next-root.service"
+describe six 6
+update apply --plan "$T/six" >"$T/out"
+has "activation: reboot (" "$T/out"
+quiet apply --hold 1 --limit 4000000000 "$T/six"
+[ ! -e "$M/run/image-update/next" ] || fail "the image that runs knows no soft reboot"
+running a
+quiet boot
+state_is COMMITTED
+later seven 7 six
+rm "$T/seven/usr/lib/systemd/system/next-root.service"
+describe seven 7
+update apply --plan "$T/seven" >"$T/out"
+has "activation: reboot (" "$T/out"
+later seven 7 six
+update apply --plan --kexec "$T/seven" >"$T/out"
+has "activation: soft-reboot (1 paths changed for which no restart is enough, the first usr/bin/program)" "$T/out"
+update apply --plan --json "$T/seven" >"$T/out"
+jq -e '.activation.kind == "soft-reboot"' "$T/out" >/dev/null || fail "as JSON"
+quiet apply --hold 1 --limit 2 "$T/seven"
+has "soft reboot: 1 paths changed" "$T/out"
+[ "$(cat "$M/run/image-update/next")" = "ingot.slot=b" ] || fail "what is next"
+# No loader counts that start.
+entries_are "ingot-a-6.conf ingot-b-7+2.conf "
+
+# The command line is the old one's; what made the root has said what it is.
+# The trial's time begins there.
+soft() { # SLOT SECONDS
+	rm -f "$M/run/image-update/next"
+	printf '%s\n' "1:1 1 ingot.slot=x" \
+		"$(stat -c %d:%i "$M") 1 ingot.slot=x" \
+		"$(stat -c %d:%i "$M") $2 ingot.slot=$1" >"$M/run/image-update/soft-reboots"
+}
+printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
+chmod +x "$checks/10-web"
+soft b 4000000000
+update status --json >"$T/out"
+jq -e '.current.version == 7' "$T/out" >/dev/null || fail "$(cat "$T/out")"
+image-update --root "$M" --key "$T/pub" boot >"$T/out" 2>&1 &
+pid=$!
+for _ in $(seq 300); do
+	grep -q "not yet" "$T/out" && break
+	sleep 0.1
+done
+sleep 3
+kill -0 $pid || fail "the trial did not begin anew: $(cat "$T/out")"
+rm "$checks/10-web"
+wait $pid || fail "$(cat "$T/out")"
+has "seven is committed" "$T/out"
+entries_are "ingot-a-6.conf ingot-b-7.conf "
+
+# A soft reboot back, which was not good.
+later eight 8 seven
+quiet apply --hold 1 --limit 1 "$T/eight"
+[ "$(cat "$M/run/image-update/next")" = "ingot.slot=a" ] || fail "what is next"
+printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
+chmod +x "$checks/10-web"
+soft a 1
+quiet boot
+has "going back to the old image: it was not up within 1 s" "$T/out"
+entries_are "ingot-b-7.conf "
+rm "$M/run/image-update/soft-reboots"
+running b
+quiet boot
+state_is ROLLEDBACK
+
+# What is chosen for a reboot is not what a soft one would start.
+rm "$checks/10-web"
+quiet apply --hold 1 --limit 4000000000 "$T/eight"
+[ -e "$M/run/image-update/next" ] || fail "no soft reboot"
+running a
+quiet boot
+[ -e "$M/run/image-update/next" ] || fail "in the test /run stays"
+quiet rollback
+[ ! -e "$M/run/image-update/next" ] || fail "a soft reboot would not go back"
