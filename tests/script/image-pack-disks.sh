@@ -169,7 +169,24 @@ B921B045-1DF0-41C3-AF44-4C6F280D3FAE 0FC63DAF-8483-4772-8E79-3D69D8477DE4" ] ||
 start=$(jq '.partitiontable.partitions[0].start' "$T/arm.json")
 mdir -b -i "$T/arm.raw@@$((start * 512))" ::/EFI/BOOT >"$T/mdir" 2>&1 || true
 has "BOOTAA64.EFI" "$T/mdir"
-rm -r "$T/tree/usr/lib/systemd" "$T/tree/boot/vmlinuz-6.1"
+
+# ---- a loader that is there only with the distribution's signature
+mv "$T/tree/usr/lib/systemd/boot/efi/systemd-bootaa64.efi" \
+	"$T/tree/usr/lib/systemd/boot/efi/systemd-bootx64.efi.signed"
+cp elements/block-device-ab/block-device-default.yaml "$T/slots.yaml"
+pack slots
+start=$(jq '.partitiontable.partitions[1].start' "$T/slots.json")
+mcopy -n -i "$T/slots.raw@@$((start * 512))" '::/EFI/BOOT/BOOTX64.EFI' "$T/mcopy"
+has loader "$T/mcopy"
+mdir -b -i "$T/slots.raw@@$((start * 512))" ::/loader/entries >"$T/mdir" 2>&1 || true
+has "ingot-a-1.conf" "$T/mdir"
+rm -r "$T/tree/usr/lib/systemd"
+if image-build pack -q -f raw --layout "$T/slots.yaml" -o "$T/bad" "$T/tree" \
+	>"$T/out" 2>"$T/err"; then
+	fail "slots that nothing starts"
+fi
+has "systemd-bootx64.efi" "$T/err"
+rm "$T/tree/boot/vmlinuz-6.1"
 
 # ---- several disks: the others' names have theirs
 cat >"$T/two.yaml" <<END
