@@ -2,12 +2,9 @@
 /* The verb pack: two trees with their contents, or one, into a file. */
 #include "lib/pack.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include "image-update/update.h"
-#include "lib/digest.h"
 #include "lib/error.h"
 #include "lib/file.h"
 #include "lib/own.h"
@@ -25,36 +22,10 @@ tree_clear(struct tree *t)
 	source_clear(&t->source);
 }
 
-/* A pack of other bytes than the contents say would be of use to nobody. */
-static int
-check_file(int dir, const struct contents_entry *t, struct error *e)
-{
-	own_fd int fd = openat(
-	    dir, t->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char text[DIGEST_TEXT], want[DIGEST_TEXT];
-
-	if (fd == -1 || digest_file(fd, text, NULL) == -1)
-		return error_errno(e, "%s", t->path);
-	digest_print(t->sum, want);
-	return strcmp(text, want) == 0
-	    ? 0
-	    : error_set(
-		  e, EBADMSG, "%s: is not what the contents say", t->path);
-}
-
-static int
-check_files(const struct tree *t, struct error *e)
-{
-	const struct contents *c = t->source.contents;
-
-	for (size_t i = 0; i < c->n; i++)
-		if (c->entries[i].type == 'f' &&
-		    check_file(t->dir, &c->entries[i], e) == -1)
-			return -1;
-	return 0;
-}
-
-/* Whoever packs a tree trusts it; whoever unpacks it does not. */
+/*
+ * Whoever packs a tree trusts it; whoever unpacks it does not.  A pack of
+ * other bytes than the contents say would be of use to nobody.
+ */
 static int
 open_tree(struct tree *t, const char *path, struct error *e)
 {
@@ -69,7 +40,9 @@ open_tree(struct tree *t, const char *path, struct error *e)
 		return error_errno(e, "%s", path);
 	if (source_open(&t->source, path, NULL, &none, &any, e) == -1)
 		return -1;
-	return check_files(t, e) == -1 ? error_prefix(e, "%s", path) : 0;
+	if (contents_verify_files(t->source.contents, t->dir, e) == -1)
+		return error_prefix(e, "%s", path);
+	return 0;
 }
 
 int

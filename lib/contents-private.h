@@ -48,19 +48,20 @@ int look_is_mount(const struct contents_look *l, const struct tree_entry *t);
 
 /* ---- contents-hash.c: the bytes of files ------------------------------------- */
 
-/* Numbers of entries. */
-struct contents_files {
-	size_t *list;
-	size_t n, cap;
-};
-
-void files_add(struct contents_files *f, size_t number);
-
 /*
- * Hash files of a list below dir, on all processors: for their sums, or to
- * compare with them.  Puts the files in the order of their sizes.
+ * Files of a list below dir hashed on all processors, as they are added: for
+ * their sums, or to compare with them.  dir stays open meanwhile; what nobody
+ * has begun is left when it is freed.
  */
-int contents_hash(const struct contents *c, int dir, struct contents_files *f,
-    bool compare, struct error *e);
+struct hashing;
+struct hashing *hashing_new(int dir, bool compare);
+void hashing_free(struct hashing *h);
+OWN_POINTER(hashing)
+
+/* One more, an entry of type f; its path has to stay, c->entries need not. */
+void hashing_add(struct hashing *h, const struct contents *c, size_t number);
+
+/* Wait for all.  The error is that of the first entry in the list. */
+int hashing_end(struct hashing *h, const struct contents *c, struct error *e);
 
 #endif

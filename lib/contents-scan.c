@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tree listed: one walk for names and attributes, then files hashed. */
+/* A tree listed: one walk for names and attributes, files hashed meanwhile. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/contents-private.h"
@@ -13,19 +12,18 @@
 struct scan {
 	struct contents *c;
 	struct contents_look look;
-	struct contents_files files; /* to be hashed */
-	enum contents_depth depth;
+	struct hashing *hashing; /* of files, or NULL */
 	contents_known *known; /* or NULL */
 	void *ctx; /* of known */
 };
 
-/* Unless it is known, a file is to be hashed when all are listed. */
+/* Unless it is known, a file is hashed. */
 static void
 put_sum(struct scan *s, const struct stat *st, struct contents_entry *to)
 {
-	if (s->depth == CONTENTS_DIGESTS &&
+	if (s->hashing != NULL &&
 	    (s->known == NULL || !s->known(s->ctx, st, to->sum)))
-		files_add(&s->files, s->c->n - 1);
+		hashing_add(s->hashing, s->c, s->c->n - 1);
 }
 
 static const char *
@@ -63,19 +61,20 @@ list(struct scan *s, int dir, struct error *e)
 {
 	if (look_walk(&s->look, dir, visit, s, e) == -1)
 		return -1;
-	return contents_hash(s->c, dir, &s->files, false, e);
+	return s->hashing != NULL ? hashing_end(s->hashing, s->c, e) : 0;
 }
 
 static struct contents *
-scan(struct scan *s, int dir, const char *name, struct error *e)
+scan(struct scan *s, int dir, const char *name, enum contents_depth depth,
+    struct error *e)
 {
 	ownp(contents_free) struct contents *c = contents_new(name);
-	int r;
+	ownp(hashing_free) struct hashing *h =
+	    depth == CONTENTS_DIGESTS ? hashing_new(dir, false) : NULL;
 
 	s->c = c;
-	r = list(s, dir, e);
-	free(s->files.list);
-	if (r == -1)
+	s->hashing = h;
+	if (list(s, dir, e) == -1)
 		return NULL;
 	contents_seal(c);
 	return take(c);
@@ -85,18 +84,16 @@ struct contents *
 contents_scan(
     int dir, const char *name, enum contents_depth depth, struct error *e)
 {
-	struct scan s = { .depth = depth };
+	struct scan s = { 0 };
 
-	return scan(&s, dir, name, e);
+	return scan(&s, dir, name, depth, e);
 }
 
 struct contents *
 contents_scan_known(int dir, const char *name, contents_known *known, void *ctx,
     struct error *e)
 {
-	struct scan s = {
-		.depth = CONTENTS_DIGESTS, .known = known, .ctx = ctx
-	};
+	struct scan s = { .known = known, .ctx = ctx };
 
-	return scan(&s, dir, name, e);
+	return scan(&s, dir, name, CONTENTS_DIGESTS, e);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A tree compared with a list while it is walked, since both are in the same
- * order; files that are right so far are hashed then.
+ * order; files that are right so far are hashed meanwhile.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/contents-private.h"
@@ -14,8 +13,7 @@
 struct verify {
 	const struct contents *c;
 	struct contents_look look;
-	struct contents_files files; /* to be hashed */
-	enum contents_depth depth;
+	struct hashing *hashing; /* of files, or NULL */
 	const char *besides; /* what may stand there too, or NULL */
 	size_t next; /* number of the entry that has to come */
 };
@@ -70,8 +68,8 @@ visit(void *ctx, const struct tree_entry *t, struct error *e)
 		memcpy(found.sum, wanted->sum, sizeof(found.sum));
 	if (compare(wanted, &found, e) == -1)
 		return -1;
-	if (found.type == 'f' && v->depth == CONTENTS_DIGESTS)
-		files_add(&v->files, v->next);
+	if (found.type == 'f' && v->hashing != NULL)
+		hashing_add(v->hashing, v->c, v->next);
 	v->next++;
 	return look_is_mount(&v->look, t);
 }
@@ -84,16 +82,27 @@ verify(struct verify *v, int dir, struct error *e)
 	if (v->next < v->c->n)
 		return error_set(
 		    e, EBADMSG, "%s: is missing", v->c->entries[v->next].path);
-	return contents_hash(v->c, dir, &v->files, true, e);
+	return v->hashing != NULL ? hashing_end(v->hashing, v->c, e) : 0;
 }
 
 int
 contents_verify(const struct contents *c, int dir, enum contents_depth depth,
     const char *besides, struct error *e)
 {
-	struct verify v = { .c = c, .depth = depth, .besides = besides };
-	int r = verify(&v, dir, e);
+	ownp(hashing_free) struct hashing *h =
+	    depth == CONTENTS_DIGESTS ? hashing_new(dir, true) : NULL;
+	struct verify v = { .c = c, .hashing = h, .besides = besides };
 
-	free(v.files.list);
-	return r;
+	return verify(&v, dir, e);
+}
+
+int
+contents_verify_files(const struct contents *c, int dir, struct error *e)
+{
+	ownp(hashing_free) struct hashing *h = hashing_new(dir, true);
+
+	for (size_t i = 0; i < c->n; i++)
+		if (c->entries[i].type == 'f')
+			hashing_add(h, c, i);
+	return hashing_end(h, c, e);
 }

@@ -179,6 +179,9 @@ int contents_compare(const struct contents *from, const struct contents *to,
 int contents_verify(const struct contents *c, int dir,
     enum contents_depth depth, const char *besides, struct error *e);
 
+/* The same of the bytes of its files alone, whatever else there is. */
+int contents_verify_files(const struct contents *c, int dir, struct error *e);
+
 /* Byte order with "/" before everything else: the order of the entries. */
 int contents_order(const char *a, const char *b);
 

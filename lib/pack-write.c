@@ -32,7 +32,7 @@ struct writing {
 	struct strbuf out[BATCH];
 	int codes[BATCH]; /* errno, where a file could not be read */
 	size_t failed[BATCH]; /* the part that it was */
-	struct patcher *patchers[64]; /* by thread */
+	struct patcher *patchers[POOL_MOST]; /* by thread */
 };
 
 /* ---- pieces -------------------------------------------------------------------- */
@@ -152,7 +152,7 @@ write_pieces(struct writing *w, int fd, struct error *e)
 	}
 	for (size_t i = 0; i < BATCH; i++)
 		strbuf_clear(&w->out[i]);
-	for (size_t i = 0; i < 64; i++)
+	for (size_t i = 0; i < POOL_MOST; i++)
 		patcher_free(w->patchers[i]);
 	return r;
 }

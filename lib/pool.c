@@ -10,8 +10,6 @@
 
 #include "lib/mem.h"
 
-#define MOST 64
-
 struct member {
 	struct pool *pool;
 	pthread_t thread;
@@ -39,7 +37,7 @@ pool_processors(void)
 	if (sched_getaffinity(0, sizeof(set), &set) == -1)
 		return 1;
 	n = CPU_COUNT(&set);
-	return n < 1 ? 1 : n > MOST ? MOST : (unsigned)n;
+	return n < 1 ? 1 : n > POOL_MOST ? POOL_MOST : (unsigned)n;
 }
 
 /*
@@ -99,8 +97,8 @@ pool_new(unsigned threads)
 {
 	struct pool *p = mem_alloc(sizeof(*p));
 
-	if (threads > MOST)
-		threads = MOST;
+	if (threads > POOL_MOST)
+		threads = POOL_MOST;
 	p->members = mem_alloc((threads + 1) * sizeof(*p->members));
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->begin, NULL);
@@ -116,6 +114,7 @@ pool_free(struct pool *p)
 		return;
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
+	p->pieces = p->next; /* of a round that was not ended */
 	pthread_cond_broadcast(&p->begin);
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 1; i < p->n; i++)
@@ -128,18 +127,43 @@ pool_free(struct pool *p)
 }
 
 void
-pool_run(struct pool *p, pool_work *work, void *ctx, size_t n)
+pool_begin(struct pool *p, pool_work *work, void *ctx)
 {
 	pthread_mutex_lock(&p->lock);
 	p->work = work;
 	p->ctx = ctx;
-	p->next = p->done = 0;
-	p->pieces = n;
-	pthread_cond_broadcast(&p->begin);
+	p->pieces = p->next = p->done = 0;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+pool_add(struct pool *p, size_t n)
+{
+	pthread_mutex_lock(&p->lock);
+	p->pieces += n;
+	if (n == 1)
+		pthread_cond_signal(&p->begin);
+	else
+		pthread_cond_broadcast(&p->begin);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+pool_end(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
 	work_off(p, 0);
 	while (p->done < p->pieces)
 		pthread_cond_wait(&p->end, &p->lock);
 	pthread_mutex_unlock(&p->lock);
+}
+
+void
+pool_run(struct pool *p, pool_work *work, void *ctx, size_t n)
+{
+	pool_begin(p, work, ctx);
+	pool_add(p, n);
+	pool_end(p);
 }
 
 unsigned

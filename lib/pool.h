@@ -12,7 +12,9 @@
 
 struct pool;
 
-/* Processors that we may use, at least 1, at most 64. */
+#define POOL_MOST 64 /* threads */
+
+/* Processors that we may use, at least 1, at most POOL_MOST. */
 unsigned pool_processors(void);
 
 /*
@@ -31,5 +33,14 @@ OWN_POINTER(pool)
 typedef void pool_work(void *ctx, size_t piece, unsigned thread);
 void pool_run(struct pool *p, pool_work *work, void *ctx, size_t n);
 unsigned pool_threads(const struct pool *p);
+
+/*
+ * The same for pieces that are not all known yet: those of a round are
+ * numbered as they are added, and worked on from then on.  pool_end() returns
+ * when all are done; a pool that is freed before leaves what nobody has taken.
+ */
+void pool_begin(struct pool *p, pool_work *work, void *ctx);
+void pool_add(struct pool *p, size_t n); /* n more */
+void pool_end(struct pool *p);
 
 #endif

@@ -299,7 +299,7 @@ cp -a "$T/c" "$T/moved"
 describe "$T/moved" 3
 echo moved >>"$T/moved/etc/last"
 image-update -q -o "$T/pack" pack "$T/moved" 2>"$T/err" && fail "a pack of other bytes"
-has "$T/moved: etc/last: is not what the contents say" "$T/err"
+has "$T/moved: etc/last: has another content" "$T/err"
 image-update -q --from "$T/moved" -o "$T/pack" pack "$T/c" 2>"$T/err" &&
 	fail "a pack from other bytes"
 [ ! -e "$T/pack" ] || fail "it was written"

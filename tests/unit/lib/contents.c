@@ -3,7 +3,7 @@
  * A tree listed, printed and parsed is the same list; a text that was changed
  * in any one bit is not believed; a tree that differs in anything is found.
  */
-#include "lib/contents.h"
+#include "lib/contents-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -348,6 +348,102 @@ test_verify(void)
 	differs(c, "b-link: has another type");
 }
 
+/* A file of so many bytes of a kind. */
+static void
+fill(const char *path, size_t n, int byte)
+{
+	own_fd int fd =
+	    openat(top, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	own_free char *text = mem_alloc(n + 1);
+
+	memset(text, byte, n);
+	CHECK(file_write_all(fd, text, n) == 0);
+}
+
+/* Files of all sizes, that are read in other orders than they are listed. */
+static void
+test_files(void)
+{
+	static const size_t sizes[] = { 1, 65535, 65536, 65537, 131072, 300000,
+		0 };
+	const size_t n = sizeof(sizes) / sizeof(sizes[0]);
+	own_fd int dir = -1;
+	ownp(contents_free) struct contents *c = NULL;
+	uint8_t sum[DIGEST_BYTES];
+	char path[64];
+
+	CHECK(file_mkdirs(top, "files", 0755, &e) == 0);
+	dir = openat(top, "files", O_RDONLY | O_DIRECTORY);
+	for (size_t i = 0; i < 2500; i++) {
+		snprintf(path, sizeof(path), "files/%04zu", i);
+		fill(path, i < n ? sizes[i] : i % 5, 'a');
+	}
+	fill("files/z", 100000, 'z');
+	c = contents_scan(dir, "files", CONTENTS_DIGESTS, &e);
+	CHECK(c != NULL && c->n == 2502);
+	for (size_t i = 0; i < n; i++) {
+		own_free char *text = mem_alloc(sizes[i] + 1);
+
+		memset(text, 'a', sizes[i]);
+		digest_buffer(text, sizes[i], sum);
+		CHECK(memcmp(c->entries[1 + i].sum, sum, sizeof(sum)) == 0);
+	}
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, NULL, &e) == 0);
+	CHECK(contents_verify_files(c, dir, &e) == 0);
+	/* The first in the list is told of, not the first that was read. */
+	fill("files/z", 100000, 'y');
+	fill("files/2499", 4, 'b');
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, NULL, &e) == -1);
+	CHECK_STR(e.text, "2499: has another content");
+	/* What a walk finds comes before what is read. */
+	CHECK(fchmodat(dir, "z", 0600, 0) == 0);
+	CHECK(contents_verify(c, dir, CONTENTS_DIGESTS, NULL, &e) == -1);
+	CHECK_STR(e.text, "z: has another owner, mode or attribute");
+	/* Of files alone it matters what is in them. */
+	fill("files/2499", 5, 'a');
+	CHECK(contents_verify_files(c, dir, &e) == -1);
+	CHECK_STR(e.text, "2499: has another content");
+	CHECK(e.code == EBADMSG);
+	fill("files/2499", 4, 'a');
+	fill("files/z", 100000, 'z');
+	CHECK(contents_verify_files(c, dir, &e) == 0);
+	CHECK(
+	    unlinkat(dir, "2499", 0) == 0 && mkfifoat(dir, "2499", 0600) == 0);
+	CHECK(contents_verify_files(c, dir, &e) == -1); /* and does not wait */
+	CHECK_STR(e.text, "2499: has another content");
+	CHECK(unlinkat(dir, "2499", 0) == 0);
+	CHECK(contents_verify_files(c, dir, &e) == -1);
+	CHECK_STR(e.text, "2499: No such file or directory");
+}
+
+/* A file that is not as long any more as the walk has found it. */
+static void
+test_written_meanwhile(void)
+{
+	own_fd int dir = openat(top, "t", O_RDONLY | O_DIRECTORY);
+	ownp(contents_free) struct contents *c = NULL;
+
+	fill("t/a.c", 100000, 'a');
+	c = scan();
+	for (size_t i = 0; i < c->n; i++) {
+		struct contents_entry *t = &c->entries[i];
+
+		if (strcmp(t->path, "a.c") != 0)
+			continue;
+		for (t->size = 99999; t->size <= 100001; t->size++) {
+			ownp(hashing_free) struct hashing *h =
+			    hashing_new(dir, false);
+
+			hashing_add(h, c, i);
+			if (t->size == 100000)
+				CHECK(hashing_end(h, c, &e) == 0);
+			else
+				CHECK(hashing_end(h, c, &e) == -1 &&
+				    e.code == ESTALE);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -368,6 +464,8 @@ main(void)
 	test_head();
 	test_hostile();
 	test_verify();
+	test_files();
+	test_written_meanwhile();
 	CHECK(tree_remove(AT_FDCWD, path, &e) == 0);
 	return check_result();
 }
