@@ -52,16 +52,34 @@ ext4_take_blocks(struct ext4 *x, uint64_t want, blk64_t *start, uint64_t *got,
 	return 0;
 }
 
-int
-ext4_take_inode(struct ext4 *x, bool is_dir, ext2_ino_t *ino, struct error *e)
+/*
+ * Who knows a file by a handle, as an overlay does that has a copy of it, asks
+ * for its number with its generation.  So what has the same number in another
+ * image, or later in this file system, must not have the same generation: it
+ * comes from the path.  0 would mean any, and is the root's.
+ */
+static uint32_t
+generation(const char *path)
 {
+	return *path == '\0'
+	    ? 0
+	    : ext2fs_crc32c_le(~0U, (const uint8_t *)path, strlen(path)) | 1;
+}
+
+int
+ext4_take_inode(struct ext4 *x, const char *path, bool is_dir, ext2_ino_t *ino,
+    struct error *e)
+{
+	struct ext2_inode_large inode = { .i_generation = generation(path) };
+
 	if (x->next_ino > x->fs->super->s_inodes_count)
 		return error_set(e, ENOSPC,
 		    "%s: all %u inodes are used (mkfs option -i makes more)",
 		    x->job->what, x->fs->super->s_inodes_count);
 	*ino = x->next_ino++;
 	ext2fs_inode_alloc_stats2(x->fs, *ino, 1, is_dir);
-	return 0;
+	/* Checksums of its blocks, which come first, read it from there. */
+	return ext4_inode_write(x, *ino, &inode, e);
 }
 
 /* ---- inodes ------------------------------------------------------------ */
@@ -86,12 +104,13 @@ put_time(
 }
 
 void
-ext4_inode_init(
-    const struct ext4 *x, const struct stat *st, struct ext2_inode_large *inode)
+ext4_inode_init(const struct ext4 *x, const char *path, const struct stat *st,
+    struct ext2_inode_large *inode)
 {
 	const struct timespec now = { .tv_sec = x->job->now };
 
-	*inode = (struct ext2_inode_large){ .i_mode = (uint16_t)st->st_mode };
+	*inode = (struct ext2_inode_large){ .i_mode = (uint16_t)st->st_mode,
+		.i_generation = generation(path) };
 	inode->i_extra_isize = 32;
 	inode->i_uid = (uint16_t)st->st_uid;
 	ext2fs_set_i_uid_high(*inode, (uint16_t)(st->st_uid >> 16));

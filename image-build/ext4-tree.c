@@ -206,7 +206,7 @@ write_other(struct ext4 *x, int dir, const char *name, const char *path,
 {
 	struct ext2_inode_large inode;
 
-	ext4_inode_init(x, st, &inode);
+	ext4_inode_init(x, path, st, &inode);
 	inode.i_links_count = 1;
 	if (S_ISREG(st->st_mode)) {
 		if (write_regular(x, dir, name, path, st, ino, &inode, e) == -1)
@@ -238,7 +238,7 @@ write_entry(struct ext4 *x, int dir, const char *name, const char *path,
 		ext4_dir_add(d, name, ino, st.st_mode);
 		return link_again(x, ino, path, e);
 	}
-	if (ext4_take_inode(x, S_ISDIR(st.st_mode), &ino, e) == -1)
+	if (ext4_take_inode(x, path, S_ISDIR(st.st_mode), &ino, e) == -1)
 		return -1;
 	ext4_dir_add(d, name, ino, st.st_mode);
 	if (S_ISDIR(st.st_mode))
@@ -258,12 +258,13 @@ write_lost_found(struct ext4 *x, struct ext4_dir *root, struct error *e)
 		.st_atim = { .tv_sec = x->job->now },
 		.st_mtim = { .tv_sec = x->job->now },
 		.st_ctim = { .tv_sec = x->job->now } };
+	static const char name[] = "lost+found";
 	own(ext4_dir_clear) struct ext4_dir d = { .parent = EXT2_ROOT_INO };
 
-	if (ext4_take_inode(x, true, &d.ino, e) == -1)
+	if (ext4_take_inode(x, name, true, &d.ino, e) == -1)
 		return -1;
-	ext4_dir_add(root, "lost+found", d.ino, S_IFDIR);
-	return write_dir(x, -1, "lost+found", &st, &d, e);
+	ext4_dir_add(root, name, d.ino, S_IFDIR);
+	return write_dir(x, -1, name, &st, &d, e);
 }
 
 static int
@@ -302,7 +303,7 @@ write_dir(struct ext4 *x, int fd, const char *path, const struct stat *st,
 		return -1;
 	if (ext4_dir_write(x, d, &extents, &indexed, e) == -1)
 		return -1;
-	ext4_inode_init(x, st, &inode);
+	ext4_inode_init(x, path, st, &inode);
 	inode.i_links_count =
 	    d->subdirs + 2 > LINK_MAX_EXT4 ? 1 : (uint16_t)(d->subdirs + 2);
 	if (ext4_inode_extents(x, d->ino, &inode, &extents, e) == -1)
@@ -341,7 +342,7 @@ write_below(struct ext4 *x, int fd, const struct stat *st,
 {
 	own(ext4_dir_clear) struct ext4_dir d = { .parent = EXT2_ROOT_INO };
 
-	if (ext4_take_inode(x, true, &d.ino, e) == -1)
+	if (ext4_take_inode(x, "", true, &d.ino, e) == -1)
 		return -1;
 	ext4_dir_add(root, x->job->below, d.ino, S_IFDIR);
 	if (write_dir(x, fd, "", st, &d, e) == -1)

@@ -80,15 +80,17 @@ void ext4_place_file(struct ext4 *x, blk64_t block, const char *path,
 /* Take up to want blocks in one run; *got of them begin at *start. */
 int ext4_take_blocks(struct ext4 *x, uint64_t want, blk64_t *start,
     uint64_t *got, struct error *e);
-int
-ext4_take_inode(struct ext4 *x, bool is_dir, ext2_ino_t *ino, struct error *e);
+
+/* The next inode, for what is at path in the tree. */
+int ext4_take_inode(struct ext4 *x, const char *path, bool is_dir,
+    ext2_ino_t *ino, struct error *e);
 
 /*
- * Fill an inode from st: type, mode, owner, times.  The caller adds size,
- * links, blocks.
+ * Fill the inode of path from st: type, mode, owner, times.  The caller adds
+ * size, links, blocks.
  */
-void ext4_inode_init(const struct ext4 *x, const struct stat *st,
-    struct ext2_inode_large *inode);
+void ext4_inode_init(const struct ext4 *x, const char *path,
+    const struct stat *st, struct ext2_inode_large *inode);
 
 void ext4_extent_add(struct ext4_extents *all, uint64_t logical,
     uint64_t physical, uint64_t count);
