@@ -139,10 +139,19 @@ touch /run/nextroot/run/image-update/trees/x || fail "the trees are not there"
 away
 umount /run/image-update/trees
 
+# ---- a state partition that is not right is the next boot's to repair
+rm "$notes"
+state=$(readlink "$links/by-label/state")
+dd if=/dev/zero of="$state" bs=4096 count=1 conv=notrunc status=none
+next_root && fail "without the state that there is"
+has "next-root: cannot mount the state partition" "$T/out"
+[ ! -e "$notes" ] || fail "notes: $(cat "$notes")"
+away
+
 # ---- without a state partition it is memory
-rm "$notes" "$links/by-label/state"
+rm "$links/by-label/state"
 good "no state partition"
-has "no usable state partition, state is kept in memory only" "$T/out"
+has "state is kept in memory only" "$T/out"
 reads etc/name a
 [ ! -e /run/nextroot/etc/changed ] || fail "where is the state from?"
 touch /run/nextroot/var/new || fail "/var cannot be written to"
