@@ -377,8 +377,19 @@ asks 9
 # ---- on trial: checks that fail, and the time is over
 checks=$M/usr/lib/ingot/health.d
 mkdir -p "$checks"
-printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
-chmod +x "$checks/10-web"
+page_fails() {
+	printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
+	chmod +x "$checks/10-web"
+}
+begin_trial() { # as $pid; a check has failed by now
+	image-update --root "$M" boot >"$T/out" 2>&1 &
+	pid=$!
+	for _ in $(seq 300); do
+		grep -q "not yet" "$T/out" && break
+		sleep 0.1
+	done
+}
+page_fails
 quiet apply --limit 1 "$T/two"
 running b
 quiet boot
@@ -396,12 +407,7 @@ quiet apply --limit 4000000000 --hold 1 "$T/two"
 running b
 count() { mv "$T/mnt/loader/entries/ingot-b-2+3.conf" "$T/mnt/loader/entries/ingot-b-2+2-1.conf"; }
 on esp count
-image-update --root "$M" boot >"$T/out" 2>&1 &
-pid=$!
-for _ in $(seq 300); do
-	grep -q "not yet" "$T/out" && break
-	sleep 0.1
-done
+begin_trial
 has "not yet: 10-web: the page is not there" "$T/out"
 update apply "$T/one" >"$T/out2" 2>&1 && fail "the slot to go back to was filled"
 update apply --older --plan "$T/one" >"$T/out2" 2>&1 && fail "a plan while one is on trial"
@@ -544,17 +550,11 @@ soft() { # SLOT SECONDS
 		"$(stat -c %d:%i "$M") 1 ingot.slot=x" \
 		"$(stat -c %d:%i "$M") $2 ingot.slot=$1" >"$M/run/image-update/soft-reboots"
 }
-printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
-chmod +x "$checks/10-web"
+page_fails
 soft b 4000000000
 update status --json >"$T/out"
 jq -e '.current.version == 7' "$T/out" >/dev/null || fail "$(cat "$T/out")"
-image-update --root "$M" --key "$T/pub" boot >"$T/out" 2>&1 &
-pid=$!
-for _ in $(seq 300); do
-	grep -q "not yet" "$T/out" && break
-	sleep 0.1
-done
+begin_trial
 sleep 3
 kill -0 $pid || fail "the trial did not begin anew: $(cat "$T/out")"
 rm "$checks/10-web"
@@ -566,8 +566,7 @@ entries_are "ingot-a-6.conf ingot-b-7.conf "
 later eight 8 seven
 quiet apply --hold 1 --limit 1 "$T/eight"
 [ "$(cat "$M/run/image-update/next")" = "ingot.slot=a" ] || fail "what is next"
-printf '#!/bin/sh\necho the page is not there\nexit 1\n' >"$checks/10-web"
-chmod +x "$checks/10-web"
+page_fails
 soft a 1
 quiet boot
 has "going back to the old image: it was not up within 1 s" "$T/out"
