@@ -79,12 +79,41 @@ confine(void *ctx)
 	    : 0;
 }
 
+static int
+take_file(
+    const struct confined *c, struct filling *f, uint32_t i, struct error *e)
+{
+	const char *path = f->new->entries[i].path;
+
+	if (fill_take(f, i, c->dir, path, e) == 0)
+		return 0;
+	return e->code == EMLINK && c->links ? fill_copy(f, i, c->dir, path, e)
+					     : -1;
+}
+
+/* The program has begun with the next one, so the one before is whole. */
+static void
+take_named(struct confined *c, const char *line, size_t len)
+{
+	own_free char *path = mem_printf("%.*s", (int)len, line);
+	const struct contents_entry *t = contents_find(c->taker->new, path);
+	struct error later; /* it is tried again when all are taken */
+
+	if (c->named != NULL &&
+	    fill_wants(c->taker, (size_t)(c->named - c->taker->new->entries)))
+		(void)take_file(c, c->taker,
+		    (uint32_t)(c->named - c->taker->new->entries), &later);
+	c->named = t;
+}
+
 static void
 on_line(void *ctx, int stream, const char *line, size_t len)
 {
 	struct confined *c = ctx;
 
 	log_debug("%.*s", (int)len, line);
+	if (stream == 1 && c->taker != NULL)
+		take_named(c, line, len);
 	/* The last one is rsync's summary; the one before says why. */
 	if (stream == 2 && len > 0 && strncmp(line, "rsync error", 11) != 0)
 		snprintf(c->said, sizeof(c->said), "%.*s", (int)len, line);
@@ -107,18 +136,6 @@ confined_run(struct confined *c, const char *const *argv,
 		return 0;
 	e->code = EIO;
 	return error_prefix(e, "%s", argv[0]);
-}
-
-static int
-take_file(
-    const struct confined *c, struct filling *f, uint32_t i, struct error *e)
-{
-	const char *path = f->new->entries[i].path;
-
-	if (fill_take(f, i, c->dir, path, e) == 0)
-		return 0;
-	return e->code == EMLINK && c->links ? fill_copy(f, i, c->dir, path, e)
-					     : -1;
 }
 
 int

@@ -32,8 +32,8 @@
 #define IDLE "60" /* seconds */
 
 /*
- * Small blocks and a high level take a quarter from what travels; but both
- * ends remember each block, so large files have large ones.
+ * Small blocks take a tenth from what travels; but both ends remember each
+ * block, so large files have large ones.
  */
 #define SMALL_BLOCKS "--block-size=512"
 #define LARGE_BLOCKS "--block-size=65536"
@@ -83,7 +83,7 @@ run_rsync(struct confined *r, const char *place, const char *blocks,
 	own_free char *to = mem_printf("%s/", r->folder);
 	const char *const argv[] = { "rsync", "--ignore-times", "--from0",
 		"--files-from=-", "--no-implied-dirs", "--partial",
-		"--compress", "--compress-level=9", "--no-motd",
+		"--compress", "--no-motd", "--out-format=%n", "--8-bit-output",
 		"--timeout=" IDLE, blocks, "--", from, to, NULL };
 	struct proc_status status;
 
@@ -147,64 +147,126 @@ put_basis(const struct filling *f, int to, const struct contents_entry *basis,
 }
 
 static int
-put_bases(const struct filling *f, int to, struct error *e)
-{
-	struct bases b;
-	int r = 0;
-
-	bases_make(&b, f->old);
-	for (size_t i = 0; i < f->new->n &&r == 0; i++) {
-		const struct contents_entry *t = &f->new->entries[i];
-		uint32_t at = fill_wants(f, i) ? bases_find(&b, t) : BASIS_NONE;
-
-		if (at != BASIS_NONE)
-			r = put_basis(f, to, &f->old->entries[at], t, e);
-	}
-	bases_clear(&b);
-	return r;
-}
-
-/* Those of the files that are large, or those that are not. */
-static void
-list_wanted(const struct filling *f, bool large, struct strbuf *list,
-    struct confined *r)
+put_bases(const struct filling *f, const struct bases *b, uint32_t but, int to,
+    struct error *e)
 {
 	for (size_t i = 0; i < f->new->n; i++) {
 		const struct contents_entry *t = &f->new->entries[i];
+		uint32_t at = i != but && fill_wants(f, i) ? bases_find(b, t)
+							   : BASIS_NONE;
 
-		if (!fill_wants(f, i) || (t->size > LARGE) != large)
-			continue;
-		/* "./" since "#" and ";" at its start would be a comment. */
-		strbuf_printf(list, "./%s", t->path);
-		strbuf_add(list, "", 1);
-		r->most = t->size > r->most ? t->size : r->most;
+		if (at != BASIS_NONE &&
+		    put_basis(f, to, &f->old->entries[at], t, e) == -1)
+			return -1;
 	}
+	return 0;
+}
+
+/* ---- its runs ------------------------------------------------------------------------ */
+
+struct transfer {
+	struct filling *f;
+	struct confined run;
+	struct bases bases;
+	const char *place;
+	uint32_t initramfs; /* to come after all else, or BASIS_NONE */
+};
+
+struct lists {
+	struct strbuf small, large; /* paths, each ended by a NUL */
+};
+
+static void
+lists_clear(struct lists *l)
+{
+	strbuf_clear(&l->small);
+	strbuf_clear(&l->large);
+}
+
+static void
+list_file(
+    struct transfer *x, const struct contents_entry *t, struct lists *lists)
+{
+	struct strbuf *list = t->size > LARGE ? &lists->large : &lists->small;
+
+	/* "./" since "#" and ";" at its start would be a comment. */
+	strbuf_printf(list, "./%s", t->path);
+	strbuf_add(list, "", 1);
+	x->run.most = t->size > x->run.most ? t->size : x->run.most;
+}
+
+/* What came is taken, however it ended. */
+static int
+run_lists(struct transfer *x, const struct lists *l, struct error *e)
+{
+	struct error why;
+	int r = 0;
+
+	if (l->small.len > 0)
+		r = run_rsync(&x->run, x->place, SMALL_BLOCKS, &l->small, &why);
+	if (r == 0 && l->large.len > 0)
+		r = run_rsync(&x->run, x->place, LARGE_BLOCKS, &l->large, &why);
+	if (confined_take(&x->run, x->f, e) == -1)
+		return -1;
+	if (r == -1)
+		*e = why;
+	return r;
+}
+
+static int
+bring_most(struct transfer *x, struct error *e)
+{
+	own(lists_clear) struct lists lists = { 0 };
+	const struct filling *f = x->f;
+
+	if (put_bases(f, &x->bases, x->initramfs, x->run.dir, e) == -1)
+		return -1;
+	for (size_t i = 0; i < f->new->n; i++)
+		if (fill_wants(f, i) && i != x->initramfs)
+			list_file(x, &f->new->entries[i], &lists);
+	return run_lists(x, &lists, e);
+}
+
+static int
+bring_initramfs(struct transfer *x, struct error *e)
+{
+	own(lists_clear) struct lists lists = { 0 };
+	const struct filling *f = x->f;
+	const struct contents_entry *t = &f->new->entries[x->initramfs];
+	uint32_t old = bases_find(&x->bases, t);
+
+	if (!initramfs_guess(f, &x->bases, x->initramfs, x->run.dir) &&
+	    put_basis(f, x->run.dir, &f->old->entries[old], t, e) == -1)
+		return -1;
+	list_file(x, t, &lists);
+	return run_lists(x, &lists, e);
+}
+
+static int
+bring_all(struct transfer *x, struct error *e)
+{
+	if (confined_open(&x->run, x->f->staging, e) == -1 ||
+	    confined_take(&x->run, x->f, e) == -1 || bring_most(x, e) == -1)
+		return -1;
+	return x->initramfs == BASIS_NONE ? 0 : bring_initramfs(x, e);
 }
 
 static int
 bring(struct carrier *c, const struct source *s, struct filling *f,
     struct error *e)
 {
-	own(strbuf_clear) struct strbuf small = { 0 }, large = { 0 };
-	own(confined_clear) struct confined run = { .dir = -1 };
-	struct error why;
-	int r = 0;
+	struct transfer x = {
+		.f = f, .run = { .dir = -1, .taker = f }, .place = c->place
+	};
+	int r;
 
 	(void)s;
-	if (confined_open(&run, f->staging, e) == -1 ||
-	    confined_take(&run, f, e) == -1 || put_bases(f, run.dir, e) == -1)
-		return -1;
-	list_wanted(f, false, &small, &run);
-	list_wanted(f, true, &large, &run);
 	log_info("rsync %zu files from %s", f->left, c->place);
-	if (small.len > 0)
-		r = run_rsync(&run, c->place, SMALL_BLOCKS, &small, &why);
-	if (r == 0 && large.len > 0)
-		r = run_rsync(&run, c->place, LARGE_BLOCKS, &large, &why);
-	if (confined_take(&run, f, e) == -1)
-		return -1;
-	if (r == -1)
-		*e = why;
+	bases_make(&x.bases, f->old);
+	x.initramfs = initramfs_entry(f, &x.bases);
+	r = bring_all(&x, e);
+	bases_clear(&x.bases);
+	confined_clear(&x.run);
 	return r;
 }
 

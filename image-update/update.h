@@ -312,6 +312,9 @@ struct confined {
 	char *folder; /* its real path */
 	uint64_t most; /* bytes of a file */
 	bool links; /* all names are its own: a file may have several */
+	/* Files that its standard output names, as it ends them, or NULL. */
+	struct filling *taker;
+	const struct contents_entry *named; /* the one that it is at, or NULL */
 	char said[512]; /* the program's last line of complaint */
 };
 
@@ -324,6 +327,24 @@ int confined_run(struct confined *c, const char *const *argv,
 
 /* Take what is wanted and came whole and right; the rest stays. */
 int confined_take(struct confined *c, struct filling *f, struct error *e);
+
+/* ---- initramfs.c: what the new initramfs is most likely like ------------------ */
+
+struct bases;
+
+/*
+ * The new initramfs, if it is wanted and the old one is an archive that is
+ * not compressed; or BASIS_NONE.
+ */
+uint32_t initramfs_entry(const struct filling *f, const struct bases *b);
+
+/*
+ * Make the file at the new one's path in dir: the old one, with the new files
+ * that are in the staging tree.  False: it could not be, or there is no room,
+ * and nothing is there.
+ */
+bool initramfs_guess(
+    const struct filling *f, const struct bases *b, uint32_t entry, int dir);
 
 /* ---- plan.c: what an update would do, and what is there ------------------------ */
 

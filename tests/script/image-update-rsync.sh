@@ -44,6 +44,8 @@ log format = %o %f %b
 transfer logging = yes
 [image]
 	path = $T/b
+[kernel]
+	path = $T/kernel/b
 END
 # A port that is free; if it is taken meanwhile, another one.
 i=0
@@ -127,6 +129,74 @@ chmod +x "$T/rsh"
 begin
 RSYNC_RSH=$T/rsh image-update -q --slots "$S" --key "$T/pub" apply "host:$T/b"
 applied shell
+
+# The initramfs holds files of the image.  What has come of them already does
+# not come again with it, though nothing in them is as it was.
+archive() { # TREE NAME...: in cpio's form "newc"
+	python3 - "$@" <<'END'
+import os, sys
+def add(name, mode, data=b''):
+    head = '070701' + ''.join('%08X' % n for n in (
+        7, mode, 0, 0, 1, 9, len(data), 0, 0, 0, 0, len(name) + 1, 0))
+    for part in head.encode() + name.encode() + b'\0', data:
+        sys.stdout.buffer.write(part + b'\0' * (-len(part) % 4))
+for name in sys.argv[2:]:
+    path = os.path.join(sys.argv[1], name)
+    if os.path.isdir(path):
+        add(name, 0o40755)
+    else:
+        add(name, 0o100644, open(path, 'rb').read())
+add('TRAILER!!!', 0)
+END
+}
+mkdir "$T/kernel"
+for v in 1:a 2:b; do
+	t=$T/kernel/${v#*:} m=usr/lib/modules/6.1.0-${v%:*}
+	mkdir -p "$t/boot" "$t/$m" "$t/etc"
+	head -c 3000000 /dev/urandom >"$t/$m/m.ko"
+	head -c 1000000 /dev/urandom >"$t/$m/n.ko"
+	head -c "1${v%:*}1111" /dev/urandom >"$t/etc/change"
+	echo "${v#*:}" >"$t/boot/vmlinuz-6.1.0-${v%:*}"
+	archive "$t" etc "$m" ./etc/change "$m/m.ko" "./$m/n.ko" \
+		>"$t/boot/initrd.img-6.1.0-${v%:*}"
+	image-update --image-version "${v%:*}" --name web --sign "$T/key" \
+		describe "$t" >"$t.contents"
+done
+with_kernel() { # WHAT MOST: bytes of the initramfs, at most
+	rm -rf "$S"
+	image-update --image-version 1 --name web --sign "$T/key" \
+		describe "$T/kernel/a" >"$T/kernel/a.contents"
+	update apply "$T/kernel/a"
+	: >"$T/log"
+	update --contents "$T/kernel/b.contents" apply "${U%/*}/kernel"
+	tests/tree-list "$T/kernel/b" | cut -d' ' -f1-4 >"$T/want"
+	tests/tree-list "$S/current/." | cut -d' ' -f1-4 >"$T/got"
+	diff -u "$T/want" "$T/got" || fail "$1: the slot is not the image"
+	cmp "$T/kernel/b/boot/initrd.img-6.1.0-2" \
+		"$S/current/boot/initrd.img-6.1.0-2" || fail "$1"
+	awk -v most="$2" '$5 ~ /initrd/ { n = $NF } $5 ~ /m.ko/ { m = $NF }
+		END { exit !(n > 0 && n <= most && m >= 3000000) }' "$T/log" || {
+		cat "$T/log"
+		fail "$1: not what was to be sent"
+	}
+}
+with_kernel "an initramfs" 10000
+# An old one that is no such archive, or only in part, is no worse than before.
+old=$T/kernel/a/boot/initrd.img-6.1.0-1
+cp "$old" "$T/initramfs"
+gzip -1 <"$T/initramfs" >"$old"
+with_kernel "compressed" 5000000
+head -c 2000000 "$T/initramfs" >"$old" # in the midst of a file
+with_kernel "cut" 5000000
+for at in 54 94 110; do # sizes of file and of name; a name without end
+	{
+		head -c $((at)) "$T/initramfs"
+		printf 'FFFFFFFFFFFFFFFF'
+		tail -c +$((at + 17)) "$T/initramfs"
+	} >"$old"
+	with_kernel "damaged at $at" 5000000
+done
+rm -rf "$S"
 
 refused() { # STATUS WORDS SOURCE
 	begin
