@@ -91,7 +91,7 @@ stage(struct journal *j, struct slots *s, struct source *from, struct error *e)
 	    slots_begin(s, e) == -1 || fill(s, from, old, e) == -1)
 		return -1;
 	r = check_staging(j, s, from, e);
-	if (r == -1 && e->code == EBADMSG && shares) {
+	if (r == -1 && shares && (e->code == EBADMSG || e->code == EIO)) {
 		/* What has rotted there must not keep the machine on it. */
 		log_warn("%s; the current slot is damaged: what is wrong is "
 			 "brought anew",

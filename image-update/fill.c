@@ -90,6 +90,10 @@ look_around(struct filling *f, struct error *e)
 	    contents_scan(f->staging, "", CONTENTS_DIGESTS, e);
 	size_t kept = 0;
 
+	if (there == NULL && e->code == EIO) {
+		log_warn(STAGING ": %s; all of it is brought anew", e->text);
+		return tree_empty(f->staging, ".", e);
+	}
 	if (there == NULL)
 		return error_prefix(e, STAGING);
 	for (size_t i = 0; i < there->n; i++)
@@ -148,7 +152,7 @@ copy_old(struct filling *f, size_t i, const char *path, struct error *e)
 {
 	if (fill_copy(f, (uint32_t)i, f->current, path, e) == 0)
 		return 0;
-	if (e->code != EBADMSG && e->code != ENOENT)
+	if (e->code != EBADMSG && e->code != ENOENT && e->code != EIO)
 		return -1;
 	log_warn("the current slot: %s", e->text);
 	want(f, i);
