@@ -75,15 +75,35 @@ judge(
 }
 
 /*
- * The files in list, each ended by a NUL, from place into the folder.  To
+ * A place as rsync's source, the caller's, and how the paths that are asked
+ * for from there begin, the caller's too.  They are told from a daemon's module
+ * on: one of 3.5.0 that does not change its root finds nothing that is told
+ * from a folder in it.  "./" since "#" and ";" at the start are a comment.
+ */
+static char *
+split_place(const char *place, char **begin)
+{
+	const char *module =
+	    strncmp(place, "rsync://", 8) == 0 ? strchr(place + 8, '/') : NULL;
+	const char *folder = module != NULL ? strchr(module + 1, '/') : NULL;
+
+	if (folder == NULL || folder[1] == '\0') {
+		*begin = mem_dup("./");
+		return mem_printf("%s/", place);
+	}
+	*begin = mem_printf("./%s/./", folder + 1);
+	return mem_printf("%.*s/", (int)(folder - place), place);
+}
+
+/*
+ * The files in list, each ended by a NUL, from a source into the folder.  To
  * trust the sender means not to look up each name that it tells in the list,
  * which takes the square of its length; what is not wanted stays in the folder.
  */
 static int
-run_rsync(struct confined *r, const char *place, const char *blocks,
+run_rsync(struct confined *r, const char *from, const char *blocks,
     const struct strbuf *list, struct error *e)
 {
-	own_free char *from = mem_printf("%s/", place);
 	own_free char *to = mem_printf("%s/", r->folder);
 	const char *const argv[] = { "rsync", "--ignore-times", "--from0",
 		"--files-from=-", "--no-implied-dirs", "--partial",
@@ -104,7 +124,7 @@ rsync_get(
 {
 	char folder[] = "/tmp/image-update.XXXXXX";
 	own(strbuf_clear) struct strbuf list = { 0 };
-	own_free char *path = NULL;
+	own_free char *path = NULL, *begin = NULL, *from = NULL;
 	struct confined run = {
 		.folder = folder, .dir = -1, .most = LIMIT_CONTENTS_BYTES
 	};
@@ -114,9 +134,10 @@ rsync_get(
 	if (mkdtemp(folder) == NULL)
 		return error_errno(e, "%s", folder);
 	path = path_join(folder, file);
-	strbuf_printf(&list, "./%s", file);
+	from = split_place(place, &begin);
+	strbuf_printf(&list, "%s%s", begin, file);
 	strbuf_add(&list, "", 1);
-	r = run_rsync(&run, place, SMALL_BLOCKS, &list, e);
+	r = run_rsync(&run, from, SMALL_BLOCKS, &list, e);
 	if (r == 0)
 		r = file_read(AT_FDCWD, path, LIMIT_CONTENTS_BYTES, b, e);
 	(void)tree_remove(AT_FDCWD, folder, &ignored);
@@ -173,7 +194,7 @@ struct transfer {
 	struct filling *f;
 	struct confined run;
 	struct bases bases;
-	const char *place;
+	char *from, *begin; /* split_place */
 	uint32_t initramfs; /* to come after all else, or BASIS_NONE */
 };
 
@@ -194,8 +215,7 @@ list_file(
 {
 	struct strbuf *list = t->size > LARGE ? &lists->large : &lists->small;
 
-	/* "./" since "#" and ";" at its start would be a comment. */
-	strbuf_printf(list, "./%s", t->path);
+	strbuf_printf(list, "%s%s", x->begin, t->path);
 	strbuf_add(list, "", 1);
 	x->run.most = t->size > x->run.most ? t->size : x->run.most;
 }
@@ -208,9 +228,9 @@ run_lists(struct transfer *x, const struct lists *l, struct error *e)
 	int r = 0;
 
 	if (l->small.len > 0)
-		r = run_rsync(&x->run, x->place, SMALL_BLOCKS, &l->small, &why);
+		r = run_rsync(&x->run, x->from, SMALL_BLOCKS, &l->small, &why);
 	if (r == 0 && l->large.len > 0)
-		r = run_rsync(&x->run, x->place, LARGE_BLOCKS, &l->large, &why);
+		r = run_rsync(&x->run, x->from, LARGE_BLOCKS, &l->large, &why);
 	if (confined_take(&x->run, x->f, e) == -1)
 		return -1;
 	if (r == -1)
@@ -260,18 +280,19 @@ static int
 bring(struct carrier *c, const struct source *s, struct filling *f,
     struct error *e)
 {
-	struct transfer x = {
-		.f = f, .run = { .dir = -1, .taker = f }, .place = c->place
-	};
+	struct transfer x = { .f = f, .run = { .dir = -1, .taker = f } };
 	int r;
 
 	(void)s;
 	log_info("rsync %zu files from %s", f->left, c->place);
+	x.from = split_place(c->place, &x.begin);
 	bases_make(&x.bases, f->old);
 	x.initramfs = initramfs_entry(f, &x.bases);
 	r = bring_all(&x, e);
 	bases_clear(&x.bases);
 	confined_clear(&x.run);
+	free(x.from);
+	free(x.begin);
 	return r;
 }
 

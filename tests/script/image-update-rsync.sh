@@ -44,8 +44,8 @@ log format = %o %f %b
 transfer logging = yes
 [image]
 	path = $T/b
-[kernel]
-	path = $T/kernel/b
+[folder]
+	path = $T/kernel
 END
 # A port that is free; if it is taken meanwhile, another one.
 i=0
@@ -168,7 +168,7 @@ with_kernel() { # WHAT MOST: bytes of the initramfs, at most
 		describe "$T/kernel/a" >"$T/kernel/a.contents"
 	update apply "$T/kernel/a"
 	: >"$T/log"
-	update --contents "$T/kernel/b.contents" apply "${U%/*}/kernel"
+	update --contents "$T/kernel/b.contents" apply "${U%/*}/folder/b"
 	tests/tree-list "$T/kernel/b" | cut -d' ' -f1-4 >"$T/want"
 	tests/tree-list "$S/current/." | cut -d' ' -f1-4 >"$T/got"
 	diff -u "$T/want" "$T/got" || fail "$1: the slot is not the image"
