@@ -39,7 +39,7 @@ struct member {
 	char head[HEAD + 1];
 	char name[PATH_MAX];
 	uint32_t size;
-	uint64_t data, end; /* where in the archive they are */
+	uint64_t end; /* where in the archive its bytes end */
 };
 
 struct guess {
@@ -94,8 +94,7 @@ read_member(int fd, uint64_t at, struct member *m)
 	    m->name[name - 1] != '\0')
 		return false;
 	m->size = field(m->head, SIZE);
-	m->data = aligned(at + HEAD + name);
-	m->end = aligned(m->data + m->size);
+	m->end = aligned(aligned(at + HEAD + name) + m->size);
 	return true;
 }
 
