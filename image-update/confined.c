@@ -96,14 +96,16 @@ static void
 take_named(struct confined *c, const char *line, size_t len)
 {
 	own_free char *path = mem_printf("%.*s", (int)len, line);
-	const struct contents_entry *t = contents_find(c->taker->new, path);
+	const struct contents *new = c->taker->new;
 	struct error later; /* it is tried again when all are taken */
 
-	if (c->named != NULL &&
-	    fill_wants(c->taker, (size_t)(c->named - c->taker->new->entries)))
-		(void)take_file(c, c->taker,
-		    (uint32_t)(c->named - c->taker->new->entries), &later);
-	c->named = t;
+	if (c->named != NULL) {
+		uint32_t i = (uint32_t)(c->named - new->entries);
+
+		if (fill_wants(c->taker, i))
+			(void)take_file(c, c->taker, i, &later);
+	}
+	c->named = contents_find(new, path);
 }
 
 static void

@@ -28,6 +28,7 @@
 #include "lib/tree.h"
 
 #define MAGIC "070701"
+#define UNIT 4
 #define HEAD 110 /* bytes: the magic, and 13 fields of eight digits */
 enum field {
 	MODE = 1,
@@ -52,12 +53,6 @@ struct guess {
 };
 
 /* ---- the old archive -------------------------------------------------------------- */
-
-static uint64_t
-aligned(uint64_t n)
-{
-	return (n + 3) & ~(uint64_t)3;
-}
 
 /* Of what is no number the value is of no use, but it is bounded. */
 static uint32_t
@@ -94,7 +89,7 @@ read_member(int fd, uint64_t at, struct member *m)
 	    m->name[name - 1] != '\0')
 		return false;
 	m->size = field(m->head, SIZE);
-	m->end = aligned(aligned(at + HEAD + name) + m->size);
+	m->end = round_up(round_up(at + HEAD + name, UNIT) + m->size, UNIT);
 	return true;
 }
 
@@ -152,7 +147,7 @@ copy(struct guess *g, int fd, uint64_t at, uint64_t n)
 static void
 pad(struct guess *g, uint64_t n)
 {
-	put(g, "\0\0\0", (size_t)(aligned(n) - n));
+	put(g, "\0\0\0", (size_t)(round_up(n, UNIT) - n));
 }
 
 /* False: the new file did not come. */
